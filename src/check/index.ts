@@ -1,0 +1,6 @@
+export * from './arguments.js';
+export * from './errors.js';
+export * from './failpoints.js';
+export * from './levels.js';
+export * from './poison.js';
+export * from './witness.js';

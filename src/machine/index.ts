@@ -1,0 +1,7 @@
+export type { Helper, WasmMemory } from './helper/index.js';
+export * from './layout.js';
+export * from './locks.js';
+export * from './machine.js';
+export * from './records.js';
+export * from './threads.js';
+export * from './waiting.js';

@@ -1,0 +1,125 @@
+/**
+ * Records of the machine.
+ *
+ * Words: a *thread* is an agent attached to the memory, it owns a *slot*. A *lock* is one word with its
+ * owner in it. A *waiter* is one call that waits; a *wait queue* is a FIFO of waiters. An *intent* is
+ * what a thread is in the middle of, written down so that another can finish or undo it.
+ *
+ * Guards: `const` written before the memory is shared; `A` atomics only; `T` the thread that owns the
+ * slot (others only when it is dead); `L` the lock of the structure that the waiter or queue belongs to.
+ *
+ * Lock word:   30        9 8     1 0
+ *             [generation | slot  |C]   0 = free; C = somebody sleeps on the word
+ */
+
+import { array, f64, i32, ref, struct, u32 } from '../record/index.js';
+
+/** The first record of every memory, in page 0, at SUPERBLOCK. */
+export const Superblock = struct(
+  'superblock',
+  {
+    magic: u32('A', 'MAGIC once the memory is complete; written last.'),
+    version: u32('const', 'FORMAT_VERSION of the build that made it.'),
+    layoutHash: u32('const', 'Hash of all record layouts: two builds must agree on it.'),
+    pageCount: u32('const', 'Pages of the whole memory, page 0 included.'),
+    maxThreads: u32('const', 'Thread slots; slot numbers are 1 to maxThreads.'),
+    maxZones: u32('const', 'Zones that can exist at one time.'),
+    checkLevel: u32('const', 'CheckLevel that every thread uses.'),
+    firstPage: u32('const', 'First page that the page layer may hand out; below are the boot areas.'),
+    attached: u32('A', 'Threads attached now.'),
+    attachments: u32('A', 'Attachments ever made; gives generations.'),
+    poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
+    reserved: array(5, 'const', 'Zero.'),
+  },
+  { words: 16 },
+);
+
+/** One thread's place in the memory. Four cache lines; the first is written by others. */
+export const ThreadSlot = struct(
+  'thread',
+  {
+    // Line 0: written by others.
+    state: u32('A', 'ThreadState.'),
+    generation: u32('A', 'Grows with each attachment to this slot; part of every lock word taken.'),
+    attention: u32('A', 'Attention bits: what others ask of this thread.'),
+    spare0: array(13, 'const', 'Keeps the line to the words above.'),
+    // Line 1: what the thread holds.
+    heartbeat: u32('T', 'Grows with each poll and each slow path.'),
+    pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),
+    heldCount: u32('T', 'Locks held.'),
+    held: array(8, 'T', 'Locks held, in the order of taking.'),
+    sleepingOn: u32('A', 'Word that this thread sleeps on; 0 when awake. Others wake it there.'),
+    spare1: array(4, 'const', 'Fills the line.'),
+    // Line 2: what the thread is in the middle of.
+    intent: u32('T', 'Intent operation; 0 when none. Written last when armed, first when disarmed.'),
+    operands: array(15, 'T', 'Operands of the intent.'),
+    // Line 3: statistics.
+    sleeps: f64('T', 'Times that this thread slept.'),
+    singleItem: u32('T', 'An item on its way between a keg and this thread, outside any bucket.'),
+    spare2: array(13, 'const', 'Fills the line.'),
+  },
+  { words: 64 },
+);
+
+/** One call that waits. A thread has one for blocking and several for asynchronous calls. */
+export const Waiter = struct(
+  'waiter',
+  {
+    state: u32('A', 'WaiterState; the word that is slept on.'),
+    grant: i32('L', 'What was handed over, by the one who set GRANTED.'),
+    next: ref('waiter', 'L', 'Next in the queue; 0 ends it.'),
+    previous: ref('waiter', 'L', 'Previous in the queue; 0 is the head.'),
+    queue: ref('wait queue', 'L', 'Queue that it stands in; 0 when in none.'),
+    slot: u32('const', 'Slot of the thread that waits.'),
+    request: u32('L', 'What is wanted; the queue defines the meaning.'),
+    spare: u32('const', 'Zero.'),
+  },
+  { words: 8 },
+);
+
+/** First come, first served. */
+export const WaitQueue = struct(
+  'wait queue',
+  {
+    head: ref('waiter', 'L', 'Longest waiting; 0 when nobody waits.'),
+    tail: ref('waiter', 'L', 'Newest; 0 when nobody waits.'),
+    count: u32('L', 'Waiters in the queue. May be read without the lock as a hint.'),
+    sleeps: u32('L', 'Waiters ever enqueued.'),
+  },
+  { words: 4 },
+);
+
+/** 'MBUM' in memory order. */
+export const MAGIC = 0x4d55424d;
+
+/** Changes when the meaning of the memory changes without a change of a record's layout. */
+export const FORMAT_VERSION = 1;
+
+/** Word index of the superblock: inside page 0, but not 0, which is null. */
+export const SUPERBLOCK = 16;
+
+/** Life of a slot: FREE -> LIVE (attach) -> FREE (detach); LIVE -> DEAD (death reported). */
+export const ThreadState = { FREE: 0, LIVE: 1, DEAD: 3 } as const;
+
+/** Life of a waiter: IDLE -> WAITING (enqueue) -> GRANTED (hand-over) or IDLE (gives up) -> IDLE. */
+export const WaiterState = { IDLE: 0, WAITING: 1, GRANTED: 2 } as const;
+
+/** What may be asked of a thread. */
+export const Attention = {
+  /** Give back what the caches of this thread hold. */
+  DRAIN: 1,
+} as const;
+
+/** Locks that one thread may hold at one time: the number of ranks, and room. */
+export const HELD_LOCKS_MAX = 8;
+
+/** Asynchronous waits of one thread that stand in queues at one time; more wait their turn at home. */
+export const ASYNC_WAITERS = 31;
+
+/** Bytes and words of a page. */
+export const PAGE_SIZE = 4096;
+export const PAGE_SHIFT = 12;
+export const PAGE_WORDS: number = PAGE_SIZE / 4;
+
+/** Slots are numbered 1 to 254; 255 in an owner byte means "held by the memory itself". */
+export const THREADS_MAX = 254;

@@ -1,0 +1,173 @@
+/**
+ * Waiting: FIFO queues of waiters, blocking and asynchronous in the same line.
+ *
+ * A waiter is put into a queue under the lock of the structure it waits for, sleeps on its own word
+ * without any lock, and is *granted*: whoever has something to give takes the head of the queue, under
+ * the same lock, writes the gift into the waiter and wakes it. So nobody barges, one gift wakes one
+ * waiter, and none is lost. A waiter that gives up takes the lock and looks: granted meanwhile, it has
+ * the gift; else it leaves the queue.
+ *
+ * Sleeps last at most SLICE_MS; between slices the thread polls, so that what is asked of it gets done.
+ */
+
+import { MbumaError } from '../check/index.js';
+import { asRef, type Ref } from '../record/index.js';
+import type { Machine } from './machine.js';
+import { ASYNC_WAITERS, ThreadSlot, Waiter, WaiterState, WaitQueue } from './records.js';
+import type { Threads } from './threads.js';
+
+/** Longest sleep at a stretch. */
+export const SLICE_MS = 100;
+
+export type WaiterRef = Ref<'waiter'>;
+
+export interface Waiting {
+  /** This thread's waiter for blocking calls. */
+  readonly blockingWaiter: WaiterRef;
+  /** A waiter for an asynchronous call, or 0 when all are in use. Give it back with `returnWaiter`. */
+  takeWaiter(): WaiterRef | 0;
+  returnWaiter(waiter: WaiterRef): void;
+  /** Under the queue's lock: stands in line. `request` is for the one who grants. */
+  enqueue(queue: number, waiter: WaiterRef, request: number): void;
+  /** Under the queue's lock: leaves the line without a grant. */
+  remove(queue: number, waiter: WaiterRef): void;
+  /** Under the queue's lock: the longest waiting, or 0. */
+  first(queue: number): WaiterRef | 0;
+  /** Waiters in the queue: exact under the lock, a hint without it. */
+  count(queue: number): number;
+  /** Under the queue's lock: takes the waiter out of the line, hands it `gift` and wakes it. */
+  grant(queue: number, waiter: WaiterRef, gift: number): void;
+  requestOf(waiter: WaiterRef): number;
+  slotOf(waiter: WaiterRef): number;
+  isGranted(waiter: WaiterRef): boolean;
+  /** The gift; the waiter is idle again. */
+  takeGrant(waiter: WaiterRef): number;
+  /** Throws WOULD_BLOCK or SLEEP_WITH_LOCK where this thread must not sleep. */
+  assertMayBlock(what: string): void;
+  /** Sleeps until granted (true), or for `timeoutMs` or one slice, whichever is shorter (maybe false). */
+  sleepSlice(waiter: WaiterRef, timeoutMs: number): boolean;
+  /** The same without blocking. Keeps the process alive meanwhile. */
+  sleepSliceAsync(waiter: WaiterRef, timeoutMs: number): Promise<boolean>;
+  /** What to do between slices. Registered by the layers above. */
+  onPoll(callback: () => void): void;
+  /** Runs what is registered with `onPoll`. */
+  poll(): void;
+}
+
+type WaitAsync = (
+  words: Int32Array,
+  index: number,
+  value: number,
+  timeoutMs: number,
+) => { async: false; value: string } | { async: true; value: Promise<string> };
+
+export function createWaiting(machine: Machine, threads: Threads): Waiting {
+  const { words, witness, mayBlock, floats } = machine;
+  const { load, store, notify } = machine.atomics;
+  const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
+  const { request: REQUEST, slot: SLOT } = Waiter;
+  const { head: HEAD, tail: TAIL, count: COUNT, sleeps: SLEEPS } = WaitQueue;
+  const { sleepingOn: SLEEPING_ON, heldCount: HELD_COUNT } = ThreadSlot;
+  const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
+  const { IDLE, WAITING, GRANTED } = WaiterState;
+  const blockingWaiter = threads.waiterRef(threads.slot, 0);
+  const freeWaiters: WaiterRef[] = [];
+  for (let index = ASYNC_WAITERS; index >= 1; index--) freeWaiters.push(threads.waiterRef(threads.slot, index));
+  const waitAsync = (Atomics as unknown as { waitAsync?: WaitAsync }).waitAsync;
+  const polls: (() => void)[] = [];
+
+  function poll(): void {
+    threads.beat();
+    for (const each of polls) each();
+  }
+
+  function unlink(queue: number, waiter: WaiterRef): void {
+    const next = words[waiter + NEXT] as number;
+    const previous = words[waiter + PREVIOUS] as number;
+    if (previous === 0) words[queue + HEAD] = next;
+    else words[previous + NEXT] = next;
+    if (next === 0) words[queue + TAIL] = previous;
+    else words[next + PREVIOUS] = previous;
+    words[queue + COUNT] = (words[queue + COUNT] as number) - 1;
+    words[waiter + NEXT] = 0;
+    words[waiter + PREVIOUS] = 0;
+    words[waiter + QUEUE] = 0;
+  }
+
+  return {
+    blockingWaiter,
+    takeWaiter: () => freeWaiters.pop() ?? 0,
+    returnWaiter(waiter) {
+      freeWaiters.push(waiter);
+    },
+    enqueue(queue, waiter, request) {
+      const tail = words[queue + TAIL] as number;
+      words[waiter + GRANT] = 0;
+      words[waiter + REQUEST] = request;
+      words[waiter + NEXT] = 0;
+      words[waiter + PREVIOUS] = tail;
+      words[waiter + QUEUE] = queue;
+      store(waiter + STATE, WAITING);
+      if (tail === 0) words[queue + HEAD] = waiter;
+      else words[tail + NEXT] = waiter;
+      words[queue + TAIL] = waiter;
+      words[queue + COUNT] = (words[queue + COUNT] as number) + 1;
+      words[queue + SLEEPS] = (words[queue + SLEEPS] as number) + 1;
+    },
+    remove(queue, waiter) {
+      unlink(queue, waiter);
+      store(waiter + STATE, IDLE);
+    },
+    first: (queue) => asRef<'waiter'>(words[queue + HEAD] as number),
+    count: (queue) => words[queue + COUNT] as number,
+    grant(queue, waiter, gift) {
+      unlink(queue, waiter);
+      words[waiter + GRANT] = gift;
+      store(waiter + STATE, GRANTED);
+      notify(waiter + STATE, 1);
+    },
+    requestOf: (waiter) => words[waiter + REQUEST] as number,
+    slotOf: (waiter) => words[waiter + SLOT] as number,
+    isGranted: (waiter) => load(waiter + STATE) === GRANTED,
+    takeGrant(waiter) {
+      const gift = words[waiter + GRANT] as number;
+      store(waiter + STATE, IDLE);
+      return gift;
+    },
+    assertMayBlock(what) {
+      if (!mayBlock) {
+        throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread must not: use the async form`);
+      }
+      if (words[threads.self + HELD_COUNT] !== 0) witness.assertMaySleep(what);
+    },
+    sleepSlice(waiter, timeoutMs) {
+      floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;
+      store(threads.self + SLEEPING_ON, waiter + STATE);
+      poll();
+      Atomics.wait(words, waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
+      store(threads.self + SLEEPING_ON, 0);
+      return load(waiter + STATE) === GRANTED;
+    },
+    async sleepSliceAsync(waiter, timeoutMs) {
+      poll();
+      const slice = Math.min(timeoutMs, SLICE_MS);
+      if (waitAsync !== undefined) {
+        // A pending waitAsync does not keep a process alive: a timer of our own does.
+        const keepAlive = setTimeout(() => {}, slice + 1000);
+        try {
+          const wait = waitAsync(words, waiter + STATE, WAITING, slice);
+          if (wait.async) await wait.value;
+        } finally {
+          clearTimeout(keepAlive);
+        }
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, Math.min(slice, 2)));
+      }
+      return load(waiter + STATE) === GRANTED;
+    },
+    onPoll(callback) {
+      polls.push(callback);
+    },
+    poll,
+  };
+}

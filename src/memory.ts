@@ -1,0 +1,225 @@
+/**
+ * The memory: all layers put together for one thread.
+ *
+ * `createMemory` makes the buffer and attaches the calling thread; `attachMemory` attaches another. What
+ * a thread has of it is one `Memory` object; everything else is in the buffer.
+ */
+
+import {
+  CHECK_LEVEL_MAX,
+  type CheckLevel,
+  describeValue,
+  type Failpoints,
+  MbumaError,
+  optionalInteger,
+  requireInteger,
+  requireObject,
+} from './check/index.js';
+import {
+  type AreaPlanner,
+  attachThread,
+  createLocks,
+  createMachine,
+  createWaiting,
+  type Machine,
+  type MemoryHandle,
+  openMachine,
+  PAGE_SIZE,
+  planLayout,
+  planThreads,
+  publishMachine,
+  Superblock,
+  THREADS_MAX,
+  ThreadSlot,
+  Waiter,
+  WaitQueue,
+} from './machine/index.js';
+import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
+import { type Addr, alignUp, layoutHash } from './record/index.js';
+import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, type Zone, type ZoneOptions, ZoneRecord, type ZoneStats } from './uma/index.js';
+
+/** How a memory is made. */
+export interface MemoryOptions {
+  /** Size of the whole memory, 1 MiB to 2 GiB; rounded up to 64 KiB. Committed lazily by the platform. */
+  readonly bytes: number;
+  /** Threads that can be attached at one time, 1 to 254. Default 32. */
+  readonly maxThreads?: number;
+  /** Zones that can exist at one time, 16 to 1024. Default 128. */
+  readonly maxZones?: number;
+  /** How much is checked beyond what always is: 0 nothing, 1 lock order, 2 trash in free items. Default 0. */
+  readonly checkLevel?: CheckLevel;
+  /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
+  readonly wasm?: boolean;
+  /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */
+  readonly mbufs?: { readonly max?: number };
+}
+
+/** One broken invariant that the audit found. */
+export interface Violation {
+  /** Number of the invariant, as in the README of its layer. */
+  readonly rule: string;
+  readonly message: string;
+}
+
+export interface AuditReport {
+  readonly clean: boolean;
+  readonly violations: readonly Violation[];
+}
+
+/** A snapshot of the whole memory. Plain data. */
+export interface MemoryStats {
+  readonly bytes: number;
+  readonly threads: number;
+  readonly pages: PagesStats;
+  readonly zones: readonly ZoneStats[];
+}
+
+/** One thread's attachment to a memory. */
+export interface Memory {
+  /** Send this through `workerData` or `postMessage`, and attach to it there. */
+  readonly handle: MemoryHandle;
+  /** The memory as 32-bit words: word `address >> 2`. */
+  readonly words: Int32Array;
+  /** The memory as bytes. */
+  readonly bytes: Uint8Array;
+  /** Slot of this thread, 1 to 254: what the owner bytes say. */
+  readonly thread: number;
+  /** Named places that can be made to fail, for this thread. */
+  readonly failpoints: Failpoints;
+  /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
+  zone(options: ZoneOptions): Zone;
+  /** Copies bytes inside the memory; ranges may overlap. Not checked: the caller owns both ranges. */
+  copyBytes(target: number, source: number, length: number): void;
+  /** Fills bytes. Not checked: the caller owns the range. */
+  fillBytes(address: number, value: number, length: number): void;
+  /** Does what other threads ask of this one, such as giving back cached items. Call it when idle. */
+  poll(): void;
+  /** Gives back all that is cached and not needed now: buckets, empty slabs, pages. */
+  drain(): void;
+  /** Gives the thread slot back. Items that this thread still holds stay allocated. */
+  detach(): void;
+  /** Checks every invariant. The memory must be quiet: no other thread may work on it meanwhile. */
+  audit(): AuditReport;
+  stats(): MemoryStats;
+}
+
+const BYTES_MIN = 1 << 20;
+const BYTES_MAX = 2 ** 31;
+const UNIT = 65536;
+
+const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma];
+const records = [Superblock, ThreadSlot, Waiter, WaitQueue, Page, Phys, UmaState, Keg, Slab, ZoneRecord, ThreadCache];
+
+/** All reasons why the options cannot be, at once. */
+function readOptions(options: MemoryOptions): { pageCount: number; maxThreads: number; maxZones: number; checkLevel: CheckLevel; wasm: boolean | undefined } {
+  requireObject(options, 'options');
+  const reasons: string[] = [];
+  const attempt = (read: () => number, fallback: number): number => {
+    try {
+      return read();
+    } catch (error) {
+      reasons.push((error as Error).message);
+      return fallback;
+    }
+  };
+  const bytes = attempt(() => requireInteger(options.bytes, 'bytes', BYTES_MIN, BYTES_MAX), BYTES_MIN);
+  const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
+  const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
+  const checkLevel = attempt(() => optionalInteger(options.checkLevel, 'checkLevel', 0, CHECK_LEVEL_MAX, 0), 0);
+  const { wasm } = options;
+  if (wasm !== undefined && typeof wasm !== 'boolean') reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
+  const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
+  const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
+  if (reasons.length === 0 && pageCount - firstPage < 16) {
+    reasons.push(`bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`);
+  }
+  if (reasons.length > 0) {
+    throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
+  }
+  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm };
+}
+
+function assemble(machine: Machine, initialise: boolean): Memory {
+  const threads = attachThread(machine);
+  const locks = createLocks(machine, threads);
+  const waiting = createWaiting(machine, threads);
+  const pages = createPages(machine, locks, initialise);
+  const context = { machine, threads, locks, waiting, pages };
+  const uma: Uma = createUma(context, initialise);
+  let attached = true;
+
+  function assertAttached(): void {
+    if (!attached) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
+  }
+
+  return {
+    handle: machine.handle,
+    words: machine.words,
+    bytes: machine.bytes,
+    thread: threads.slot,
+    failpoints: machine.failpoints,
+    zone(options) {
+      assertAttached();
+      return uma.zone(options);
+    },
+    copyBytes: machine.copyBytes,
+    fillBytes: machine.fillBytes,
+    poll() {
+      assertAttached();
+      waiting.poll();
+    },
+    drain() {
+      assertAttached();
+      uma.drain();
+    },
+    detach() {
+      assertAttached();
+      uma.reclaimer.leave();
+      attached = false;
+      threads.release();
+    },
+    audit() {
+      assertAttached();
+      const violations: Violation[] = [];
+      const report = (rule: string, message: string): void => {
+        violations.push({ rule, message });
+      };
+      pages.audit(report);
+      uma.audit(report);
+      return { clean: violations.length === 0, violations };
+    },
+    stats() {
+      assertAttached();
+      return {
+        bytes: machine.bytes.length,
+        threads: threads.attachedCount(),
+        pages: pages.stats(),
+        zones: uma.zones().map((zone) => zone.stats()),
+      };
+    },
+  };
+}
+
+/**
+ * Makes a memory and attaches this thread to it.
+ *
+ * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
+ */
+export function createMemory(options: MemoryOptions): Memory {
+  const machine = createMachine(readOptions(options), planners, layoutHash(records));
+  const memory = assemble(machine, true);
+  publishMachine(machine);
+  return memory;
+}
+
+/**
+ * Attaches this thread to a memory that another has made.
+ *
+ * @param handle what `memory.handle` was there
+ * @throws BAD_HANDLE when it is no handle, or of another build; TOO_MANY_THREADS
+ */
+export function attachMemory(handle: MemoryHandle): Memory {
+  return assemble(openMachine(handle, planners, layoutHash(records)), false);
+}
+
+export type { Addr };

@@ -1,0 +1,180 @@
+/**
+ * The invariants of the page layer, numbered as in README.md. Run under the layer's lock; reads only,
+ * trusts nothing, ends whatever it finds.
+ */
+
+import type { Machine } from '../machine/index.js';
+import { layoutOf } from '../record/index.js';
+import { FIRST_USED_STATE, LAST_USED_STATE, ORDER_MAX, Page, PageState, Phys } from './records.js';
+
+type Report = (rule: string, message: string) => void;
+
+const RECORD_WORDS = layoutOf(Page).words;
+
+export function auditPages(machine: Machine, report: Report): void {
+  const { words } = machine;
+  const { firstPage } = machine.layout;
+  const { pageCount } = machine.layout.parameters;
+  const records = machine.area('pages');
+  const phys = machine.area('phys');
+  const { FREE, FREE_TAIL, BOOT } = PageState;
+
+  const read = (page: number, field: number): number =>
+    words[records + page * RECORD_WORDS + field] as number;
+  const physWord = (field: number): number => words[phys + field] as number;
+  const stateOf = (page: number): number => read(page, Page.state);
+  const isUsed = (page: number): boolean =>
+    stateOf(page) >= FIRST_USED_STATE && stateOf(page) <= LAST_USED_STATE;
+  const isFree = (page: number): boolean => stateOf(page) === FREE || stateOf(page) === FREE_TAIL;
+
+  function auditStates(): void {
+    for (let page = 0; page < pageCount; page++) {
+      const state = stateOf(page);
+      const mustBoot = page < firstPage;
+      if (mustBoot ? state !== BOOT : !isUsed(page) && !isFree(page)) {
+        report('P1', `page ${page} has state ${state}${mustBoot ? ', and is a boot page' : ''}`);
+      }
+    }
+  }
+
+  /** The used run at `page`: how many pages to pass over. */
+  function auditRun(page: number): number {
+    const length = read(page, Page.length);
+    if (length < 1 || length > pageCount - page) {
+      report('P2', `page ${page} is used, and no run covers it: its length is ${length}`);
+      return 1;
+    }
+    for (let tail = page + 1; tail < page + length; tail++) {
+      if (stateOf(tail) !== stateOf(page) || read(tail, Page.length) !== 0) {
+        report(
+          'P2',
+          `page ${tail} lies in the run of ${length} pages at ${page} of state ${stateOf(page)}, and has state ${stateOf(tail)}, length ${read(tail, Page.length)}`,
+        );
+      }
+    }
+    return length;
+  }
+
+  /** The free block at `page`: how many pages to pass over. */
+  function auditBlock(page: number): number {
+    const order = read(page, Page.order);
+    if (stateOf(page) !== FREE) {
+      report('P3', `page ${page} is free, and no block covers it`);
+      return 1;
+    }
+    const length = order < 0 || order > ORDER_MAX ? 0 : 2 ** order;
+    if (length === 0 || page % length !== 0 || page + length > pageCount) {
+      report('P3', `the block at page ${page} has order ${order}: it is not aligned, or does not fit`);
+      return 1;
+    }
+    for (let tail = page + 1; tail < page + length; tail++) {
+      if (stateOf(tail) !== FREE_TAIL) {
+        report(
+          'P3',
+          `page ${tail} lies in the block of ${length} pages at ${page}, and has state ${stateOf(tail)}`,
+        );
+      }
+    }
+    const buddy = page ^ length;
+    if (page < buddy && buddy < pageCount && stateOf(buddy) === FREE && read(buddy, Page.order) === order) {
+      report('P4', `the blocks of ${length} pages at ${page} and ${buddy} are buddies, and are not joined`);
+    }
+    return length;
+  }
+
+  function auditCover(): void {
+    for (let page = firstPage; page < pageCount; ) {
+      if (isUsed(page)) page += auditRun(page);
+      else if (isFree(page)) page += auditBlock(page);
+      else page++;
+    }
+  }
+
+  /** FREE pages by order, from the records: what the lists must hold. */
+  function findBlocks(): Set<number>[] {
+    const blocks = Array.from({ length: ORDER_MAX + 1 }, () => new Set<number>());
+    for (let page = firstPage; page < pageCount; page++) {
+      if (stateOf(page) === FREE) blocks[read(page, Page.order)]?.add(page);
+    }
+    return blocks;
+  }
+
+  /** Walks one list as far as its links are sound; gives the pages that are on it. */
+  function auditList(order: number, expected: ReadonlySet<number>): number {
+    const seen = new Set<number>();
+    let previous = 0;
+    let record = physWord(Phys.heads + order);
+    while (record !== 0) {
+      const page = (record - records) / RECORD_WORDS;
+      if (!expected.has(page) || seen.has(page)) {
+        report(
+          'P5',
+          `list ${order} names ${seen.has(page) ? 'twice' : 'as a block'} the record at ${record}, page ${page}`,
+        );
+        break;
+      }
+      if (read(page, Page.previous) !== previous) {
+        report(
+          'P5',
+          `in list ${order} page ${page} follows ${previous}, and says ${read(page, Page.previous)}`,
+        );
+      }
+      seen.add(page);
+      previous = record;
+      record = read(page, Page.next);
+    }
+    for (const page of expected) {
+      if (!seen.has(page)) report('P5', `the block of order ${order} at page ${page} is not on its list`);
+    }
+    return seen.size;
+  }
+
+  function auditLists(): void {
+    const blocks = findBlocks();
+    for (let order = 0; order <= ORDER_MAX; order++) {
+      const count = auditList(order, blocks[order] as Set<number>);
+      const hasBit = (physWord(Phys.nonEmpty) & (1 << order)) !== 0;
+      const hasHead = physWord(Phys.heads + order) !== 0;
+      if (hasBit !== hasHead) {
+        report(
+          'P6',
+          `bit ${order} of the mask is ${hasBit ? 'set' : 'clear'}, and list ${order} is ${hasHead ? 'not empty' : 'empty'}`,
+        );
+      }
+      if (physWord(Phys.blocks + order) !== count) {
+        report(
+          'P7',
+          `${physWord(Phys.blocks + order)} blocks of order ${order} are counted, and ${count} are on the list`,
+        );
+      }
+    }
+    if (physWord(Phys.nonEmpty) >>> (ORDER_MAX + 1) !== 0) {
+      report('P6', `the mask ${physWord(Phys.nonEmpty) >>> 0} has bits of orders that do not exist`);
+    }
+  }
+
+  function auditCounts(): void {
+    let free = 0;
+    for (let page = firstPage; page < pageCount; page++) if (isFree(page)) free++;
+    if (physWord(Phys.freePages) !== free) {
+      report('P8', `${physWord(Phys.freePages)} free pages are counted, and there are ${free}`);
+    }
+  }
+
+  function auditFreeRecords(): void {
+    const { length, object, offset, wireCount, loanCount } = Page;
+    for (let page = firstPage; page < pageCount; page++) {
+      if (!isFree(page)) continue;
+      for (const [name, field] of Object.entries({ length, object, offset, wireCount, loanCount })) {
+        if (read(page, field) !== 0)
+          report('P9', `page ${page} is free, and its ${name} is ${read(page, field)}`);
+      }
+    }
+  }
+
+  auditStates();
+  auditCover();
+  auditLists();
+  auditCounts();
+  auditFreeRecords();
+}

@@ -1,0 +1,433 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { MbumaError } from '../check/index.js';
+import { createPages, Page, PageState, type Pages, Phys } from './index.js';
+import { assertClean, type Kit, makeKit } from './phys.test-kit.js';
+
+const { SLAB, RUN } = PageState;
+
+/** Everything that the layer keeps about free pages; the same for the same set of free pages, links aside. */
+function freeShape({ pages }: Kit): unknown {
+  const { free, byOrder, largestRun } = pages.stats();
+  return { free, byOrder, largestRun };
+}
+
+/** The blocks that the free pages of `free` can be cut into in one way only. */
+function expectedBlocks(free: ReadonlySet<number>, kit: Kit): number[] {
+  const byOrder = new Array<number>(20).fill(0);
+  const isFreeBlock = (page: number, order: number): boolean => {
+    for (let each = page; each < page + 2 ** order; each++) if (!free.has(each)) return false;
+    return true;
+  };
+  for (let page = kit.pages.firstPage; page < kit.pages.pageCount; ) {
+    let order = 0;
+    if (!free.has(page)) {
+      page++;
+      continue;
+    }
+    while (order < 19 && page % 2 ** (order + 1) === 0 && isFreeBlock(page, order + 1)) order++;
+    byOrder[order] = (byOrder[order] ?? 0) + 1;
+    page += 2 ** order;
+  }
+  return byOrder;
+}
+
+function isBadArgument(error: unknown): boolean {
+  return error instanceof MbumaError && error.code === 'BAD_ARGUMENT';
+}
+
+describe('page runs: the shape of a fresh memory', () => {
+  for (const pageCount of [8, 9, 15, 16, 17, 63, 100, 255, 256, 257, 1000]) {
+    it(`of ${pageCount} pages holds every page after the boot areas`, () => {
+      const kit = makeKit(pageCount);
+      const { pages, machine } = kit;
+      assert.equal(pages.pageCount, pageCount);
+      assert.equal(pages.firstPage, machine.layout.firstPage);
+      assert.equal(pages.freePages(), pageCount - pages.firstPage);
+      const all = new Set(Array.from({ length: pages.freePages() }, (_, index) => pages.firstPage + index));
+      assert.deepEqual(pages.stats().byOrder, expectedBlocks(all, kit));
+      assertClean(pages);
+    });
+  }
+
+  it('is not made again by a thread that attaches', () => {
+    const kit = makeKit(64);
+    const page = kit.pages.tryAllocRun(3, SLAB);
+    const other = createPages(kit.machine, kit.locks, false);
+    assert.equal(other.freePages(), kit.pages.freePages());
+    other.freeRun(page, 3);
+    assertClean(kit.pages);
+  });
+});
+
+describe('page runs: model', () => {
+  type Run = { page: number; count: number; use: number };
+
+  it('never overlap, conserve every page, and join back to the state of a fresh memory', () => {
+    const command = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ take: fc.integer({ min: 1, max: 40 }), use: fc.constantFrom(SLAB, RUN) }),
+      },
+      { weight: 1, arbitrary: fc.record({ take: fc.integer({ min: 30, max: 600 }), use: fc.constant(RUN) }) },
+      { weight: 3, arbitrary: fc.record({ give: fc.nat() }) },
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 8, max: 700 }),
+        fc.array(command, { maxLength: 120 }),
+        (pageCount, commands) => {
+          const kit = makeKit(pageCount);
+          const { pages } = kit;
+          const fresh = freeShape(kit);
+          const free = new Set<number>();
+          for (let page = pages.firstPage; page < pageCount; page++) free.add(page);
+          const runs: Run[] = [];
+
+          function give(index: number): void {
+            const [run] = runs.splice(index, 1) as [Run];
+            pages.freeRun(run.page, run.count);
+            for (let page = run.page; page < run.page + run.count; page++) free.add(page);
+          }
+
+          for (const each of commands) {
+            if ('give' in each) {
+              if (runs.length > 0) give(each.give % runs.length);
+            } else {
+              const longest = pages.stats().largestRun;
+              const rounded = 2 ** Math.ceil(Math.log2(each.take));
+              const page = pages.tryAllocRun(each.take, each.use);
+              assert.equal(page !== 0, longest >= rounded, `${each.take} pages, longest block ${longest}`);
+              if (page === 0) continue;
+              assert.equal(page % rounded, 0, 'the run is aligned');
+              runs.push({ page, count: each.take, use: each.use });
+              for (let at = page; at < page + each.take; at++) {
+                assert.ok(free.delete(at), `page ${at} was not free`);
+                assert.equal(kit.machine.words[pages.pageRef(at) + Page.state], each.use);
+                assert.equal(pages.objectOf(at), 0);
+              }
+              pages.setObject(page, each.take, 0x1000 + page);
+              assert.equal(pages.objectOf(page + each.take - 1), 0x1000 + page);
+            }
+            assert.equal(pages.freePages(), free.size);
+            assert.deepEqual(pages.stats().byOrder, expectedBlocks(free, kit));
+          }
+          assertClean(pages);
+          while (runs.length > 0) give(runs.length >> 1);
+          assert.deepEqual(freeShape(kit), fresh);
+          assertClean(pages);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('page runs: exhaustion and fragmentation', () => {
+  function takeAll(pages: Pages, count: number): number[] {
+    const taken: number[] = [];
+    for (let page = pages.tryAllocRun(count, SLAB); page !== 0; page = pages.tryAllocRun(count, SLAB))
+      taken.push(page);
+    return taken;
+  }
+
+  it('gives every page one by one, then 0, and counts it', () => {
+    const kit = makeKit(300);
+    const fresh = freeShape(kit);
+    const taken = takeAll(kit.pages, 1);
+    assert.equal(taken.length, 300 - kit.pages.firstPage);
+    assert.equal(kit.pages.freePages(), 0);
+    assert.equal(kit.pages.stats().largestRun, 0);
+    assert.equal(kit.pages.stats().failures, 1);
+    assert.equal(kit.pages.stats().requests, taken.length + 1);
+    assertClean(kit.pages);
+    for (const page of taken) kit.pages.freeRun(page, 1);
+    assert.deepEqual(freeShape(kit), fresh);
+    assertClean(kit.pages);
+  });
+
+  it('with every other page free there is no run of two', () => {
+    const { pages } = makeKit(256);
+    const taken = takeAll(pages, 1);
+    for (const page of taken) if (page % 2 === 0) pages.freeRun(page, 1);
+    assert.ok(pages.freePages() > 100);
+    assert.equal(pages.tryAllocRun(2, RUN), 0);
+    assert.equal(pages.stats().largestRun, 1);
+    assertClean(pages);
+    for (const page of taken) if (page % 2 === 1) pages.freeRun(page, 1);
+    assert.notEqual(pages.tryAllocRun(64, RUN), 0);
+    assertClean(pages);
+  });
+
+  it('gives the tail of a run back at once', () => {
+    const { pages } = makeKit(128);
+    const before = pages.freePages();
+    const page = pages.tryAllocRun(33, RUN);
+    assert.equal(page % 64, 0);
+    assert.equal(pages.freePages(), before - 33);
+    assert.equal(pages.tryAllocRun(16, RUN) !== 0, true);
+    assertClean(pages);
+  });
+
+  it('refuses a run longer than the memory, and does not mistake 2^32 for 0', () => {
+    const { pages } = makeKit(64);
+    for (const count of [65, 64, 2 ** 19, 2 ** 20, 2 ** 31, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
+      assert.equal(pages.tryAllocRun(count, RUN), 0, String(count));
+    }
+    assertClean(pages);
+  });
+
+  it('takes the smallest block that is long enough', () => {
+    const { pages } = makeKit(256);
+    const [first] = takeAll(pages, 1) as [number];
+    for (let page = 200; page < 208; page++) pages.freeRun(page, 1);
+    for (let page = 210; page < 212; page++) pages.freeRun(page, 1);
+    pages.freeRun(first, 1);
+    assert.equal(pages.tryAllocRun(2, SLAB), 210);
+    assert.equal(pages.tryAllocRun(1, SLAB), first);
+    assert.equal(pages.tryAllocRun(3, SLAB), 200);
+    assert.equal(pages.tryAllocRun(1, SLAB), 203);
+    assertClean(pages);
+  });
+
+  it('works at the largest size: 2^19 pages', () => {
+    const kit = makeKit(2 ** 19);
+    const { pages } = kit;
+    const fresh = freeShape(kit);
+    const page = pages.tryAllocRun(200_000, RUN);
+    assert.equal(page, 2 ** 18);
+    assert.equal(kit.machine.words[pages.pageRef(page + 199_999) + Page.state], RUN);
+    const last = pages.tryAllocRun(1, SLAB);
+    pages.freeRun(page, 200_000);
+    pages.freeRun(last, 1);
+    assert.deepEqual(freeShape(kit), fresh);
+    assertClean(pages);
+  });
+});
+
+describe('page runs: the failpoint phys.run', () => {
+  it('fails the nth call, changes nothing, and is counted', () => {
+    const { machine, pages } = makeKit(64);
+    machine.failpoints.arm('phys.run', { nth: 2 });
+    const before = pages.freePages();
+    assert.notEqual(pages.tryAllocRun(1, SLAB), 0);
+    assert.equal(pages.tryAllocRun(1, SLAB), 0);
+    assert.notEqual(pages.tryAllocRun(1, SLAB), 0);
+    assert.equal(pages.freePages(), before - 2);
+    assert.equal(pages.stats().failures, 1);
+    assertClean(pages);
+  });
+});
+
+describe('page runs: misuse is refused and changes nothing', () => {
+  const HOSTILE: readonly unknown[] = [
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    -0.5,
+    0.5,
+    -1,
+    2 ** 53,
+    '1',
+    1n,
+    null,
+    undefined,
+    true,
+    {},
+    [1],
+    Symbol('one'),
+    () => 1,
+    { valueOf: () => 1 },
+  ];
+
+  function assertRefused(kit: Kit, call: () => unknown, what: string): void {
+    const before = kit.machine.words.slice();
+    assert.throws(call, isBadArgument, what);
+    assert.equal(kit.machine.witness.held(), 0);
+    // The layer's lock comes and goes; the slot's lists of locks keep what was in them.
+    const area = kit.machine.area('phys');
+    assert.deepEqual(kit.machine.words.subarray(area), before.subarray(area), what);
+  }
+
+  it('by hostile arguments', () => {
+    const kit = makeKit(64);
+    const { pages } = kit;
+    const page = pages.tryAllocRun(4, RUN);
+    for (const value of [...HOSTILE, 0, -0, 2 ** 31 + 0.5]) {
+      const bad = value as number;
+      assertRefused(kit, () => pages.tryAllocRun(bad, SLAB), `tryAllocRun(${String(value)})`);
+      assertRefused(kit, () => pages.tryAllocRun(1, bad), `use ${String(value)}`);
+      assertRefused(kit, () => pages.freeRun(page, bad), `freeRun(page, ${String(value)})`);
+      assertRefused(kit, () => pages.freeRun(bad, 4), `freeRun(${String(value)})`);
+      assertRefused(kit, () => pages.setObject(bad, 1, 7), `setObject(${String(value)})`);
+    }
+    for (const use of [PageState.FREE, PageState.FREE_TAIL, PageState.BOOT, 5, 2 ** 32 + SLAB]) {
+      assertRefused(kit, () => pages.tryAllocRun(1, use), `use ${use}`);
+    }
+    for (const far of [2 ** 31, 2 ** 32, 2 ** 32 + page, 64, pages.firstPage - 1]) {
+      assertRefused(kit, () => pages.freeRun(far, 4), `freeRun(${far})`);
+      assertRefused(kit, () => pages.setObject(far, 4, 7), `setObject(${far})`);
+    }
+    pages.freeRun(page, 4);
+    assertClean(pages);
+  });
+
+  it('by a wrong length, an inner page, a free page, and twice', () => {
+    const kit = makeKit(64);
+    const { pages } = kit;
+    const page = pages.tryAllocRun(4, SLAB);
+    for (const [first, count] of [
+      [page, 3],
+      [page, 5],
+      [page, 1],
+      [page + 1, 3],
+      [page + 3, 1],
+      [page - 1, 5],
+    ] as const) {
+      assertRefused(kit, () => pages.freeRun(first, count), `freeRun(${first}, ${count})`);
+    }
+    pages.freeRun(page, 4);
+    assertRefused(kit, () => pages.freeRun(page, 4), 'twice');
+    assertRefused(kit, () => pages.freeRun(63, 1), 'never taken');
+    assertClean(pages);
+  });
+
+  it('says what it found, with the address', () => {
+    const { pages } = makeKit(64);
+    const page = pages.tryAllocRun(4, SLAB);
+    assert.throws(() => pages.freeRun(page, 3), {
+      code: 'BAD_ARGUMENT',
+      address: page * 4096,
+      message: `a run of 3 pages at page ${page} was freed: the run there has 4 pages`,
+    });
+  });
+
+  it('gives object 0 for pages that are not there', () => {
+    const { pages } = makeKit(64);
+    for (const page of [0, 1, 63, 64, 65, -1, 2 ** 31, 2 ** 32 - 1]) assert.equal(pages.objectOf(page), 0);
+  });
+});
+
+describe('page runs: after a death', () => {
+  class Killed extends Error {}
+
+  /** The words of the machine; the thread dies instead of the store after `stores` stores below `from`. */
+  function mortal(words: Int32Array, from: number, stores: { left: number }): Int32Array {
+    return new Proxy(words, {
+      get(target, key) {
+        if (key === 'fill') {
+          return (value: number, start: number, end: number) => {
+            for (let index = start; index < end; index++) Reflect.set(proxyOf(), String(index), value);
+          };
+        }
+        const value = Reflect.get(target, key, target) as unknown;
+        return typeof value === 'function' ? (value as () => void).bind(target) : value;
+      },
+      set(target, key, value) {
+        if (Number(key) >= from && stores.left-- <= 0) throw new Killed();
+        return Reflect.set(target, key, value, target);
+      },
+    });
+    function proxyOf(): Int32Array {
+      return mortal(words, from, stores);
+    }
+  }
+
+  function runsOf({ machine, pages }: Kit): Map<number, number> {
+    const runs = new Map<number, number>();
+    for (let page = pages.firstPage; page < pages.pageCount; page++) {
+      const length = machine.words[pages.pageRef(page) + Page.length] as number;
+      if (length !== 0) runs.set(page, length);
+    }
+    return runs;
+  }
+
+  /** A fragmented memory and the run that a call will free. */
+  function prepare(): { kit: Kit; page: number } {
+    const kit = makeKit(200);
+    const { pages } = kit;
+    const taken = [3, 1, 7, 2, 12, 1, 5, 9].map((count) => ({ count, page: pages.tryAllocRun(count, SLAB) }));
+    for (const index of [1, 3, 5]) pages.freeRun(taken[index]?.page as number, taken[index]?.count as number);
+    const page = taken[4]?.page as number;
+    pages.setObject(page, 12, 77);
+    return { kit, page };
+  }
+
+  const CALLS: Record<string, (pages: Pages, page: number) => void> = {
+    'tryAllocRun of 5': (pages) => void pages.tryAllocRun(5, RUN),
+    'tryAllocRun of 1': (pages) => void pages.tryAllocRun(1, SLAB),
+    'tryAllocRun of 33': (pages) => void pages.tryAllocRun(33, RUN),
+    'freeRun of 12': (pages, page) => pages.freeRun(page, 12),
+  };
+
+  for (const [name, call] of Object.entries(CALLS)) {
+    it(`${name}, cut short after each store, is done or not done`, () => {
+      let outcomes = '';
+      for (let limit = 0; ; limit++) {
+        const { kit, page } = prepare();
+        const { machine, pages, locks } = kit;
+        const before = runsOf(kit);
+        const after = new Map(before);
+        {
+          const whole = prepare();
+          call(whole.kit.pages, whole.page);
+          after.clear();
+          for (const [first, length] of runsOf(whole.kit)) after.set(first, length);
+        }
+        const free = pages.freePages();
+        const words = mortal(machine.words, machine.area('phys') + Phys.nonEmpty, { left: limit });
+        const dying = createPages({ ...machine, words }, { ...locks, acquire() {}, release() {} }, false);
+        let died = false;
+        try {
+          call(dying, page);
+        } catch (error) {
+          assert.ok(error instanceof Killed, String(error));
+          died = true;
+        }
+        pages.rebuildLocked();
+        assertClean(pages);
+        const found = runsOf(kit);
+        const done = JSON.stringify([...found]) === JSON.stringify([...after]);
+        if (!done) assert.deepEqual(found, before, `after ${limit} stores: neither done nor not done`);
+        outcomes += done ? 'd' : 'n';
+        const used = [...found.values()].reduce((sum, length) => sum + length, 0);
+        assert.equal(pages.freePages(), 200 - pages.firstPage - used);
+        assert.ok(done || pages.freePages() === free);
+        if (!died) break;
+      }
+      assert.match(outcomes, /^n+d+$/, 'one store decides');
+      assert.ok(outcomes.length > 3);
+    });
+  }
+
+  it('the rebuild itself may be cut short, and done again', () => {
+    for (let limit = 0; ; limit += 7) {
+      const { kit } = prepare();
+      const { machine, pages, locks } = kit;
+      const before = runsOf(kit);
+      const shape = freeShape(kit);
+      const words = mortal(machine.words, machine.area('phys') + Phys.nonEmpty, { left: limit });
+      let died = false;
+      try {
+        createPages({ ...machine, words }, locks, false).rebuildLocked();
+      } catch (error) {
+        assert.ok(error instanceof Killed, String(error));
+        died = true;
+      }
+      pages.rebuildLocked();
+      assertClean(pages);
+      assert.deepEqual(runsOf(kit), before);
+      assert.deepEqual(freeShape(kit), shape);
+      if (!died) break;
+    }
+  });
+
+  it('a rebuild of a sound memory keeps its shape', () => {
+    const { kit } = prepare();
+    const shape = freeShape(kit);
+    kit.pages.rebuildLocked();
+    assert.deepEqual(freeShape(kit), shape);
+    assertClean(kit.pages);
+  });
+});

@@ -1,0 +1,94 @@
+/**
+ * Records of the page layer.
+ *
+ * Words: a *page* is 4096 bytes; it has a *page record*, at the same index. A *run* is any number of
+ * contiguous pages that are used as one. A *block* is a free run of 2^order pages that starts at a
+ * multiple of its length; its *buddy* is the other half of the block of the next order.
+ *
+ * Guards: `const` written before the memory is shared; `A` atomics only; `P` the lock of this layer;
+ * `O` whoever holds the run (its own locks decide), and this layer while the page is free.
+ *
+ *   page      4      5      6      7      8      9     10     11     12
+ *          +------+-------------+------+---------------------------+-----
+ *   state  | FREE | SLAB   SLAB | FREE | FREE   TAIL   TAIL   TAIL | RUN
+ *   order  |  0   |             |  0   |  2                        |
+ *   length |      |  2      0   |      |                           | ...
+ *          +------+-------------+------+---------------------------+-----
+ *            block      run      block            block               run
+ *
+ * One store makes a run used, and one makes it free: that of the state of its first page. All else
+ * here follows from these, so it can be rebuilt: README.md, "After a death".
+ */
+
+import { array, f64, type Ref, ref, struct, u32 } from '../record/index.js';
+
+/** What is known of one page. One cache line. */
+export const Page = struct(
+  'page',
+  {
+    state: u32('P', 'PageState.'),
+    length: u32('P', 'Pages of the used run that starts here; 0 in every other page.'),
+    order: u32('P', 'The block that starts here has 2^order pages. Only in a FREE page.'),
+    next: ref('page', 'P', 'Next block of the same order; 0 ends the list. Only in a FREE page.'),
+    previous: ref('page', 'P', 'Previous block of the same order; 0 is the head. Only in a FREE page.'),
+    object: u32('O', 'What the page belongs to: the slab of a SLAB page. 0 in a free page.'),
+    offset: u32('O', 'Place of the page in its object. 0 in a free page.'),
+    wireCount: u32('O', 'Reasons to keep the page where it is. 0 in a free page.'),
+    loanCount: u32('O', 'Borrowers of the page. 0 in a free page.'),
+    spare: array(7, 'const', 'Fills the line.'),
+  },
+  { words: 16 },
+);
+
+export type PageRef = Ref<'page'>;
+
+/** The largest block has 2^19 pages: 2 GiB, all that a byte address can name. */
+export const ORDER_MAX = 19;
+
+const ORDERS = 20;
+
+/** The page layer itself. The lock has a line of its own. */
+export const Phys = struct(
+  'phys',
+  {
+    // Line 0: the word that everybody tries.
+    lock: u32('A', 'Lock of rank PAGES.'),
+    spare0: array(15, 'const', 'Fills the line.'),
+    // Line 1: what every call touches.
+    nonEmpty: u32('P', 'Bit k is set exactly when there is a block of order k.'),
+    freePages: u32('P', 'Pages in blocks. May be read without the lock as a hint.'),
+    requests: f64('P', 'Runs asked for.'),
+    failures: f64('P', 'Runs that were not there.'),
+    spare1: array(2, 'const', 'Aligns the heads.'),
+    heads: array(ORDERS, 'P', 'First block of each order; 0 when there is none.'),
+    blocks: array(ORDERS, 'P', 'How many blocks of each order there are. Hints without the lock.'),
+  },
+  { words: 64 },
+);
+
+/**
+ * Life of a page. Fresh memory is all 0, and a free page is: so a memory is made without touching
+ * the records of its pages.
+ *
+ *   FREE, FREE_TAIL --tryAllocRun--> SLAB or RUN --freeRun--> FREE, FREE_TAIL
+ */
+export const PageState = {
+  /** Free, inside a block. */
+  FREE_TAIL: 0,
+  /** Free, the first page of a block. */
+  FREE: 1,
+  /** Page 0 and the boot areas: never handed out. */
+  BOOT: 2,
+  /** Used: cut into items. */
+  SLAB: 3,
+  /** Used: one structure of many pages, like a ring. */
+  RUN: 4,
+} as const;
+
+export type PageState = (typeof PageState)[keyof typeof PageState];
+
+/** States from this one up are those of used runs. */
+export const FIRST_USED_STATE: PageState = PageState.SLAB;
+
+/** The highest state there is. */
+export const LAST_USED_STATE: PageState = PageState.RUN;

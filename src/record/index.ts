@@ -1,0 +1,4 @@
+export * from './bits.js';
+export * from './print.js';
+export * from './ref.js';
+export * from './struct.js';

@@ -1,0 +1,31 @@
+/** What the zone allocator stands on, and where its boot areas lie. */
+
+import type { AreaPlanner, Locks, Machine, Threads, Waiting } from '../machine/index.js';
+import type { Pages } from '../phys/index.js';
+import { BUCKET_WORDS, CACHE_WORDS, KEG_WORDS, ZONE_WORDS } from './records.js';
+
+/** The layers below. */
+export interface UmaContext {
+  readonly machine: Machine;
+  readonly threads: Threads;
+  readonly locks: Locks;
+  readonly waiting: Waiting;
+  readonly pages: Pages;
+}
+
+/** Kegs that the allocator needs for itself: buckets, and slab headers of five sizes. */
+export const INTERNAL_KEGS = 6;
+
+/**
+ * Boot areas: the registry, the dead bucket, kegs, zones, thread caches, then the two maps over the
+ * whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
+ */
+export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
+  { name: 'uma', words: 16 },
+  { name: 'dead bucket', words: BUCKET_WORDS, align: BUCKET_WORDS },
+  { name: 'kegs', words: (maxZones + INTERNAL_KEGS + 1) * KEG_WORDS },
+  { name: 'zones', words: (maxZones + 1) * ZONE_WORDS },
+  { name: 'thread caches', words: (maxThreads + 1) * (maxZones + 1) * CACHE_WORDS },
+  { name: 'page kegs', words: Math.ceil(pageCount / 2) },
+  { name: 'owners', words: pageCount * 64 },
+];

@@ -1,0 +1,130 @@
+/**
+ * How a slab is cut: the smallest slab that reaches 90 %, header inline or off-page.
+ *
+ * One pass over growing slabs; for each, the inline form and the off-page form are tried; what is
+ * strictly better than all before is kept; the first that reaches 90 % ends it. Source of the rule:
+ * FreeBSD's keg_layout, with our header sizes.
+ */
+
+import { alignUp } from '../record/index.js';
+import { COUNTER_STRIDE, GRANULE, SLAB_HEADER_WORDS } from './records.js';
+
+/** A way to cut slabs. */
+export interface Geometry {
+  /** Bytes from one item to the next. */
+  readonly itemSize: number;
+  readonly itemsPerSlab: number;
+  readonly pagesPerSlab: number;
+  readonly offPage: boolean;
+  /** Bytes from the start of the run to the inline header; 0 when off-page. */
+  readonly headerOffset: number;
+  readonly headerWords: number;
+  /** Words from the header to the first counter; 0 when there are none. */
+  readonly counterOffset: number;
+  /** Items' bytes over all bytes, 0 to 1. */
+  readonly efficiency: number;
+}
+
+/** What the items need. */
+export interface Shape {
+  readonly size: number;
+  readonly align: number;
+  readonly referenceCounted: boolean;
+  /** Kegs that off-page headers come from must be inline themselves. */
+  readonly inlineOnly?: boolean;
+}
+
+const PAGE = 4096;
+
+/** A slab holds at most this many items: one bit each in a bitmap of 16 words. */
+export const ITEMS_PER_SLAB_MAX = 512;
+
+/** The first form at least this good is taken. */
+const EFFICIENCY_WANTED = 0.9;
+
+/** Largest slab, in pages; an item larger than half of it gets a slab of its own. */
+const SLAB_PAGES_MAX = 512;
+
+/** Words of header, bitmap and counters for `items` items, and where the counters start. */
+export function headerShape(items: number, counted: boolean): { words: number; counterOffset: number } {
+  const bitmapEnd = SLAB_HEADER_WORDS + Math.ceil(items / 32);
+  if (!counted) return { words: bitmapEnd, counterOffset: 0 };
+  const counterOffset = alignUp(bitmapEnd, COUNTER_STRIDE);
+  return { words: counterOffset + items * COUNTER_STRIDE, counterOffset };
+}
+
+/** Off-page headers come in sizes of a power of two from 64 bytes up. */
+export function headerItemBytes(words: number): number {
+  let bytes = 64;
+  while (bytes < words * 4) bytes *= 2;
+  return bytes;
+}
+
+/** An inline header starts at a line's start when it has counters, else at a granule's. */
+function inlineHeaderOffset(slabBytes: number, words: number, counted: boolean): number {
+  const unit = counted ? COUNTER_STRIDE * 4 : GRANULE;
+  return Math.floor((slabBytes - words * 4) / unit) * unit;
+}
+
+function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | null {
+  const slabBytes = pages * PAGE;
+  let items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize) + 1);
+  for (; items > 0; items--) {
+    const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+    const headerOffset = inlineHeaderOffset(slabBytes, words, shape.referenceCounted);
+    // The last item needs its own bytes only, not the padding after it.
+    if ((items - 1) * itemSize + alignUp(shape.size, GRANULE) > headerOffset) continue;
+    return {
+      itemSize,
+      itemsPerSlab: items,
+      pagesPerSlab: pages,
+      offPage: false,
+      headerOffset,
+      headerWords: words,
+      counterOffset,
+      efficiency: Math.min(1, (items * itemSize) / slabBytes),
+    };
+  }
+  return null;
+}
+
+function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | null {
+  const slabBytes = pages * PAGE;
+  const padding = itemSize - alignUp(shape.size, GRANULE);
+  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor((slabBytes + padding) / itemSize));
+  if (items === 0) return null;
+  const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+  return {
+    itemSize,
+    itemsPerSlab: items,
+    pagesPerSlab: pages,
+    offPage: true,
+    headerOffset: 0,
+    headerWords: words,
+    counterOffset,
+    efficiency: (items * itemSize) / (slabBytes + headerItemBytes(words)),
+  };
+}
+
+/** Bytes from one item to the next: whole granules, and a multiple of the alignment. */
+export function itemStride(shape: Shape): number {
+  return alignUp(Math.max(shape.size, GRANULE), Math.max(shape.align, GRANULE));
+}
+
+/** The cut for items of this shape; null when they are too large for any slab. */
+export function chooseGeometry(shape: Shape): Geometry | null {
+  const itemSize = itemStride(shape);
+  let best: Geometry | null = null;
+  let pages = Math.ceil(itemSize / PAGE);
+  for (;;) {
+    const candidates = [tryInline(shape, itemSize, pages)];
+    if (shape.inlineOnly !== true) candidates.push(tryOffPage(shape, itemSize, pages));
+    for (const candidate of candidates) {
+      if (candidate !== null && (best === null || candidate.efficiency > best.efficiency)) best = candidate;
+    }
+    if (best !== null && best.efficiency >= EFFICIENCY_WANTED) return best;
+    const grown = itemSize <= PAGE ? pages + 1 : Math.ceil(((Math.floor((pages * PAGE) / itemSize) + 1) * itemSize) / PAGE);
+    if (grown > SLAB_PAGES_MAX || pages * PAGE >= ITEMS_PER_SLAB_MAX * itemSize) return best;
+    pages = grown;
+  }
+}

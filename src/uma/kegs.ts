@@ -1,0 +1,310 @@
+/**
+ * Kegs: rungs 4 and 5 of the ladder. Items come from partial slabs, then empty ones, then a new slab
+ * cut from pages. The lock of a keg is held for list and bitmap work only, never while pages are
+ * fetched or a hook runs.
+ */
+
+import { CheckLevel, LockRank, MbumaError, trashFill } from '../check/index.js';
+import { PAGE_SHIFT, ThreadSlot } from '../machine/index.js';
+import { PageState } from '../phys/index.js';
+import { readText, writeText } from '../record/index.js';
+import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { chooseGeometry, headerItemBytes, type Shape } from './geometry.js';
+import { HookErrors, type Hook, How, runHook } from './hooks.js';
+import { BUCKET_WORDS, Intent, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, UmaState } from './records.js';
+import { createSlabs } from './slabs.js';
+
+/** A keg as this thread knows it. Never changes, but for the hooks, which each thread registers. */
+export interface KegState {
+  readonly record: number;
+  readonly number: number;
+  readonly name: string;
+  readonly size: number;
+  readonly itemSize: number;
+  readonly align: number;
+  readonly itemsPerSlab: number;
+  readonly pagesPerSlab: number;
+  readonly headerOffset: number;
+  readonly headerKeg: number;
+  readonly counterOffset: number;
+  readonly flags: number;
+  readonly lockRank: LockRank;
+  /** Hooks of the primary zone that work on slabs. */
+  init: Hook | null;
+  fini: Hook | null;
+}
+
+export interface Kegs {
+  /** Makes a keg. The caller holds the registry lock, or is alone. */
+  create(name: string, shape: Shape, flags: number): KegState;
+  /** The keg of this number. */
+  byNumber(number: number): KegState;
+  count(): number;
+  /** Moves up to `want` items into the slots from `slot` on. How many; fewer when pages run out. */
+  takeItems(keg: KegState, slot: number, want: number, how: How): number;
+  /** Puts back the items in the `count` slots from `slot` on, and clears the slots. */
+  giveItems(keg: KegState, slot: number, count: number): void;
+  /** One item, no owner set; 0 when there is none. */
+  takeItem(keg: KegState, how: How): number;
+  giveItem(keg: KegState, item: number): void;
+  /** Gives back the pages of all empty slabs; how many pages. */
+  drain(keg: KegState): number;
+  /** The slab that the address lies in; 0 when it lies in none. */
+  slabOf(address: number): number;
+}
+
+/** Sizes of the off-page header kegs, in bytes. */
+const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
+
+/** Number of the keg of buckets. */
+export const BUCKET_KEG = 1;
+
+export function createKegs(context: UmaContext, initialise: boolean): Kegs {
+  const { machine, threads, locks, pages } = context;
+  const { words } = machine;
+  const slabs = createSlabs(machine);
+  const uma = machine.area('uma');
+  const kegsArea = machine.area('kegs');
+  const pageKegs = new Uint16Array(words.buffer, machine.area('page kegs') * 4, machine.layout.parameters.pageCount);
+  const trash = machine.checkLevel >= CheckLevel.TRASH;
+  const slabSite = machine.failpoints.site('uma.slab');
+  const itemSite = machine.failpoints.site('uma.item');
+  const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
+  const { freeCount: FREE_COUNT, data: DATA, page: PAGE } = Slab;
+  const states: KegState[] = [];
+  const single = threads.self + ThreadSlot.singleItem;
+
+  function recordOf(number: number): number {
+    return kegsArea + number * KEG_WORDS;
+  }
+
+  function byNumber(number: number): KegState {
+    const known = states[number];
+    if (known !== undefined) return known;
+    const record = recordOf(number);
+    const read = (offset: number): number => words[record + offset] as number;
+    const flags = read(Keg.flags);
+    const state: KegState = {
+      record,
+      number,
+      name: readText(words, record + Keg.name, 12),
+      size: read(Keg.size),
+      itemSize: read(Keg.itemSize),
+      align: read(Keg.align),
+      itemsPerSlab: read(Keg.itemsPerSlab),
+      pagesPerSlab: read(Keg.pagesPerSlab),
+      headerOffset: read(Keg.headerOffset),
+      headerKeg: read(Keg.headerKeg),
+      counterOffset: read(Keg.counterOffset),
+      flags,
+      lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
+      init: null,
+      fini: null,
+    };
+    states[number] = state;
+    return state;
+  }
+
+  function create(name: string, shape: Shape, flags: number): KegState {
+    const geometry = chooseGeometry(shape);
+    if (geometry === null) throw new MbumaError('BAD_CONFIGURATION', `zone ${name}: items of ${shape.size} bytes do not fit a slab`);
+    const number = (words[uma + UmaState.kegCount] as number) + 1;
+    const record = recordOf(number);
+    const write = (offset: number, value: number): void => {
+      words[record + offset] = value;
+    };
+    words.fill(0, record, record + KEG_WORDS);
+    write(Keg.number, number);
+    write(Keg.size, shape.size);
+    write(Keg.itemSize, geometry.itemSize);
+    write(Keg.align, shape.align);
+    write(Keg.itemsPerSlab, geometry.itemsPerSlab);
+    write(Keg.pagesPerSlab, geometry.pagesPerSlab);
+    write(Keg.headerOffset, geometry.headerOffset);
+    const headerBytes = headerItemBytes(geometry.headerWords);
+    write(Keg.headerKeg, geometry.offPage ? BUCKET_KEG + 1 + HEADER_SIZES.indexOf(headerBytes as 64) : 0);
+    write(Keg.headerWords, geometry.headerWords);
+    write(Keg.counterOffset, geometry.counterOffset);
+    write(Keg.flags, flags | (shape.referenceCounted ? KegFlag.REFERENCE_COUNTED : 0));
+    writeText(words, record + Keg.name, 12, name);
+    machine.atomics.store(uma + UmaState.kegCount, number);
+    return byNumber(number);
+  }
+
+  function slabOf(address: number): number {
+    return pages.objectOf(address >>> PAGE_SHIFT);
+  }
+
+  /** Undoes `init` of the items below `count`, last first. */
+  function finiItems(keg: KegState, data: number, count: number): HookErrors | null {
+    if (keg.fini === null) return null;
+    const errors = new HookErrors();
+    for (let index = count - 1; index >= 0; index--) {
+      errors.run(keg.fini, 'fini', keg.name, data + index * keg.itemSize, How.NOWAIT);
+    }
+    return errors;
+  }
+
+  function releaseSlabMemory(keg: KegState, slab: number, page: number): void {
+    pages.setObject(page, keg.pagesPerSlab, 0);
+    pageKegs.fill(0, page, page + keg.pagesPerSlab);
+    if (keg.headerKeg !== 0) giveItem(byNumber(keg.headerKeg), slab << 2);
+    pages.freeRun(page, keg.pagesPerSlab);
+  }
+
+  /** A new slab with every item free and initialised, in no list; 0 when there is no memory. */
+  function allocSlab(keg: KegState, how: How): number {
+    if (slabSite.fails()) return 0;
+    const page = pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
+    if (page === 0) return 0;
+    const data = page << PAGE_SHIFT;
+    let slab = (data + keg.headerOffset) >>> 2;
+    if (keg.headerKeg !== 0) {
+      slab = takeItem(byNumber(keg.headerKeg), How.NOWAIT) >>> 2;
+      if (slab === 0) {
+        pages.freeRun(page, keg.pagesPerSlab);
+        return 0;
+      }
+    }
+    threads.armIntent(Intent.MAKE_SLAB, keg.number, page, slab);
+    writeHeader(keg, slab, page, data);
+    pages.setObject(page, keg.pagesPerSlab, slab);
+    pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
+    if (keg.init !== null && !initItems(keg, keg.init, slab, page, data, how)) {
+      threads.disarmIntent();
+      return 0;
+    }
+    if (trash && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0) {
+      for (let index = 0; index < keg.itemsPerSlab; index++) trashFill(words, data + index * keg.itemSize, keg.itemSize);
+    }
+    return slab;
+  }
+
+  function writeHeader(keg: KegState, slab: number, page: number, data: number): void {
+    words.fill(0, slab, slab + SLAB_HEADER_WORDS);
+    words[slab + FREE_COUNT] = keg.itemsPerSlab;
+    words[slab + Slab.keg] = keg.record;
+    words[slab + DATA] = data;
+    words[slab + PAGE] = page;
+    for (let first = 0; first < keg.itemsPerSlab; first += 32) {
+      const items = Math.min(32, keg.itemsPerSlab - first);
+      words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
+    }
+    if (keg.counterOffset !== 0) {
+      words.fill(0, slab + keg.counterOffset, slab + (words[keg.record + Keg.headerWords] as number));
+    }
+  }
+
+  /** Runs `init` over a new slab. False (and the slab is gone again) when one lacks memory. */
+  function initItems(keg: KegState, init: Hook, slab: number, page: number, data: number, how: How): boolean {
+    let index = 0;
+    let lacking = false;
+    try {
+      for (; index < keg.itemsPerSlab && !lacking; index++) {
+        lacking = runHook(init, 'init', keg.name, data + index * keg.itemSize, how) !== 0;
+      }
+      if (!lacking) return true;
+      index--;
+    } catch (error) {
+      threads.disarmIntent();
+      finiItems(keg, data, index);
+      releaseSlabMemory(keg, slab, page);
+      throw error;
+    }
+    finiItems(keg, data, index);
+    releaseSlabMemory(keg, slab, page);
+    return false;
+  }
+
+  function takeItems(keg: KegState, slot: number, want: number, how: How): number {
+    const { record } = keg;
+    let taken = 0;
+    locks.acquire(record, keg.lockRank);
+    while (taken < want) {
+      let slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
+      if (slab === 0) {
+        locks.release(record);
+        // One new slab in hand is enough to go on without sleeping.
+        slab = allocSlab(keg, taken === 0 ? how : How.NOWAIT);
+        if (slab === 0) return taken;
+        locks.acquire(record, keg.lockRank);
+        slabs.insert(record, slab);
+        words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) + 1;
+        words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) + keg.itemsPerSlab;
+        threads.disarmIntent();
+        continue;
+      }
+      taken += slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+    }
+    locks.release(record);
+    return taken;
+  }
+
+  function giveItems(keg: KegState, slot: number, count: number): void {
+    const { record, itemSize, itemsPerSlab } = keg;
+    locks.acquire(record, keg.lockRank);
+    for (let index = 0; index < count; index++) {
+      const item = words[slot + index] as number;
+      // The slot goes before the bit comes: between the two the item counts as free in its slab.
+      words[slot + index] = 0;
+      slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item);
+    }
+    locks.release(record);
+  }
+
+  function takeItem(keg: KegState, how: How): number {
+    if (itemSite.fails() || takeItems(keg, single, 1, how) === 0) return 0;
+    const item = words[single] as number;
+    words[single] = 0;
+    return item;
+  }
+
+  function giveItem(keg: KegState, item: number): void {
+    locks.acquire(keg.record, keg.lockRank);
+    slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item);
+    locks.release(keg.record);
+  }
+
+  function drain(keg: KegState): number {
+    const { record } = keg;
+    let freed = 0;
+    let errors: HookErrors | null = null;
+    for (;;) {
+      locks.acquire(record, keg.lockRank);
+      const slab = words[record + EMPTY] as number;
+      if (slab !== 0) {
+        threads.armIntent(Intent.DESTROY_SLAB, keg.number, words[slab + PAGE] as number, slab);
+        slabs.remove(record, slab);
+        words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) - 1;
+        words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) - keg.itemsPerSlab;
+      }
+      locks.release(record);
+      if (slab === 0) break;
+      errors = finiItems(keg, words[slab + DATA] as number, keg.itemsPerSlab) ?? errors;
+      releaseSlabMemory(keg, slab, words[slab + PAGE] as number);
+      threads.disarmIntent();
+      freed += keg.pagesPerSlab;
+    }
+    errors?.throwFirst();
+    return freed;
+  }
+
+  if (initialise) {
+    create('bucket', { size: BUCKET_WORDS * 4, align: BUCKET_WORDS * 4, referenceCounted: false }, KegFlag.INTERNAL);
+    for (const size of HEADER_SIZES) {
+      create(`slab header ${size}`, { size, align: 64, referenceCounted: false, inlineOnly: true }, KegFlag.INTERNAL);
+    }
+    if ((words[uma + UmaState.kegCount] as number) !== INTERNAL_KEGS) throw new Error('INTERNAL_KEGS is wrong');
+  }
+  return {
+    create,
+    byNumber,
+    count: () => machine.atomics.load(uma + UmaState.kegCount),
+    takeItems,
+    giveItems,
+    takeItem,
+    giveItem,
+    drain,
+    slabOf,
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * Slabs: which items of a run are free, and on which list of its keg the run stands.
+ * Every function here runs under the keg's lock.
+ */
+
+import { lowestBit } from '../record/index.js';
+import type { Machine } from '../machine/index.js';
+import { Keg, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
+
+export interface Slabs {
+  /** Puts a slab at the head of the list that its free count asks for. */
+  insert(keg: number, slab: number): void;
+  /** Takes a slab out of the list that it stands in. */
+  remove(keg: number, slab: number): void;
+  /** Moves up to `want` items of the slab into the slots from `slot` on; how many. */
+  takeItems(keg: number, slab: number, itemSize: number, slot: number, want: number): number;
+  /** Puts the item back into its slab and moves the slab to the list it belongs to now. */
+  giveItem(keg: number, slab: number, itemSize: number, itemsPerSlab: number, item: number): void;
+}
+
+export function createSlabs(machine: Machine): Slabs {
+  const { words } = machine;
+  const { partial: PARTIAL, empty: EMPTY, full: FULL, emptyCount: EMPTY_COUNT, freeItems: FREE_ITEMS } = Keg;
+  const { itemsPerSlab: ITEMS_PER_SLAB } = Keg;
+  const { freeCount: FREE_COUNT, next: NEXT, previous: PREVIOUS, data: DATA, list: LIST } = Slab;
+  const BITMAP = SLAB_HEADER_WORDS;
+
+  function headOf(list: number): number {
+    return list === SlabList.PARTIAL ? PARTIAL : list === SlabList.EMPTY ? EMPTY : FULL;
+  }
+
+  function insert(keg: number, slab: number): void {
+    const free = words[slab + FREE_COUNT] as number;
+    const list =
+      free === 0 ? SlabList.FULL : free === words[keg + ITEMS_PER_SLAB] ? SlabList.EMPTY : SlabList.PARTIAL;
+    const head = keg + headOf(list);
+    const first = words[head] as number;
+    words[slab + LIST] = list;
+    words[slab + PREVIOUS] = 0;
+    words[slab + NEXT] = first;
+    if (first !== 0) words[first + PREVIOUS] = slab;
+    words[head] = slab;
+    if (list === SlabList.EMPTY) words[keg + EMPTY_COUNT] = (words[keg + EMPTY_COUNT] as number) + 1;
+  }
+
+  function remove(keg: number, slab: number): void {
+    const list = words[slab + LIST] as number;
+    const next = words[slab + NEXT] as number;
+    const previous = words[slab + PREVIOUS] as number;
+    if (previous === 0) words[keg + headOf(list)] = next;
+    else words[previous + NEXT] = next;
+    if (next !== 0) words[next + PREVIOUS] = previous;
+    words[slab + LIST] = SlabList.NONE;
+    if (list === SlabList.EMPTY) words[keg + EMPTY_COUNT] = (words[keg + EMPTY_COUNT] as number) - 1;
+  }
+
+  return {
+    insert,
+    remove,
+    takeItems(keg, slab, itemSize, slot, want) {
+      const free = words[slab + FREE_COUNT] as number;
+      const data = words[slab + DATA] as number;
+      const take = Math.min(free, want);
+      let taken = 0;
+      for (let word = slab + BITMAP; taken < take; word++) {
+        let bits = words[word] as number;
+        const base = (word - slab - BITMAP) * 32;
+        while (bits !== 0 && taken < take) {
+          const bit = lowestBit(bits);
+          bits &= bits - 1;
+          // The bit goes before the item shows up in the slot: between the two it counts as free.
+          words[word] = bits;
+          words[slot + taken] = data + (base + bit) * itemSize;
+          taken++;
+        }
+      }
+      remove(keg, slab);
+      words[slab + FREE_COUNT] = free - take;
+      words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) - take;
+      insert(keg, slab);
+      return take;
+    },
+    giveItem(keg, slab, itemSize, itemsPerSlab, item) {
+      const index = ((item - (words[slab + DATA] as number)) / itemSize) | 0;
+      const free = (words[slab + FREE_COUNT] as number) + 1;
+      const word = slab + BITMAP + (index >>> 5);
+      words[word] = (words[word] as number) | (1 << (index & 31));
+      words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) + 1;
+      if (free === 1 || free === itemsPerSlab) {
+        remove(keg, slab);
+        words[slab + FREE_COUNT] = free;
+        insert(keg, slab);
+      } else {
+        words[slab + FREE_COUNT] = free;
+      }
+    },
+  };
+}

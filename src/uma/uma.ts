@@ -1,0 +1,326 @@
+/**
+ * The registry: zones by name. Makes a zone, or attaches to one that another thread made.
+ */
+
+import {
+  CHECK_LEVEL_MAX,
+  LockRank,
+  MbumaError,
+  optionalFunction,
+  optionalInteger,
+  requireInteger,
+  requireName,
+  requireObject,
+} from '../check/index.js';
+import { isPowerOfTwo, readText, writeText } from '../record/index.js';
+import type { UmaContext } from './context.js';
+import { chooseGeometry, type Shape } from './geometry.js';
+import type { Hook, Hooks } from './hooks.js';
+import { createKegs, type KegState } from './kegs.js';
+import { createLadder } from './ladder.js';
+import { createReclaimer, type Reclaimer } from './reclaim.js';
+import {
+  BUCKET_ITEMS,
+  BUCKET_WORDS,
+  CACHE_WORDS,
+  COUNTER_STRIDE,
+  GRANULE,
+  HookBit,
+  Slab,
+  ThreadCache,
+  UmaState,
+  ZONE_WORDS,
+  Zone as ZoneRecord,
+} from './records.js';
+import { createSleepers } from './sleepers.js';
+import { createZoneClass, LIMIT_MAX, needsSlowPath, type Zone } from './zone.js';
+import type { ZoneState } from './zone-state.js';
+import { type UmaParts, createUmaAudit } from './audit.js';
+
+/** What a zone is made of. The maker's limit stands; everything else must agree when attaching. */
+export interface ZoneOptions {
+  /** Unique in the memory: 1 to 47 printable ASCII characters. */
+  readonly name: string;
+  /** Bytes of an item, 1 to 1 MiB. Not given for a secondary zone. */
+  readonly size?: number;
+  /** Alignment of items, a power of two from 16 to 4096. Default 16. */
+  readonly align?: number;
+  /** Most items out at one time; 0 or absent: no limit. Only the thread that makes the zone sets it. */
+  readonly max?: number;
+  readonly ctor?: Hook;
+  readonly dtor?: Hook;
+  readonly init?: Hook;
+  readonly fini?: Hook;
+  /** Makes a secondary zone: stacked on the keg of this one. */
+  readonly primary?: Zone;
+  /** Each item has a reference counter beside the slab: see `counterOf`. */
+  readonly referenceCounted?: boolean;
+  /** Starts with the largest buckets, for zones of busy small items. */
+  readonly maxBucket?: boolean;
+  /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
+  readonly onExhausted?: () => boolean;
+}
+
+export interface Uma {
+  zone(options: ZoneOptions): Zone;
+  /** The zone of this name that this thread has opened. */
+  findZone(name: string): Zone | undefined;
+  /** The zones that this thread has opened. */
+  zones(): readonly Zone[];
+  /** Names of all zones of the memory. */
+  zoneNames(): readonly string[];
+  /** Word index of the reference counter of an item of a `referenceCounted` zone. About 10 ns. */
+  counterOf(item: number): number;
+  /** Owner byte of each 16-byte granule: 0 free, 1 to 254 a slot, OWNER_MEMORY. */
+  readonly owners: Uint8Array;
+  /** Number of the keg of each page; 0 none. */
+  readonly pageKegs: Uint16Array;
+  readonly reclaimer: Reclaimer;
+  /** Gives back all cached items and empty slabs of the zones that this thread has opened. */
+  drain(): void;
+  audit(report: (rule: string, message: string) => void): void;
+}
+
+/** Largest item, in bytes. */
+export const ITEM_SIZE_MAX = 1 << 20;
+
+/** First bucket of a zone: after the table of FreeBSD. */
+function initialCapacity(itemSize: number, maxBucket: boolean): number {
+  if (maxBucket) return BUCKET_ITEMS;
+  if (itemSize <= 128) return BUCKET_ITEMS;
+  if (itemSize <= 256) return 62;
+  if (itemSize <= 512) return 30;
+  if (itemSize <= 1024) return 16;
+  if (itemSize <= 2048) return 8;
+  if (itemSize <= 4096) return 4;
+  return 1;
+}
+
+/** A bucket never holds more than this many bytes of items, however large it grows. */
+const BUCKET_BYTES_MAX = 1 << 18;
+
+export function createUma(context: UmaContext, initialise: boolean): Uma {
+  const { machine, threads, locks, waiting } = context;
+  const { words } = machine;
+  const { pageCount, maxThreads, maxZones } = machine.layout.parameters;
+  const state = machine.area('uma');
+  const zonesArea = machine.area('zones');
+  const cachesArea = machine.area('thread caches');
+  const dead = machine.area('dead bucket');
+  const owners = new Uint8Array(words.buffer, machine.area('owners') * 4, pageCount * 256);
+  const pageKegs = new Uint16Array(words.buffer, machine.area('page kegs') * 4, pageCount);
+  const maps = { words, owners, pageKegs };
+  const kegs = createKegs(context, initialise);
+  const ladder = createLadder(context, kegs, owners, dead);
+  const sleepers = createSleepers(context, ladder);
+  const reclaimer = createReclaimer(context, kegs, ladder, owners);
+  const makeZone = createZoneClass({ context, kegs, ladder, sleepers, maps, reclaimer });
+  const createSite = machine.failpoints.site('uma.zone');
+  const opened = new Map<string, { zone: Zone; state: ZoneState }>();
+
+  const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
+  const cacheOf = (number: number): number => cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
+
+  /** Every cache of this slot starts with the dead bucket; number 0 keeps it for good. */
+  function resetCaches(): void {
+    const first = cacheOf(0);
+    words.fill(0, first, first + (maxZones + 1) * CACHE_WORDS);
+    for (let number = 0; number <= maxZones; number++) {
+      words[cacheOf(number) + ThreadCache.top] = dead;
+      words[cacheOf(number) + ThreadCache.spare] = dead;
+    }
+  }
+
+  function findByName(name: string): number {
+    const count = machine.atomics.load(state + UmaState.zoneCount);
+    for (let number = 1; number <= count; number++) {
+      if (readText(words, recordOf(number) + ZoneRecord.name, 12) === name) return number;
+    }
+    return 0;
+  }
+
+  function openedState(zone: Zone | undefined): ZoneState | null {
+    if (zone === undefined) return null;
+    const found = opened.get((zone as { name?: string }).name ?? '');
+    if (found === undefined || found.zone !== zone) {
+      throw new MbumaError('BAD_ARGUMENT', 'primary must be a zone of this memory');
+    }
+    return found.state;
+  }
+
+  /** All reasons why the options cannot be, at once. */
+  function readOptions(given: ZoneOptions): { name: string; shape: Shape; limit: number; hooks: Hooks; primary: ZoneState | null } {
+    requireObject(given, 'options');
+    const reasons: string[] = [];
+    const attempt = <Type>(read: () => Type, fallback: Type): Type => {
+      try {
+        return read();
+      } catch (error) {
+        reasons.push((error as Error).message);
+        return fallback;
+      }
+    };
+    const name = attempt(() => requireName(given.name, 'name'), '');
+    const primary = attempt(() => openedState(given.primary), null);
+    const hook = (kind: 'ctor' | 'dtor' | 'init' | 'fini'): Hook | null =>
+      attempt(() => optionalFunction(given[kind], kind) ?? null, null);
+    const hooks = { ctor: hook('ctor'), dtor: hook('dtor'), init: hook('init'), fini: hook('fini') };
+    attempt(() => optionalFunction(given.onExhausted, 'onExhausted'), undefined);
+    const limit = attempt(() => optionalInteger(given.max, 'max', 0, LIMIT_MAX, 0), 0);
+    if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
+    const keg = primary?.kegState;
+    const size = keg?.size ?? attempt(() => requireInteger(given.size, 'size', 1, ITEM_SIZE_MAX), GRANULE);
+    const align = keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
+    if (!isPowerOfTwo(align)) reasons.push(`align must be a power of two, not ${align}`);
+    if (keg !== undefined && given.size !== undefined && given.size !== keg.size) {
+      reasons.push(`size is that of the primary zone: ${keg.size}`);
+    }
+    const shape = { size, align, referenceCounted: given.referenceCounted === true };
+    if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
+      reasons.push(`items of ${size} bytes do not fit a slab`);
+    }
+    if (reasons.length > 0) {
+      const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
+      throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
+    }
+    return { name, shape, limit, hooks, primary };
+  }
+
+  function hookBits(hooks: Hooks): number {
+    return (
+      (hooks.ctor === null ? 0 : HookBit.CTOR) |
+      (hooks.dtor === null ? 0 : HookBit.DTOR) |
+      (hooks.init === null ? 0 : HookBit.INIT) |
+      (hooks.fini === null ? 0 : HookBit.FINI)
+    );
+  }
+
+  /** Writes a new zone's record. Under the registry lock. */
+  function writeZone(options: ReturnType<typeof readOptions>, maxBucket: boolean): number {
+    const { name, shape, limit, hooks, primary } = options;
+    const number = (words[state + UmaState.zoneCount] as number) + 1;
+    if (number > maxZones) throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
+    if (createSite.fails()) throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
+    const keg = primary?.kegState ?? kegs.create(name, shape, 0);
+    const record = recordOf(number);
+    words.fill(0, record, record + ZONE_WORDS);
+    const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
+    words[record + ZoneRecord.number] = number;
+    words[record + ZoneRecord.keg] = keg.number;
+    words[record + ZoneRecord.limit] = limit;
+    words[record + ZoneRecord.hooks] = hookBits(hooks);
+    words[record + ZoneRecord.capacityMax] = capacityMax;
+    words[record + ZoneRecord.bucketCapacity] = Math.min(capacityMax, initialCapacity(keg.itemSize, maxBucket));
+    words[record + ZoneRecord.primary] = primary?.number ?? 0;
+    writeText(words, record + ZoneRecord.name, 12, name);
+    machine.atomics.store(state + UmaState.zoneCount, number);
+    return number;
+  }
+
+  /** Compares what this thread asks for with what is there. */
+  function checkAgreement(number: number, options: ReturnType<typeof readOptions>): void {
+    const { name, shape, hooks, primary } = options;
+    const record = recordOf(number);
+    const keg = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+    const differences: string[] = [];
+    if (keg.size !== shape.size) differences.push(`size is ${keg.size}, not ${shape.size}`);
+    if (keg.align !== shape.align) differences.push(`align is ${keg.align}, not ${shape.align}`);
+    const counted = keg.counterOffset !== 0;
+    if (primary === null && counted !== shape.referenceCounted) differences.push(`referenceCounted is ${counted}`);
+    if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0)) differences.push('its primary zone is another');
+    if (differences.length > 0) {
+      throw new MbumaError('LAYOUT_MISMATCH', `zone ${name} exists: ${differences.join('; ')}`, { zone: name });
+    }
+    const wanted = words[record + ZoneRecord.hooks] as number;
+    if (wanted === hookBits(hooks)) return;
+    const kinds = Object.entries(HookBit).filter(([, bit]) => (wanted & bit) !== 0);
+    throw new MbumaError(
+      'HOOKS_MISSING',
+      `zone ${name} has the hooks [${kinds.map(([kind]) => kind.toLowerCase()).join(' ')}]: this thread must register just these`,
+      { zone: name },
+    );
+  }
+
+  function openZone(number: number, given: ZoneOptions, options: ReturnType<typeof readOptions>): Zone {
+    const { hooks, primary } = options;
+    const record = recordOf(number);
+    const kegState: KegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+    if (primary === null) {
+      kegState.init = hooks.init;
+      kegState.fini = hooks.fini;
+    }
+    const zoneState: ZoneState = {
+      name: options.name,
+      record,
+      number,
+      kegState,
+      cache: cacheOf(needsSlowPath(hooks, machine.checkLevel) ? 0 : number),
+      realCache: cacheOf(number),
+      hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
+      primaryRecord: primary?.record ?? 0,
+      capacityMax: words[record + ZoneRecord.capacityMax] as number,
+      onExhausted: given.onExhausted ?? null,
+    };
+    const made = makeZone(zoneState);
+    opened.set(options.name, { zone: made, state: zoneState });
+    reclaimer.register(zoneState);
+    return made;
+  }
+
+  function zone(given: ZoneOptions): Zone {
+    const options = readOptions(given);
+    const known = opened.get(options.name);
+    if (known !== undefined) {
+      checkAgreement(known.state.number, { ...options, hooks: allHooks(known.state) });
+      return known.zone;
+    }
+    locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
+    let number = 0;
+    try {
+      number = findByName(options.name);
+      if (number === 0) number = writeZone(options, given.maxBucket === true);
+      else checkAgreement(number, options);
+    } finally {
+      locks.release(state + UmaState.lock);
+    }
+    return openZone(number, given, options);
+  }
+
+  function allHooks(zoneState: ZoneState): Hooks {
+    if (zoneState.primaryRecord !== 0) return zoneState.hooks;
+    return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
+  }
+
+  function counterOf(item: number): number {
+    const slab = kegs.slabOf(item);
+    const keg = kegs.byNumber(pageKegs[item >>> 12] as number);
+    const index = ((item - (words[slab + Slab.data] as number)) / keg.itemSize) | 0;
+    return slab + keg.counterOffset + index * COUNTER_STRIDE;
+  }
+
+  if (initialise) words.fill(0, dead, dead + BUCKET_WORDS);
+  if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
+  resetCaches();
+  waiting.onPoll(() => reclaimer.answerAttention());
+  const parts: UmaParts = { context, kegs, maps, dead, maxThreads };
+  return {
+    zone,
+    findZone: (name) => opened.get(name)?.zone,
+    zones: () => [...opened.values()].map((each) => each.zone),
+    zoneNames() {
+      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const names: string[] = [];
+      for (let number = 1; number <= count; number++) names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
+      return names;
+    },
+    counterOf,
+    owners,
+    pageKegs,
+    reclaimer,
+    drain() {
+      for (const each of opened.values()) reclaimer.drain(each.state);
+      reclaimer.drainInternal();
+    },
+    audit: createUmaAudit(parts),
+  };
+}

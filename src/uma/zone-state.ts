@@ -1,0 +1,31 @@
+/** A zone as one thread knows it: what the rungs of the ladder work on. */
+
+import type { Hooks } from './hooks.js';
+import type { KegState } from './kegs.js';
+
+export interface ZoneState {
+  readonly name: string;
+  /** Word index of the zone's record. */
+  readonly record: number;
+  readonly number: number;
+  readonly kegState: KegState;
+  /**
+   * Word index of the thread cache that the fast path looks at. A zone with work to do on each item
+   * (`ctor`, `dtor`, trash) shows it a dead cache, always empty and full, so that the slow half runs.
+   */
+  readonly cache: number;
+  /** Word index of the thread cache that holds the items. */
+  readonly realCache: number;
+  /** `init` and `fini` are here for a secondary zone only; a primary zone's are the keg's. */
+  readonly hooks: Hooks;
+  /** For a secondary zone: the record of the zone whose keg it is stacked on; else 0. */
+  readonly primaryRecord: number;
+  /** Upper bound of a bucket's items. */
+  readonly capacityMax: number;
+  /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
+  readonly onExhausted: (() => boolean) | null;
+}
+
+/** Why an allocation found nothing. */
+export const Lack = { NONE: 0, LIMIT: 1, MEMORY: 2 } as const;
+export type Lack = (typeof Lack)[keyof typeof Lack];

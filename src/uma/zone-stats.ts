@@ -1,0 +1,62 @@
+/** Figures of a zone, as vmstat -z(8) shows them. Read without locks: exact when nobody works on it. */
+
+import type { UmaContext } from './context.js';
+import { BUCKET_MASK, CACHE_WORDS, Keg, ThreadCache, Zone } from './records.js';
+import type { ZoneState } from './zone-state.js';
+
+export interface ZoneStats {
+  readonly name: string;
+  /** Bytes of an item as asked for. */
+  readonly size: number;
+  /** Most items out; 0: no limit. */
+  readonly limit: number;
+  /** Items that users hold. */
+  readonly used: number;
+  /** Items in caches and, for a primary zone, in slabs. */
+  readonly free: number;
+  /** Items in thread caches and buckets. */
+  readonly cached: number;
+  /** Allocations that succeeded, since the memory was made. */
+  readonly requests: number;
+  /** Allocations that failed. */
+  readonly failures: number;
+  /** Allocations that had to wait. */
+  readonly sleeps: number;
+  /** Pages of the keg's slabs; 0 for a secondary zone. */
+  readonly pages: number;
+  /** Items a bucket is filled with at present. */
+  readonly bucketCapacity: number;
+}
+
+export function zoneStats({ machine, threads }: UmaContext, zone: ZoneState): ZoneStats {
+  const { words, floats } = machine;
+  const { record, kegState } = zone;
+  const read = (offset: number): number => words[record + offset] as number;
+  const count = (at: number): number => floats[at >> 1] as number;
+  const cachesArea = machine.area('thread caches');
+  const { maxZones } = machine.layout.parameters;
+  let cached = read(Zone.cachedItems);
+  let requests = count(record + Zone.retiredRequests);
+  let failures = count(record + Zone.retiredFailures);
+  for (let slot = 1; slot <= threads.maxThreads; slot++) {
+    if (!threads.isLive(slot)) continue;
+    const cache = cachesArea + (slot * (maxZones + 1) + zone.number) * CACHE_WORDS;
+    cached += ((words[cache + ThreadCache.top] as number) & BUCKET_MASK) + ((words[cache + ThreadCache.spare] as number) & BUCKET_MASK);
+    requests += count(cache + ThreadCache.requests);
+    failures += count(cache + ThreadCache.failures);
+  }
+  const primary = read(Zone.primary) === 0;
+  return {
+    name: zone.name,
+    size: kegState.size,
+    limit: read(Zone.limit),
+    used: Math.max(0, read(Zone.itemsOut) - cached),
+    free: cached + (primary ? (words[kegState.record + Keg.freeItems] as number) : 0),
+    cached,
+    requests,
+    failures,
+    sleeps: read(Zone.waitSleeps),
+    pages: primary ? (words[kegState.record + Keg.slabCount] as number) * kegState.pagesPerSlab : 0,
+    bucketCapacity: read(Zone.bucketCapacity),
+  };
+}
