@@ -1,9 +1,40 @@
 /** mbuma: one shared memory for JavaScript threads, managed the way a BSD kernel manages its own. */
 
-export { type CheckLevel, type ErrorCode, ERROR_CODES, type Failpoints, type FailMode, MbumaError } from './check/index.js';
+export {
+  type CheckLevel,
+  ERROR_CODES,
+  type ErrorCode,
+  type FailMode,
+  type Failpoints,
+  MbumaError,
+} from './check/index.js';
 export type { MemoryHandle } from './machine/index.js';
-export { type AuditReport, attachMemory, createMemory, type Memory, type MemoryOptions, type MemoryStats, type Violation } from './memory.js';
-export { addr, array, type Addr, f64, type Field, i32, printRecord, ref, type Ref, type Struct, struct, text, u32 } from './record/index.js';
+export * from './mbuf/index.js';
+export {
+  type AuditReport,
+  attachMemory,
+  createMemory,
+  type Memory,
+  type MemoryOptions,
+  type MemoryStats,
+  type Violation,
+} from './memory.js';
+export {
+  type Addr,
+  addr,
+  array,
+  type Field,
+  f64,
+  i32,
+  printRecord,
+  type Ref,
+  ref,
+  type Struct,
+  struct,
+  text,
+  u32,
+} from './record/index.js';
+export type { Ring, RingOptions, RingWaitOptions } from './ring/index.js';
 export {
   type AsyncOptions,
   CANFAIL,

@@ -34,9 +34,30 @@ import {
   Waiter,
   WaitQueue,
 } from './machine/index.js';
+import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
 import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
-import { type Addr, alignUp, layoutHash } from './record/index.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, type Zone, type ZoneOptions, ZoneRecord, type ZoneStats } from './uma/index.js';
+import { alignUp, layoutHash } from './record/index.js';
+import {
+  createRings,
+  planRings,
+  type Ring,
+  type RingOptions,
+  RingRecord,
+  RingRegistry,
+} from './ring/index.js';
+import {
+  createUma,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  type Zone,
+  type ZoneOptions,
+  ZoneRecord,
+  type ZoneStats,
+} from './uma/index.js';
 
 /** How a memory is made. */
 export interface MemoryOptions {
@@ -88,6 +109,10 @@ export interface Memory {
   readonly failpoints: Failpoints;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
   zone(options: ZoneOptions): Zone;
+  /** Network buffers. The zones are made, or opened, at the first use. */
+  readonly mbufs: Mbufs;
+  /** Makes a ring, or finds the one of this name. */
+  ring(options: RingOptions): Ring;
   /** Copies bytes inside the memory; ranges may overlap. Not checked: the caller owns both ranges. */
   copyBytes(target: number, source: number, length: number): void;
   /** Fills bytes. Not checked: the caller owns the range. */
@@ -107,11 +132,33 @@ const BYTES_MIN = 1 << 20;
 const BYTES_MAX = 2 ** 31;
 const UNIT = 65536;
 
-const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma];
-const records = [Superblock, ThreadSlot, Waiter, WaitQueue, Page, Phys, UmaState, Keg, Slab, ZoneRecord, ThreadCache];
+const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
+const records = [
+  Superblock,
+  ThreadSlot,
+  Waiter,
+  WaitQueue,
+  Page,
+  Phys,
+  UmaState,
+  Keg,
+  Slab,
+  ZoneRecord,
+  ThreadCache,
+  RingRecord,
+  RingRegistry,
+  ...mbufRecords,
+];
 
 /** All reasons why the options cannot be, at once. */
-function readOptions(options: MemoryOptions): { pageCount: number; maxThreads: number; maxZones: number; checkLevel: CheckLevel; wasm: boolean | undefined } {
+function readOptions(options: MemoryOptions): {
+  pageCount: number;
+  maxThreads: number;
+  maxZones: number;
+  checkLevel: CheckLevel;
+  wasm: boolean | undefined;
+  mbufs: { max?: number };
+} {
   requireObject(options, 'options');
   const reasons: string[] = [];
   const attempt = (read: () => number, fallback: number): number => {
@@ -125,27 +172,40 @@ function readOptions(options: MemoryOptions): { pageCount: number; maxThreads: n
   const bytes = attempt(() => requireInteger(options.bytes, 'bytes', BYTES_MIN, BYTES_MAX), BYTES_MIN);
   const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
   const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
-  const checkLevel = attempt(() => optionalInteger(options.checkLevel, 'checkLevel', 0, CHECK_LEVEL_MAX, 0), 0);
+  const checkLevel = attempt(
+    () => optionalInteger(options.checkLevel, 'checkLevel', 0, CHECK_LEVEL_MAX, 0),
+    0,
+  );
   const { wasm } = options;
-  if (wasm !== undefined && typeof wasm !== 'boolean') reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
+  if (wasm !== undefined && typeof wasm !== 'boolean')
+    reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
+  const mbufs = options.mbufs ?? {};
+  attempt(
+    () => (requireObject(mbufs, 'mbufs'), optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0)),
+    0,
+  );
   const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
   const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
   if (reasons.length === 0 && pageCount - firstPage < 16) {
-    reasons.push(`bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`);
+    reasons.push(
+      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`,
+    );
   }
   if (reasons.length > 0) {
     throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
   }
-  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm };
+  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs };
 }
 
-function assemble(machine: Machine, initialise: boolean): Memory {
+function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: number }): Memory {
   const threads = attachThread(machine);
   const locks = createLocks(machine, threads);
   const waiting = createWaiting(machine, threads);
   const pages = createPages(machine, locks, initialise);
   const context = { machine, threads, locks, waiting, pages };
   const uma: Uma = createUma(context, initialise);
+  const rings = createRings(context);
+  let mbufs: Mbufs | null = null;
   let attached = true;
 
   function assertAttached(): void {
@@ -162,6 +222,15 @@ function assemble(machine: Machine, initialise: boolean): Memory {
       assertAttached();
       return uma.zone(options);
     },
+    get mbufs() {
+      assertAttached();
+      mbufs ??= createMbufs({ ...context, uma }, mbufOptions);
+      return mbufs;
+    },
+    ring(options) {
+      assertAttached();
+      return rings.ring(options);
+    },
     copyBytes: machine.copyBytes,
     fillBytes: machine.fillBytes,
     poll() {
@@ -174,6 +243,7 @@ function assemble(machine: Machine, initialise: boolean): Memory {
     },
     detach() {
       assertAttached();
+      rings.detach();
       uma.reclaimer.leave();
       attached = false;
       threads.release();
@@ -186,6 +256,8 @@ function assemble(machine: Machine, initialise: boolean): Memory {
       };
       pages.audit(report);
       uma.audit(report);
+      rings.audit(report);
+      if (uma.zoneNames().includes('mbuf')) this.mbufs.audit(report);
       return { clean: violations.length === 0, violations };
     },
     stats() {
@@ -194,7 +266,7 @@ function assemble(machine: Machine, initialise: boolean): Memory {
         bytes: machine.bytes.length,
         threads: threads.attachedCount(),
         pages: pages.stats(),
-        zones: uma.zones().map((zone) => zone.stats()),
+        zones: uma.stats(),
       };
     },
   };
@@ -206,8 +278,9 @@ function assemble(machine: Machine, initialise: boolean): Memory {
  * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
  */
 export function createMemory(options: MemoryOptions): Memory {
-  const machine = createMachine(readOptions(options), planners, layoutHash(records));
-  const memory = assemble(machine, true);
+  const checked = readOptions(options);
+  const machine = createMachine(checked, planners, layoutHash(records));
+  const memory = assemble(machine, true, checked.mbufs);
   publishMachine(machine);
   return memory;
 }
@@ -219,7 +292,5 @@ export function createMemory(options: MemoryOptions): Memory {
  * @throws BAD_HANDLE when it is no handle, or of another build; TOO_MANY_THREADS
  */
 export function attachMemory(handle: MemoryHandle): Memory {
-  return assemble(openMachine(handle, planners, layoutHash(records)), false);
+  return assemble(openMachine(handle, planners, layoutHash(records)), false, {});
 }
-
-export type { Addr };

@@ -39,7 +39,10 @@ export function optionalInteger(
 export function requireTimeout(value: unknown, name = 'timeoutMs'): number {
   if (value === undefined) return Number.POSITIVE_INFINITY;
   if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
-    throw new MbumaError('BAD_ARGUMENT', `${name} must be 0 or more milliseconds, not ${describeValue(value)}`);
+    throw new MbumaError(
+      'BAD_ARGUMENT',
+      `${name} must be 0 or more milliseconds, not ${describeValue(value)}`,
+    );
   }
   return value;
 }
@@ -65,7 +68,11 @@ export const NAME_LENGTH_MAX = 47;
 
 /** Requires a name: 1 to 47 printable ASCII characters. */
 export function requireName(value: unknown, what: string): string {
-  if (typeof value !== 'string' || !/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) || value.length > NAME_LENGTH_MAX) {
+  if (
+    typeof value !== 'string' ||
+    !/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) ||
+    value.length > NAME_LENGTH_MAX
+  ) {
     throw new MbumaError(
       'BAD_ARGUMENT',
       `${what} must be a string of 1 to ${NAME_LENGTH_MAX} printable ASCII characters, not ${describeValue(value)}`,
@@ -81,7 +88,9 @@ export function requireInt32Array(value: unknown, name: string, length: number):
     throw new MbumaError(
       'BAD_ARGUMENT',
       `${name} must be an Int32Array of at least ${length} elements, not ${
-        ArrayBuffer.isView(value) && value instanceof Int32Array ? `one of ${value.length}` : describeValue(value)
+        ArrayBuffer.isView(value) && value instanceof Int32Array
+          ? `one of ${value.length}`
+          : describeValue(value)
       }`,
     );
   }

@@ -106,7 +106,10 @@ export function createFailpoints(): Failpoints {
     arm(name, mode) {
       const armed = sites.get(name);
       if (armed === undefined) {
-        throw new MbumaError('BAD_ARGUMENT', `there is no failpoint ${describeValue(name)}; there are ${[...sites.keys()].join(', ')}`);
+        throw new MbumaError(
+          'BAD_ARGUMENT',
+          `there is no failpoint ${describeValue(name)}; there are ${[...sites.keys()].join(', ')}`,
+        );
       }
       armed.verdict = decide(mode);
       armed.armedAt = armed.hits;

@@ -50,13 +50,17 @@ export function createWitness(): Witness {
     },
     release(lock) {
       const at = locks.lastIndexOf(lock);
-      if (at < 0) throw new MbumaError('LOCK_ORDER', `lock ${lock} released by a thread that does not hold it`);
+      if (at < 0)
+        throw new MbumaError('LOCK_ORDER', `lock ${lock} released by a thread that does not hold it`);
       locks.splice(at, 1);
       ranks.splice(at, 1);
     },
     assertMaySleep(what) {
       if (locks.length > 0) {
-        throw new MbumaError('SLEEP_WITH_LOCK', `${what} may sleep, and lock ${locks[locks.length - 1]} is held`);
+        throw new MbumaError(
+          'SLEEP_WITH_LOCK',
+          `${what} may sleep, and lock ${locks[locks.length - 1]} is held`,
+        );
       }
     },
     held: () => locks.length,

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AreaPlanner, areaOf, bootBytes, type Parameters, PAGE_WORDS, planLayout } from './index.js';
+import { type AreaPlanner, areaOf, bootBytes, PAGE_WORDS, type Parameters, planLayout } from './index.js';
 
 const parameters: Parameters = { pageCount: 100, maxThreads: 4, maxZones: 5 };
 
 describe('the layout of the boot areas', () => {
   it('starts after page 0, in the order of the planners, and ends before the first page', () => {
     const layout = planLayout(parameters, [
-      () => [{ name: 'a', words: 10 }, { name: 'b', words: 20 }],
+      () => [
+        { name: 'a', words: 10 },
+        { name: 'b', words: 20 },
+      ],
       () => [{ name: 'c', words: 30, align: 256 }],
     ]);
     assert.equal(areaOf(layout, 'a'), PAGE_WORDS);
@@ -40,11 +43,18 @@ describe('the layout of the boot areas', () => {
   });
 
   it('never overlaps, keeps every alignment, at least a cache line; and is the same again', () => {
-    const request = fc.record({ words: fc.integer({ min: 1, max: 5000 }), align: fc.constantFrom(undefined, 16, 64, 1024, 4096) });
+    const request = fc.record({
+      words: fc.integer({ min: 1, max: 5000 }),
+      align: fc.constantFrom(undefined, 16, 64, 1024, 4096),
+    });
     fc.assert(
       fc.property(fc.array(request, { maxLength: 30 }), (requests) => {
         const planner: AreaPlanner = () =>
-          requests.map(({ words, align }, index) => ({ name: `area ${index}`, words, ...(align && { align }) }));
+          requests.map(({ words, align }, index) => ({
+            name: `area ${index}`,
+            words,
+            ...(align && { align }),
+          }));
         const layout = planLayout(parameters, [planner]);
         let end = PAGE_WORDS;
         for (const [index, { words, align }] of requests.entries()) {

@@ -86,7 +86,8 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   return {
     acquire(lock, rank) {
       const count = words[self + HELD_COUNT] as number;
-      if (count >= HELD_LOCKS_MAX) throw new MbumaError('LOCK_ORDER', `more than ${HELD_LOCKS_MAX} locks held`);
+      if (count >= HELD_LOCKS_MAX)
+        throw new MbumaError('LOCK_ORDER', `more than ${HELD_LOCKS_MAX} locks held`);
       if (witnessed) witness.acquire(lock, rank);
       words[self + PENDING_LOCK] = lock;
       if (compareExchange(lock, 0, mine) !== 0) acquireSlow(lock);

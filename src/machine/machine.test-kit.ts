@@ -20,7 +20,15 @@ import {
 } from './index.js';
 
 /** Words for tests: places that share no cache line. */
-export const Place = { LOCK: 0, SECOND_LOCK: 16, QUEUE: 32, COUNTER: 48, GATE: 64, DONE: 80, TURNS: 96 } as const;
+export const Place = {
+  LOCK: 0,
+  SECOND_LOCK: 16,
+  QUEUE: 32,
+  COUNTER: 48,
+  GATE: 64,
+  DONE: 80,
+  TURNS: 96,
+} as const;
 
 const planTest: AreaPlanner = () => [{ name: 'test', words: 4096 }];
 
@@ -92,7 +100,13 @@ export class Hand {
       this.reports.push(report);
       this.wake();
     });
-    this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+    this.exited = new Promise((resolve) => {
+      this.worker.once('exit', (code) => {
+        this.failure ??= new Error(`the worker for ${orders.task} has ended with exit code ${code}`);
+        this.wake();
+        resolve();
+      });
+    });
     this.worker.on('error', (error: Error) => {
       this.failure = error;
       this.wake();
@@ -122,7 +136,10 @@ export class Hand {
 }
 
 /** Runs `body` with workers, and ends them whatever happens. */
-export async function withHands(orders: readonly Orders[], body: (hands: Hand[]) => Promise<void>): Promise<void> {
+export async function withHands(
+  orders: readonly Orders[],
+  body: (hands: Hand[]) => Promise<void>,
+): Promise<void> {
   const hands = orders.map((each) => new Hand(each));
   try {
     await body(hands);

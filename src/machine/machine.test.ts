@@ -89,7 +89,11 @@ for (const wasm of [true, false]) {
 
 describe('making a machine', () => {
   it('writes the superblock, and the magic word last', () => {
-    const machine = createMachine({ pageCount: 64, maxThreads: 2, maxZones: 3, checkLevel: 1, wasm: undefined }, planners, HASH);
+    const machine = createMachine(
+      { pageCount: 64, maxThreads: 2, maxZones: 3, checkLevel: 1, wasm: undefined },
+      planners,
+      HASH,
+    );
     const read = (offset: number): number => machine.words[SUPERBLOCK + offset] as number;
     assert.equal(read(Superblock.magic), 0);
     assertBadHandle(() => open(machine.handle), /not complete/);
@@ -97,7 +101,14 @@ describe('making a machine', () => {
     assert.equal(read(Superblock.magic), MAGIC);
     assert.equal(Buffer.from(machine.bytes.slice(SUPERBLOCK * 4, SUPERBLOCK * 4 + 4)).toString(), 'MBUM');
     assert.deepEqual(
-      [Superblock.version, Superblock.layoutHash, Superblock.pageCount, Superblock.maxThreads, Superblock.maxZones, Superblock.checkLevel].map(read),
+      [
+        Superblock.version,
+        Superblock.layoutHash,
+        Superblock.pageCount,
+        Superblock.maxThreads,
+        Superblock.maxZones,
+        Superblock.checkLevel,
+      ].map(read),
       [FORMAT_VERSION, HASH, 64, 2, 3, 1],
     );
     assert.equal(read(Superblock.firstPage), machine.layout.firstPage);
@@ -110,7 +121,8 @@ describe('making a machine', () => {
   it('says OUT_OF_MEMORY with the cause when the platform refuses', () => {
     assert.throws(
       () => makeMachine({ pageCount: 2 ** 40, wasm: false }),
-      (error) => error instanceof MbumaError && error.code === 'OUT_OF_MEMORY' && error.cause instanceof Error,
+      (error) =>
+        error instanceof MbumaError && error.code === 'OUT_OF_MEMORY' && error.cause instanceof Error,
     );
   });
 });
@@ -125,7 +137,8 @@ describe('opening a handle', () => {
     const copy = new SharedArrayBuffer(byteLength);
     const from = new Uint8Array(buffer).subarray(0, byteLength);
     new Uint8Array(copy).set(from);
-    for (const [offset, value] of Object.entries(changes)) new Int32Array(copy)[SUPERBLOCK + Number(offset)] = value;
+    for (const [offset, value] of Object.entries(changes))
+      new Int32Array(copy)[SUPERBLOCK + Number(offset)] = value;
     return { ...handle, buffer: copy };
   }
 
@@ -133,7 +146,19 @@ describe('opening a handle', () => {
     assert.equal(open(damaged({})).layout.firstPage, sound.layout.firstPage);
   });
 
-  for (const value of [undefined, null, 0, 1, Number.NaN, '', 'handle', 1n, true, Symbol('handle'), () => handle]) {
+  for (const value of [
+    undefined,
+    null,
+    0,
+    1,
+    Number.NaN,
+    '',
+    'handle',
+    1n,
+    true,
+    Symbol('handle'),
+    () => handle,
+  ]) {
     it(`refuses ${describeValue(value)}`, () => assertBadHandle(() => open(value), /not an object/));
   }
 
@@ -144,7 +169,17 @@ describe('opening a handle', () => {
   });
 
   it('refuses a handle without a shared buffer', () => {
-    for (const lost of [null, undefined, {}, 64, 'buffer', new ArrayBuffer(buffer.byteLength), new Uint8Array(buffer), new SharedArrayBuffer(0), new SharedArrayBuffer(PAGE_SIZE)]) {
+    for (const lost of [
+      null,
+      undefined,
+      {},
+      64,
+      'buffer',
+      new ArrayBuffer(buffer.byteLength),
+      new Uint8Array(buffer),
+      new SharedArrayBuffer(0),
+      new SharedArrayBuffer(PAGE_SIZE),
+    ]) {
       assertBadHandle(() => open({ ...handle, buffer: lost }), /no shared buffer/);
     }
     // What JSON makes of a handle.
@@ -161,7 +196,10 @@ describe('opening a handle', () => {
   });
 
   it('refuses a buffer of something else', () => {
-    assertBadHandle(() => open({ ...handle, buffer: new SharedArrayBuffer(buffer.byteLength) }), /not a memory of mbuma/);
+    assertBadHandle(
+      () => open({ ...handle, buffer: new SharedArrayBuffer(buffer.byteLength) }),
+      /not a memory of mbuma/,
+    );
     assertBadHandle(() => open(damaged({ [Superblock.magic]: MAGIC ^ 1 })), /not a memory of mbuma/);
   });
 
@@ -180,7 +218,10 @@ describe('opening a handle', () => {
     for (const maxThreads of [0, -1, 64, 2 ** 31 - 1]) {
       assertBadHandle(() => open(damaged({ [Superblock.maxThreads]: maxThreads })), /contradicts/);
     }
-    assertBadHandle(() => open(damaged({ [Superblock.firstPage]: sound.layout.firstPage + 1 })), /contradicts/);
+    assertBadHandle(
+      () => open(damaged({ [Superblock.firstPage]: sound.layout.firstPage + 1 })),
+      /contradicts/,
+    );
   });
 
   it('changes nothing in what it refuses', () => {

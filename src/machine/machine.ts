@@ -5,10 +5,25 @@
  * Views have an explicit length and are never replaced: the buffer is allocated whole and never grows.
  */
 
-import { type CheckLevel, createFailpoints, createWitness, type Failpoints, MbumaError, type Witness } from '../check/index.js';
-import { createPlainHelper, createWasmMemory, type Helper, instantiateHelper, isWasmMemory, type WasmMemory, wasmPageBytes } from './helper/index.js';
-import { type AreaPlanner, areaOf, bootBytes, type Layout, planLayout } from './layout.js';
+import {
+  type CheckLevel,
+  createFailpoints,
+  createWitness,
+  type Failpoints,
+  MbumaError,
+  type Witness,
+} from '../check/index.js';
 import { WORD_SHIFT } from '../record/index.js';
+import {
+  createPlainHelper,
+  createWasmMemory,
+  type Helper,
+  instantiateHelper,
+  isWasmMemory,
+  type WasmMemory,
+  wasmPageBytes,
+} from './helper/index.js';
+import { type AreaPlanner, areaOf, bootBytes, type Layout, planLayout } from './layout.js';
 import { FORMAT_VERSION, MAGIC, PAGE_SIZE, SUPERBLOCK, Superblock } from './records.js';
 
 /** What goes through `workerData` and `postMessage` so that another thread can attach. */
@@ -61,6 +76,8 @@ export interface Machine {
   area(name: string): number;
   /** Copies `length` bytes inside the memory; the ranges may overlap. */
   copyBytes(target: number, source: number, length: number): void;
+  /** See helper/helper.wat. */
+  readonly helper: Helper;
   /** Fills `length` bytes with `value`. */
   fillBytes(address: number, value: number, length: number): void;
 }
@@ -112,6 +129,7 @@ function buildMachine(
     witness: createWitness(),
     mayBlock: detectMayBlock(words),
     area: (name) => areaOf(layout, name),
+    helper,
     copyBytes: (target, source, length) => copy(target, source, length),
     fillBytes: (address, value, length) => fill(address, value, length),
   };
@@ -132,7 +150,11 @@ function createAtomics(helper: Helper): AtomicWords {
 }
 
 /** Makes the buffer and writes the superblock, all but the magic word: `publishMachine` does that. */
-export function createMachine(options: MachineOptions, planners: readonly AreaPlanner[], hash: number): Machine {
+export function createMachine(
+  options: MachineOptions,
+  planners: readonly AreaPlanner[],
+  hash: number,
+): Machine {
   const layout = planLayout(options, planners);
   if (layout.firstPage >= options.pageCount) {
     throw new MbumaError(
@@ -191,7 +213,10 @@ export function openMachine(handle: unknown, planners: readonly AreaPlanner[], h
     maxZones: read(Superblock.maxZones),
   };
   const layout = planLayout(parameters, planners);
-  if (parameters.pageCount * PAGE_SIZE !== shared.byteLength || read(Superblock.firstPage) !== layout.firstPage) {
+  if (
+    parameters.pageCount * PAGE_SIZE !== shared.byteLength ||
+    read(Superblock.firstPage) !== layout.firstPage
+  ) {
     throw badHandle('the superblock contradicts the buffer: the memory is damaged');
   }
   const level = read(Superblock.checkLevel) as CheckLevel;

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ASYNC_WAITERS, Attention, askAllToDrain, attachThread, SUPERBLOCK, Superblock, ThreadSlot, ThreadState, Waiter } from './index.js';
+import {
+  ASYNC_WAITERS,
+  Attention,
+  askAllToDrain,
+  attachThread,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  ThreadState,
+  Waiter,
+} from './index.js';
 import { makeMachine, makeParty, Place, withHands } from './machine.test-kit.js';
 
 describe('thread slots', () => {
@@ -99,7 +109,10 @@ describe('thread slots', () => {
     threads.beat();
     assert.equal(read(ThreadSlot.heartbeat), 2);
     threads.armIntent(7, 1, 2, 3);
-    assert.deepEqual([0, 1, 2].map((index) => read(ThreadSlot.operands + index)), [1, 2, 3]);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => read(ThreadSlot.operands + index)),
+      [1, 2, 3],
+    );
     assert.equal(read(ThreadSlot.intent), 7);
     threads.disarmIntent();
     assert.equal(read(ThreadSlot.intent), 0);
@@ -123,7 +136,10 @@ describe('attention', () => {
     const [one, two, three] = [attachThread(machine), attachThread(machine), attachThread(machine)];
     machine.atomics.store(three.self + ThreadSlot.state, ThreadState.DEAD);
     askAllToDrain(one);
-    assert.deepEqual([one, two, three].map((each) => each.takeAttention()), [0, Attention.DRAIN, 0]);
+    assert.deepEqual(
+      [one, two, three].map((each) => each.takeAttention()),
+      [0, Attention.DRAIN, 0],
+    );
   });
 
   it('wakes a thread that sleeps, in a worker', async () => {

@@ -6,7 +6,15 @@ import { MbumaError } from '../check/index.js';
 import { asRef, type Ref } from '../record/index.js';
 import type { AreaPlanner } from './layout.js';
 import type { Machine } from './machine.js';
-import { ASYNC_WAITERS, Attention, SUPERBLOCK, Superblock, ThreadSlot, ThreadState, Waiter } from './records.js';
+import {
+  ASYNC_WAITERS,
+  Attention,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  ThreadState,
+  Waiter,
+} from './records.js';
 
 const SLOT_WORDS = 64;
 const WAITER_WORDS = 8;
@@ -61,7 +69,8 @@ export function attachThread(machine: Machine): Threads {
   function claim(): number {
     for (let slot = 1; slot <= maxThreads; slot++) {
       const at = slotRef(slot);
-      if (atomics.compareExchange(at + STATE, ThreadState.FREE, ThreadState.LIVE) === ThreadState.FREE) return slot;
+      if (atomics.compareExchange(at + STATE, ThreadState.FREE, ThreadState.LIVE) === ThreadState.FREE)
+        return slot;
     }
     throw new MbumaError('TOO_MANY_THREADS', `all ${maxThreads} thread slots are taken: see maxThreads`);
   }
@@ -100,7 +109,8 @@ export function attachThread(machine: Machine): Threads {
       const sleepingOn = atomics.load(at + SLEEPING_ON);
       if (sleepingOn !== 0) atomics.notify(sleepingOn, 1);
     },
-    takeAttention: () => ((words[self + ATTENTION] as number) === 0 ? 0 : atomics.exchange(self + ATTENTION, 0)),
+    takeAttention: () =>
+      (words[self + ATTENTION] as number) === 0 ? 0 : atomics.exchange(self + ATTENTION, 0),
     beat() {
       words[self + HEARTBEAT] = (words[self + HEARTBEAT] as number) + 1;
     },

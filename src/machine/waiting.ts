@@ -72,7 +72,8 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { IDLE, WAITING, GRANTED } = WaiterState;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
   const freeWaiters: WaiterRef[] = [];
-  for (let index = ASYNC_WAITERS; index >= 1; index--) freeWaiters.push(threads.waiterRef(threads.slot, index));
+  for (let index = ASYNC_WAITERS; index >= 1; index--)
+    freeWaiters.push(threads.waiterRef(threads.slot, index));
   const waitAsync = (Atomics as unknown as { waitAsync?: WaitAsync }).waitAsync;
   const polls: (() => void)[] = [];
 
@@ -136,7 +137,10 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     assertMayBlock(what) {
       if (!mayBlock) {
-        throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread must not: use the async form`);
+        throw new MbumaError(
+          'WOULD_BLOCK',
+          `${what} would block, and this thread must not: use the async form`,
+        );
       }
       if (words[threads.self + HELD_COUNT] !== 0) witness.assertMaySleep(what);
     },

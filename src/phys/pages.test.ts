@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { MbumaError } from '../check/index.js';
 import { createPages, Page, PageState, type Pages, Phys } from './index.js';
-import { assertClean, type Kit, makeKit } from './phys.test-kit.js';
+import { assertClean, type Kit, makeKit, type WorkerOrders } from './phys.test-kit.js';
 
 const { SLAB, RUN } = PageState;
 
@@ -160,6 +162,25 @@ describe('page runs: exhaustion and fragmentation', () => {
     assertClean(pages);
   });
 
+  it('never takes the contents of pages for page records', () => {
+    // The records end where the first page begins: a buddy beyond the end would be read from there.
+    for (let pageCount = 8; pageCount < 80; pageCount++) {
+      for (let order = 0; order < 7; order++) {
+        const kit = makeKit(pageCount);
+        const { words } = kit.machine;
+        for (let at: number = kit.pages.pageRef(pageCount); at + 16 <= words.length; at += 16) {
+          words[at + Page.state] = PageState.FREE;
+          words[at + Page.order] = order;
+        }
+        const fresh = freeShape(kit);
+        const taken = takeAll(kit.pages, 1);
+        for (const page of taken) kit.pages.freeRun(page, 1);
+        assert.deepEqual(freeShape(kit), fresh);
+        assertClean(kit.pages);
+      }
+    }
+  });
+
   it('gives the tail of a run back at once', () => {
     const { pages } = makeKit(128);
     const before = pages.freePages();
@@ -203,6 +224,26 @@ describe('page runs: exhaustion and fragmentation', () => {
     pages.freeRun(last, 1);
     assert.deepEqual(freeShape(kit), fresh);
     assertClean(pages);
+  });
+});
+
+describe('page runs: several threads', () => {
+  it('never share a page, and leave the memory as it was', async () => {
+    const kit = makeKit(200);
+    const fresh = freeShape(kit);
+    const workers = [11, 22, 33].map((seed) => {
+      const workerData: WorkerOrders = { handle: kit.machine.handle, rounds: 6000, seed };
+      return new Worker(new URL('./pages.test-worker.js', import.meta.url), { workerData });
+    });
+    try {
+      const reports = await Promise.all(workers.map((worker) => once(worker, 'message')));
+      const total = (name: string): number => reports.reduce((sum, [report]) => sum + report[name], 0);
+      assert.ok(total('taken') > 1000 && total('refused') > 10, JSON.stringify(reports));
+    } finally {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    }
+    assert.deepEqual(freeShape(kit), fresh);
+    assertClean(kit.pages);
   });
 });
 

@@ -7,7 +7,10 @@ import {
   createMachine,
   type Locks,
   type Machine,
+  type MemoryHandle,
+  openMachine,
   planThreads,
+  publishMachine,
 } from '../machine/index.js';
 import { createPages, type Pages, planPages } from './index.js';
 
@@ -17,14 +20,35 @@ export interface Kit {
   readonly pages: Pages;
 }
 
+const planners = [planThreads, planPages];
+const HASH = 1;
+
+function kitOf(machine: Machine, initialise: boolean): Kit {
+  const locks = createLocks(machine, attachThread(machine));
+  return { machine, locks, pages: createPages(machine, locks, initialise) };
+}
+
 export function makeKit(pageCount: number): Kit {
   const machine = createMachine(
-    { pageCount, maxThreads: 2, maxZones: 1, checkLevel: 1, wasm: false },
-    [planThreads, planPages],
-    1,
+    { pageCount, maxThreads: 4, maxZones: 1, checkLevel: 1, wasm: false },
+    planners,
+    HASH,
   );
-  const locks = createLocks(machine, attachThread(machine));
-  return { machine, locks, pages: createPages(machine, locks, true) };
+  const kit = kitOf(machine, true);
+  publishMachine(machine);
+  return kit;
+}
+
+/** The same memory, in another thread. */
+export function joinKit(handle: MemoryHandle): Kit {
+  return kitOf(openMachine(handle, planners, HASH), false);
+}
+
+/** What a worker of `pages.test-worker.ts` is told. */
+export interface WorkerOrders {
+  readonly handle: MemoryHandle;
+  readonly rounds: number;
+  readonly seed: number;
 }
 
 /** Rules that the audit found broken. */

@@ -42,6 +42,9 @@ export const ITEMS_PER_SLAB_MAX = 512;
 /** The first form at least this good is taken. */
 const EFFICIENCY_WANTED = 0.9;
 
+/** Largest off-page header: the largest of the header kegs. */
+export const HEADER_BYTES_MAX = 1024;
+
 /** Largest slab, in pages; an item larger than half of it gets a slab of its own. */
 const SLAB_PAGES_MAX = 512;
 
@@ -72,8 +75,8 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
   for (; items > 0; items--) {
     const { words, counterOffset } = headerShape(items, shape.referenceCounted);
     const headerOffset = inlineHeaderOffset(slabBytes, words, shape.referenceCounted);
-    // The last item needs its own bytes only, not the padding after it.
-    if ((items - 1) * itemSize + alignUp(shape.size, GRANULE) > headerOffset) continue;
+    // The padding of the last item counts too: zeroing and trashing fill an item to the start of the next.
+    if (items * itemSize > headerOffset) continue;
     return {
       itemSize,
       itemsPerSlab: items,
@@ -82,7 +85,7 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
       headerOffset,
       headerWords: words,
       counterOffset,
-      efficiency: Math.min(1, (items * itemSize) / slabBytes),
+      efficiency: (items * itemSize) / slabBytes,
     };
   }
   return null;
@@ -90,10 +93,10 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
 
 function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | null {
   const slabBytes = pages * PAGE;
-  const padding = itemSize - alignUp(shape.size, GRANULE);
-  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor((slabBytes + padding) / itemSize));
+  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize));
   if (items === 0) return null;
   const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+  if (words * 4 > HEADER_BYTES_MAX) return null;
   return {
     itemSize,
     itemsPerSlab: items,
@@ -123,7 +126,10 @@ export function chooseGeometry(shape: Shape): Geometry | null {
       if (candidate !== null && (best === null || candidate.efficiency > best.efficiency)) best = candidate;
     }
     if (best !== null && best.efficiency >= EFFICIENCY_WANTED) return best;
-    const grown = itemSize <= PAGE ? pages + 1 : Math.ceil(((Math.floor((pages * PAGE) / itemSize) + 1) * itemSize) / PAGE);
+    const grown =
+      itemSize <= PAGE
+        ? pages + 1
+        : Math.ceil(((Math.floor((pages * PAGE) / itemSize) + 1) * itemSize) / PAGE);
     if (grown > SLAB_PAGES_MAX || pages * PAGE >= ITEMS_PER_SLAB_MAX * itemSize) return best;
     pages = grown;
   }

@@ -1,8 +1,17 @@
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export { type Hook, type HookAnswer, How, NO_MEMORY } from './hooks.js';
-export { COUNTER_STRIDE, GRANULE_SHIFT, Keg, OWNER_MEMORY, Slab, ThreadCache, UmaState, Zone as ZoneRecord } from './records.js';
+export {
+  COUNTER_STRIDE,
+  GRANULE_SHIFT,
+  Keg,
+  OWNER_MEMORY,
+  Slab,
+  ThreadCache,
+  UmaState,
+  Zone as ZoneRecord,
+} from './records.js';
 export type { AsyncOptions } from './sleepers.js';
 export { createUma, type Uma, type ZoneOptions } from './uma.js';
-export { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone.js';
+export { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone-api.js';
 export type { ZoneStats } from './zone-stats.js';

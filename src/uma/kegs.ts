@@ -10,8 +10,17 @@ import { PageState } from '../phys/index.js';
 import { readText, writeText } from '../record/index.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { chooseGeometry, headerItemBytes, type Shape } from './geometry.js';
-import { HookErrors, type Hook, How, runHook } from './hooks.js';
-import { BUCKET_WORDS, Intent, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, UmaState } from './records.js';
+import { type Hook, HookErrors, How, runHook } from './hooks.js';
+import {
+  BUCKET_WORDS,
+  Intent,
+  KEG_WORDS,
+  Keg,
+  KegFlag,
+  SLAB_HEADER_WORDS,
+  Slab,
+  UmaState,
+} from './records.js';
 import { createSlabs } from './slabs.js';
 
 /** A keg as this thread knows it. Never changes, but for the hooks, which each thread registers. */
@@ -47,6 +56,11 @@ export interface Kegs {
   /** One item, no owner set; 0 when there is none. */
   takeItem(keg: KegState, how: How): number;
   giveItem(keg: KegState, item: number): void;
+  /**
+   * Fills an item with trash, where free items are (check level TRASH). For a secondary zone whose `init`
+   * has written to an item that goes back to the keg.
+   */
+  trash(keg: KegState, item: number): void;
   /** Gives back the pages of all empty slabs; how many pages. */
   drain(keg: KegState): number;
   /** The slab that the address lies in; 0 when it lies in none. */
@@ -59,14 +73,23 @@ const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
 /** Number of the keg of buckets. */
 export const BUCKET_KEG = 1;
 
+/** Number of the keg of off-page headers of that many bytes. */
+export function headerKegNumber(bytes: number): number {
+  return BUCKET_KEG + 1 + HEADER_SIZES.indexOf(bytes as 64);
+}
+
 export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const { machine, threads, locks, pages } = context;
   const { words } = machine;
   const slabs = createSlabs(machine);
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
-  const pageKegs = new Uint16Array(words.buffer, machine.area('page kegs') * 4, machine.layout.parameters.pageCount);
-  const trash = machine.checkLevel >= CheckLevel.TRASH;
+  const pageKegs = new Uint16Array(
+    words.buffer,
+    machine.area('page kegs') * 4,
+    machine.layout.parameters.pageCount,
+  );
+  const trashing = machine.checkLevel >= CheckLevel.TRASH;
   const slabSite = machine.failpoints.site('uma.slab');
   const itemSite = machine.failpoints.site('uma.item');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
@@ -107,7 +130,11 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
 
   function create(name: string, shape: Shape, flags: number): KegState {
     const geometry = chooseGeometry(shape);
-    if (geometry === null) throw new MbumaError('BAD_CONFIGURATION', `zone ${name}: items of ${shape.size} bytes do not fit a slab`);
+    if (geometry === null)
+      throw new MbumaError(
+        'BAD_CONFIGURATION',
+        `zone ${name}: items of ${shape.size} bytes do not fit a slab`,
+      );
     const number = (words[uma + UmaState.kegCount] as number) + 1;
     const record = recordOf(number);
     const write = (offset: number, value: number): void => {
@@ -122,7 +149,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     write(Keg.pagesPerSlab, geometry.pagesPerSlab);
     write(Keg.headerOffset, geometry.headerOffset);
     const headerBytes = headerItemBytes(geometry.headerWords);
-    write(Keg.headerKeg, geometry.offPage ? BUCKET_KEG + 1 + HEADER_SIZES.indexOf(headerBytes as 64) : 0);
+    write(Keg.headerKeg, geometry.offPage ? headerKegNumber(headerBytes) : 0);
     write(Keg.headerWords, geometry.headerWords);
     write(Keg.counterOffset, geometry.counterOffset);
     write(Keg.flags, flags | (shape.referenceCounted ? KegFlag.REFERENCE_COUNTED : 0));
@@ -136,13 +163,11 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   }
 
   /** Undoes `init` of the items below `count`, last first. */
-  function finiItems(keg: KegState, data: number, count: number): HookErrors | null {
-    if (keg.fini === null) return null;
-    const errors = new HookErrors();
+  function finiItems(keg: KegState, data: number, count: number, errors: HookErrors): void {
+    if (keg.fini === null) return;
     for (let index = count - 1; index >= 0; index--) {
       errors.run(keg.fini, 'fini', keg.name, data + index * keg.itemSize, How.NOWAIT);
     }
-    return errors;
   }
 
   function releaseSlabMemory(keg: KegState, slab: number, page: number): void {
@@ -174,10 +199,14 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       threads.disarmIntent();
       return 0;
     }
-    if (trash && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0) {
-      for (let index = 0; index < keg.itemsPerSlab; index++) trashFill(words, data + index * keg.itemSize, keg.itemSize);
-    }
+    for (let index = 0; trashing && index < keg.itemsPerSlab; index++)
+      trash(keg, data + index * keg.itemSize);
     return slab;
+  }
+
+  function trash(keg: KegState, item: number): void {
+    if (trashing && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0)
+      trashFill(words, item, keg.itemSize);
   }
 
   function writeHeader(keg: KegState, slab: number, page: number, data: number): void {
@@ -207,11 +236,12 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       index--;
     } catch (error) {
       threads.disarmIntent();
-      finiItems(keg, data, index);
+      // An error of `fini` is dropped here: that of `init` came first.
+      finiItems(keg, data, index, new HookErrors());
       releaseSlabMemory(keg, slab, page);
       throw error;
     }
-    finiItems(keg, data, index);
+    finiItems(keg, data, index, new HookErrors());
     releaseSlabMemory(keg, slab, page);
     return false;
   }
@@ -224,8 +254,13 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       let slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
       if (slab === 0) {
         locks.release(record);
-        // One new slab in hand is enough to go on without sleeping.
-        slab = allocSlab(keg, taken === 0 ? how : How.NOWAIT);
+        try {
+          // One new slab in hand is enough to go on without sleeping.
+          slab = allocSlab(keg, taken === 0 ? how : How.NOWAIT);
+        } catch (error) {
+          // What is in hand is kept; the error comes again with the next attempt.
+          if (taken === 0) throw error;
+        }
         if (slab === 0) return taken;
         locks.acquire(record, keg.lockRank);
         slabs.insert(record, slab);
@@ -268,7 +303,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function drain(keg: KegState): number {
     const { record } = keg;
     let freed = 0;
-    let errors: HookErrors | null = null;
+    const errors = new HookErrors();
     for (;;) {
       locks.acquire(record, keg.lockRank);
       const slab = words[record + EMPTY] as number;
@@ -280,21 +315,30 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       }
       locks.release(record);
       if (slab === 0) break;
-      errors = finiItems(keg, words[slab + DATA] as number, keg.itemsPerSlab) ?? errors;
+      finiItems(keg, words[slab + DATA] as number, keg.itemsPerSlab, errors);
       releaseSlabMemory(keg, slab, words[slab + PAGE] as number);
       threads.disarmIntent();
       freed += keg.pagesPerSlab;
     }
-    errors?.throwFirst();
+    errors.throwFirst();
     return freed;
   }
 
   if (initialise) {
-    create('bucket', { size: BUCKET_WORDS * 4, align: BUCKET_WORDS * 4, referenceCounted: false }, KegFlag.INTERNAL);
+    create(
+      'bucket',
+      { size: BUCKET_WORDS * 4, align: BUCKET_WORDS * 4, referenceCounted: false },
+      KegFlag.INTERNAL,
+    );
     for (const size of HEADER_SIZES) {
-      create(`slab header ${size}`, { size, align: 64, referenceCounted: false, inlineOnly: true }, KegFlag.INTERNAL);
+      create(
+        `slab header ${size}`,
+        { size, align: 64, referenceCounted: false, inlineOnly: true },
+        KegFlag.INTERNAL,
+      );
     }
-    if ((words[uma + UmaState.kegCount] as number) !== INTERNAL_KEGS) throw new Error('INTERNAL_KEGS is wrong');
+    if ((words[uma + UmaState.kegCount] as number) !== INTERNAL_KEGS)
+      throw new Error('INTERNAL_KEGS is wrong');
   }
   return {
     create,
@@ -304,6 +348,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     giveItems,
     takeItem,
     giveItem,
+    trash,
     drain,
     slabOf,
   };

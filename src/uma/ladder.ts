@@ -11,22 +11,17 @@
  */
 
 import { LockRank } from '../check/index.js';
+import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
 import { HookErrors, How, runHook } from './hooks.js';
 import { BUCKET_KEG, type Kegs } from './kegs.js';
-import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, Intent, ThreadCache, Zone } from './records.js';
+import { BUCKET_MASK, GRANULE_SHIFT, Intent, ThreadCache, Zone } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
-/** Gift to a waiter that is no item: "one unit of the limit is yours, fetch an item with it". */
-export const GIFT_UNIT = -1;
-
-/** What a waiter lacks. */
-export const WaitFor = { UNIT: 0, MEMORY: 1 } as const;
-
 export interface Ladder {
-  /** An item with its owner set, or 0: then `lack()` says why. Counts the request. */
+  /** An item with its owner set, or 0: then `zone.lack` says why. Counts the request. */
   allocItem(zone: ZoneState, how: How): number;
-  /** Whether the loaded bucket holds items now; else `lack()` says why. */
+  /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
   /** Takes back an item that is owned and has been through `dtor`. */
   freeItem(zone: ZoneState, item: number): void;
@@ -34,140 +29,27 @@ export interface Ladder {
   takeReserved(zone: ZoneState, how: How): number;
   /** Marks a fresh item as this thread's and counts the request. */
   own(zone: ZoneState, item: number): void;
-  lack(): Lack;
   countFailure(zone: ZoneState): void;
-  /** Under the zone's lock: hands to the waiters what there is, first come, first served. */
-  serveWaiters(zone: ZoneState): void;
-  /** Under the zone's lock: from now on every thread's frees take the slow way. */
-  closeCaches(zone: ZoneState): void;
-  /** Puts this thread's buckets into the zone's lists. */
-  drainCache(zone: ZoneState): void;
-  /** Gives cached items back to the keg until `keep` are left; how many. */
-  drainBuckets(zone: ZoneState, keep: number): number;
-  /** Moves one item in use from the accounts of a secondary zone to those of its primary. */
-  forgetItem(zone: ZoneState): void;
-  /** Visits every cached item. The zone must be quiet. */
-  eachCached(zone: ZoneState, visit: (item: number) => void): void;
 }
 
-export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array, dead: number): Ladder {
+export function createLadder(
+  context: UmaContext,
+  kegs: Kegs,
+  accounts: Accounts,
+  owners: Uint8Array,
+  dead: number,
+): Ladder {
+  const { capacityOf, excessOf, pushFull, popFull, pushEmpty, popEmpty, handOver } = accounts;
+  const { serveWaiters, returnUnits } = accounts;
   const { machine, threads, locks, waiting } = context;
   const { words, floats } = machine;
   const { slot } = threads;
   const bucketSite = machine.failpoints.site('uma.bucket');
   const limitSite = machine.failpoints.site('uma.limit');
   const { spare: SPARE, freeLimit: FREE_LIMIT, inFlight: IN_FLIGHT } = ThreadCache;
-  const { requests: REQUESTS, failures: FAILURES } = ThreadCache;
-  const { fullTop: FULL_TOP, fullCount: FULL_COUNT, cachedItems: CACHED_ITEMS } = Zone;
-  const { emptyTop: EMPTY_TOP, emptyCount: EMPTY_COUNT, itemsOut: ITEMS_OUT, limit: LIMIT } = Zone;
-  const { bucketCapacity: CAPACITY, cachedMax: CACHED_MAX, cachedMin: CACHED_MIN } = Zone;
+  const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH, failures: FAILURES } = ThreadCache;
+  const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT } = Zone;
-  const { maxThreads, maxZones } = machine.layout.parameters;
-  const cachesArea = machine.area('thread caches');
-  let lacking: Lack = Lack.NONE;
-
-  // --- accounts and lists of a zone, under its lock ---
-
-  /** A bucket may not hoard: under a limit, all buckets of all threads together hold half of it. */
-  function capacityOf(zone: ZoneState): number {
-    const { record } = zone;
-    const capacity = words[record + CAPACITY] as number;
-    const limit = words[record + LIMIT] as number;
-    if (limit === 0) return capacity;
-    return Math.min(capacity, Math.floor(limit / (4 * Math.max(1, threads.attachedCount()))));
-  }
-
-  function pushFull(zone: ZoneState, top: number): void {
-    const { record } = zone;
-    words[top & ~BUCKET_MASK] = words[record + FULL_TOP] as number;
-    words[record + FULL_TOP] = top;
-    words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) + 1;
-    const cached = (words[record + CACHED_ITEMS] as number) + (top & BUCKET_MASK);
-    words[record + CACHED_ITEMS] = cached;
-    if (cached > (words[record + CACHED_MAX] as number)) words[record + CACHED_MAX] = cached;
-  }
-
-  function popFull(zone: ZoneState): number {
-    const { record } = zone;
-    const top = words[record + FULL_TOP] as number;
-    if (top === 0) return 0;
-    const bucket = top & ~BUCKET_MASK;
-    words[zone.realCache + IN_FLIGHT] = bucket;
-    words[record + FULL_TOP] = words[bucket] as number;
-    words[bucket] = 0;
-    words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) - 1;
-    const cached = (words[record + CACHED_ITEMS] as number) - (top & BUCKET_MASK);
-    words[record + CACHED_ITEMS] = cached;
-    if (cached < (words[record + CACHED_MIN] as number)) words[record + CACHED_MIN] = cached;
-    return top;
-  }
-
-  function pushEmpty(zone: ZoneState, bucket: number): void {
-    const { record } = zone;
-    words[bucket] = words[record + EMPTY_TOP] as number;
-    words[record + EMPTY_TOP] = bucket;
-    words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) + 1;
-  }
-
-  function popEmpty(zone: ZoneState): number {
-    const { record } = zone;
-    const bucket = words[record + EMPTY_TOP] as number;
-    if (bucket === 0) return 0;
-    words[zone.realCache + IN_FLIGHT] = bucket;
-    words[record + EMPTY_TOP] = words[bucket] as number;
-    words[bucket] = 0;
-    words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) - 1;
-    return bucket;
-  }
-
-  function handOver(zone: ZoneState, waiter: ReturnType<typeof waiting.first>, item: number): void {
-    if (waiter === 0) return;
-    threads.armIntent(Intent.HAND_OVER, zone.number, waiter, item);
-    owners[item >>> GRANULE_SHIFT] = waiting.slotOf(waiter);
-    waiting.grant(zone.record + QUEUE, waiter, item);
-    threads.disarmIntent();
-  }
-
-  function serveWaiters(zone: ZoneState): void {
-    const { record } = zone;
-    const queue = record + QUEUE;
-    for (;;) {
-      const waiter = waiting.first(queue);
-      if (waiter === 0) return;
-      const top = popFull(zone);
-      if (top !== 0) {
-        const item = words[top] as number;
-        handOver(zone, waiter, item);
-        words[top] = 0;
-        if (((top - 1) & BUCKET_MASK) === 0) pushEmpty(zone, top - 1);
-        else pushFull(zone, top - 1);
-        words[zone.realCache + IN_FLIGHT] = 0;
-        continue;
-      }
-      const limit = words[record + LIMIT] as number;
-      const out = words[record + ITEMS_OUT] as number;
-      if (waiting.requestOf(waiter) !== WaitFor.UNIT || (limit !== 0 && out >= limit)) return;
-      words[record + ITEMS_OUT] = out + 1;
-      waiting.grant(queue, waiter, GIFT_UNIT);
-    }
-  }
-
-  function cacheOf(other: number, number: number): number {
-    return cachesArea + (other * (maxZones + 1) + number) * CACHE_WORDS;
-  }
-
-  function closeCaches(zone: ZoneState): void {
-    for (let other = 1; other <= maxThreads; other++) {
-      words[cacheOf(other, zone.number) + FREE_LIMIT] = 0;
-    }
-  }
-
-  function returnUnits(zone: ZoneState, units: number): void {
-    locks.acquire(zone.record, LockRank.ZONE);
-    words[zone.record + ITEMS_OUT] = (words[zone.record + ITEMS_OUT] as number) - units;
-    serveWaiters(zone);
-    locks.release(zone.record);
-  }
 
   // --- items from the keg, and back ---
 
@@ -177,14 +59,19 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     if (init === null) return count;
     let index = 0;
     try {
-      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0) index++;
+      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0)
+        index++;
     } catch (error) {
+      kegs.trash(zone.kegState, words[first + index] as number);
       kegs.giveItems(zone.kegState, first + index, count - index);
       // What is ready is kept; the error comes again with the next attempt.
       if (index === 0) throw error;
       return index;
     }
-    if (index < count) kegs.giveItems(zone.kegState, first + index, count - index);
+    if (index < count) {
+      kegs.trash(zone.kegState, words[first + index] as number);
+      kegs.giveItems(zone.kegState, first + index, count - index);
+    }
     return index;
   }
 
@@ -194,23 +81,30 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     try {
       item = kegs.takeItem(zone.kegState, how);
       if (item !== 0 && init !== null && runHook(init, 'init', zone.name, item, how) !== 0) {
+        kegs.trash(zone.kegState, item);
         kegs.giveItem(zone.kegState, item);
         item = 0;
       }
     } catch (error) {
-      if (item !== 0) kegs.giveItem(zone.kegState, item);
+      if (item !== 0) {
+        kegs.trash(zone.kegState, item);
+        kegs.giveItem(zone.kegState, item);
+      }
       returnUnits(zone, 1);
       throw error;
     }
-    if (item === 0) returnUnits(zone, 1);
-    return item;
+    if (item !== 0) return item;
+    zone.lack = Lack.MEMORY;
+    returnUnits(zone, 1);
+    return 0;
   }
 
   /** Gives one uncached item back to the keg. Its unit of the limit has been returned. */
   function releaseItem(zone: ZoneState, item: number): void {
-    const { fini } = zone.hooks;
+    const { init, fini } = zone.hooks;
     const errors = fini === null ? null : new HookErrors();
     errors?.run(fini, 'fini', zone.name, item, How.NOWAIT);
+    if (init !== null) kegs.trash(zone.kegState, item);
     owners[item >>> GRANULE_SHIFT] = 0;
     kegs.giveItem(zone.kegState, item);
     errors?.throwFirst();
@@ -243,7 +137,7 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
       locks.acquire(record, LockRank.ZONE);
       if (words[record + WAIT_COUNT] !== 0) {
         locks.release(record);
-        lacking = Lack.LIMIT;
+        zone.lack = Lack.LIMIT;
         return false;
       }
       const top = popFull(zone);
@@ -257,7 +151,8 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
         locks.release(record);
         return true;
       }
-      return fillFromKegLocked(zone, how);
+      if (!fillFromKegLocked(zone, how)) return false;
+      // Not done yet: a hook that allocates from this very zone may have emptied what was loaded.
     }
   }
 
@@ -273,7 +168,7 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     if (limit !== 0) want = Math.min(want, limit - out);
     if (want <= 0 || limitSite.fails()) {
       locks.release(record);
-      lacking = Lack.LIMIT;
+      zone.lack = Lack.LIMIT;
       return false;
     }
     let bucket = words[cache] as number;
@@ -289,7 +184,7 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     if (bucket === 0) bucket = allocEmptyBucket();
     if (bucket === 0) {
       returnUnits(zone, want);
-      lacking = Lack.MEMORY;
+      zone.lack = Lack.MEMORY;
       return false;
     }
     return fillBucket(zone, bucket, want, how);
@@ -302,8 +197,8 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     words[cache + IN_FLIGHT] = bucket;
     threads.armIntent(Intent.MOVE_BUCKET, zone.number, bucket, want);
     try {
-      got = kegs.takeItems(zone.kegState, bucket + 1, want, how);
-      got = importItems(zone, bucket + 1, got, how);
+      const taken = kegs.takeItems(zone.kegState, bucket + 1, want, how);
+      got = importItems(zone, bucket + 1, taken, how);
     } finally {
       locks.acquire(record, LockRank.ZONE);
       words[record + ITEMS_OUT] = (words[record + ITEMS_OUT] as number) - (want - got);
@@ -318,19 +213,35 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
       }
       words[cache + IN_FLIGHT] = 0;
       threads.disarmIntent();
+      shareLoaded(zone);
       serveWaiters(zone);
       locks.release(record);
     }
-    if (got === 0) lacking = Lack.MEMORY;
+    if (got === 0) zone.lack = Lack.MEMORY;
     return got !== 0;
+  }
+
+  /** Who came while the bucket was filled gets what is in it; one item stays for the caller. */
+  function shareLoaded(zone: ZoneState): void {
+    const { record, realCache: cache } = zone;
+    for (;;) {
+      const top = words[cache] as number;
+      const waiter = waiting.first(record + QUEUE);
+      if (waiter === 0 || (top & BUCKET_MASK) < 2 || excessOf(zone) > 0) return;
+      handOver(zone, waiter, words[top] as number);
+      words[cache] = top - 1;
+      words[top] = 0;
+    }
   }
 
   // --- single items ---
 
   function own(zone: ZoneState, item: number): void {
     owners[item >>> GRANULE_SHIFT] = slot;
-    const index = (zone.realCache + REQUESTS) >> 1;
-    floats[index] = (floats[index] as number) + 1;
+    const { realCache: cache } = zone;
+    const requests = ((words[cache + REQUESTS] as number) + 1) | 0;
+    words[cache + REQUESTS] = requests;
+    if (requests === 0) words[cache + REQUESTS_HIGH] = (words[cache + REQUESTS_HIGH] as number) + 1;
   }
 
   function takeUncached(zone: ZoneState, how: How): number {
@@ -342,12 +253,11 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     if (!refused) words[record + ITEMS_OUT] = out + 1;
     locks.release(record);
     if (refused) {
-      lacking = Lack.LIMIT;
+      zone.lack = Lack.LIMIT;
       return 0;
     }
     const item = takeReserved(zone, how);
-    if (item === 0) lacking = Lack.MEMORY;
-    else own(zone, item);
+    if (item !== 0) own(zone, item);
     return item;
   }
 
@@ -356,7 +266,7 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     threads.beat();
     if (!refillCache(zone, how)) {
       // Without a bucket there may still be an item: UMA must work with no bucket at all.
-      return lacking === Lack.MEMORY ? takeUncached(zone, how) : 0;
+      return zone.lack === Lack.MEMORY ? takeUncached(zone, how) : 0;
     }
     const top = words[cache] as number;
     const item = words[top] as number;
@@ -377,20 +287,27 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
         return;
       }
       locks.acquire(record, LockRank.ZONE);
-      const waiter = waiting.first(record + QUEUE);
-      if (waiter !== 0) {
-        handOver(zone, waiter, item);
+      if (handToFirst(zone, item)) {
         locks.release(record);
         return;
       }
       const roomy = makeRoomLocked(zone);
-      if (!roomy) words[record + ITEMS_OUT] = (words[record + ITEMS_OUT] as number) - 1;
+      // The lock may have been let go there: who has come since then would not be seen again.
+      const handed = !roomy && handToFirst(zone, item);
+      if (!roomy && !handed) words[record + ITEMS_OUT] = (words[record + ITEMS_OUT] as number) - 1;
       locks.release(record);
-      if (!roomy) {
-        releaseItem(zone, item);
-        return;
-      }
+      if (roomy) continue;
+      if (!handed) releaseItem(zone, item);
+      return;
     }
+  }
+
+  /** Gives a freed item to the first in line. False: nobody waits, or the limit has been lowered below it. */
+  function handToFirst(zone: ZoneState, item: number): boolean {
+    const waiter = waiting.first(zone.record + QUEUE);
+    if (waiter === 0 || excessOf(zone) > 0) return false;
+    handOver(zone, waiter, item);
+    return true;
   }
 
   /** Loads a bucket with room. False: nothing may be cached, or there is no bucket. Keeps the lock. */
@@ -414,8 +331,8 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
         words[cache + IN_FLIGHT] = 0;
       }
     }
-    // The lock may have been let go above: whoever waits since then comes first.
-    words[cache + FREE_LIMIT] = words[record + WAIT_COUNT] === 0 ? capacity : 0;
+    // The lock may have been let go above: somebody may wait since then, or the limit be another.
+    words[cache + FREE_LIMIT] = words[record + WAIT_COUNT] === 0 ? capacityOf(zone) : 0;
     return true;
   }
 
@@ -428,98 +345,15 @@ export function createLadder(context: UmaContext, kegs: Kegs, owners: Uint8Array
     return bucket;
   }
 
-  // --- giving back ---
-
-  function drainCache(zone: ZoneState): void {
-    const { record, realCache: cache } = zone;
-    locks.acquire(record, LockRank.ZONE);
-    words[cache + FREE_LIMIT] = 0;
-    for (const word of [cache, cache + SPARE]) {
-      const top = words[word] as number;
-      if (top === dead) continue;
-      words[cache + IN_FLIGHT] = top & ~BUCKET_MASK;
-      words[word] = dead;
-      if ((top & BUCKET_MASK) === 0) pushEmpty(zone, top);
-      else pushFull(zone, top);
-      words[cache + IN_FLIGHT] = 0;
-    }
-    serveWaiters(zone);
-    locks.release(record);
-  }
-
-  function drainBuckets(zone: ZoneState, keep: number): number {
-    const { record, realCache: cache } = zone;
-    const { fini } = zone.hooks;
-    const errors = fini === null ? null : new HookErrors();
-    let freed = 0;
-    for (;;) {
-      locks.acquire(record, LockRank.ZONE);
-      const top = (words[record + CACHED_ITEMS] as number) > keep ? popFull(zone) : 0;
-      locks.release(record);
-      if (top === 0) break;
-      const bucket = top & ~BUCKET_MASK;
-      const count = top & BUCKET_MASK;
-      threads.armIntent(Intent.MOVE_BUCKET, zone.number, bucket, -count);
-      for (let at = 1; at <= count; at++) {
-        errors?.run(fini, 'fini', zone.name, words[bucket + at] as number, How.NOWAIT);
-      }
-      kegs.giveItems(zone.kegState, bucket + 1, count);
-      words[cache + IN_FLIGHT] = 0;
-      threads.disarmIntent();
-      kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2);
-      returnUnits(zone, count);
-      freed += count;
-    }
-    for (;;) {
-      locks.acquire(record, LockRank.ZONE);
-      const bucket = popEmpty(zone);
-      locks.release(record);
-      if (bucket === 0) break;
-      words[cache + IN_FLIGHT] = 0;
-      kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2);
-    }
-    errors?.throwFirst();
-    return freed;
-  }
-
-  function forgetItem(zone: ZoneState): void {
-    if (zone.primaryRecord === 0) return;
-    locks.acquire(zone.primaryRecord, LockRank.ZONE);
-    words[zone.primaryRecord + ITEMS_OUT] = (words[zone.primaryRecord + ITEMS_OUT] as number) + 1;
-    locks.release(zone.primaryRecord);
-    returnUnits(zone, 1);
-  }
-
-  function eachCached(zone: ZoneState, visit: (item: number) => void): void {
-    const visitBucket = (top: number): void => {
-      for (let at = top; (at & BUCKET_MASK) !== 0; at--) visit(words[at] as number);
-    };
-    for (let top = words[zone.record + FULL_TOP] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
-      visitBucket(top);
-    }
-    for (let other = 1; other <= maxThreads; other++) {
-      const cache = cacheOf(other, zone.number);
-      visitBucket(words[cache] as number);
-      visitBucket(words[cache + SPARE] as number);
-    }
-  }
-
   return {
     allocItem,
     refillCache,
     freeItem,
     takeReserved,
     own,
-    lack: () => lacking,
     countFailure(zone) {
       const index = (zone.realCache + FAILURES) >> 1;
       floats[index] = (floats[index] as number) + 1;
     },
-    serveWaiters,
-    closeCaches,
-    drainCache,
-    drainBuckets,
-    forgetItem,
-    eachCached,
   };
 }

@@ -3,14 +3,19 @@
  * another thread asks, everything of this thread when it detaches.
  */
 
-import { Attention, askAllToDrain } from '../machine/index.js';
+import { LockRank } from '../check/index.js';
+import { Attention } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import type { Kegs } from './kegs.js';
-import type { Ladder } from './ladder.js';
-import { BUCKET_KEG } from './kegs.js';
 import { INTERNAL_KEGS } from './context.js';
-import { OWNER_MEMORY, ThreadCache, Zone } from './records.js';
+import type { Drains } from './drains.js';
+import type { Kegs } from './kegs.js';
+import { BUCKET_KEG } from './kegs.js';
+import { CACHE_WORDS, OWNER_MEMORY, ThreadCache, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
+import { requestsOf } from './zone-stats.js';
+
+/** Asked of a thread like `Attention.DRAIN`: give back pages too, for somebody waits for them. */
+const RECLAIM = 2;
 
 export interface Reclaimer {
   /** Zones that this thread has opened; only these can it drain, for it may lack the hooks of others. */
@@ -19,26 +24,36 @@ export interface Reclaimer {
   trim(zone: ZoneState): number;
   /** Gives back all that the zone caches; how many items. */
   drain(zone: ZoneState): number;
-  /** Pages are lacking: drains every zone. True when pages came free. */
+  /** Pages are lacking: drains every zone, and asks the other threads to. True when pages came free. */
   reclaimPages(): boolean;
   /** Gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
   answerAttention(): void;
-  /** Empties every cache of this thread, and makes the items it still owns the memory's. */
+  /** This thread detaches: ends its waiting calls, empties every cache of it, and makes the items it still owns the memory's. */
   leave(): void;
 }
 
-export function createReclaimer(context: UmaContext, kegs: Kegs, ladder: Ladder, owners: Uint8Array): Reclaimer {
-  const { machine, threads, pages } = context;
+export function createReclaimer(
+  context: UmaContext,
+  kegs: Kegs,
+  drains: Drains,
+  owners: Uint8Array,
+): Reclaimer {
+  const { machine, threads, locks, pages } = context;
   const { words, floats } = machine;
-  const { cachedMax: CACHED_MAX, cachedMin: CACHED_MIN, workingSet: WORKING_SET, cachedItems: CACHED_ITEMS } = Zone;
+  const {
+    cachedMax: CACHED_MAX,
+    cachedMin: CACHED_MIN,
+    workingSet: WORKING_SET,
+    cachedItems: CACHED_ITEMS,
+  } = Zone;
   const zones: ZoneState[] = [];
   let reclaiming = false;
 
   function drain(zone: ZoneState): number {
-    ladder.drainCache(zone);
-    const freed = ladder.drainBuckets(zone, 0);
+    drains.drainCache(zone);
+    const freed = drains.drainBuckets(zone, 0);
     kegs.drain(zone.kegState);
     return freed;
   }
@@ -48,11 +63,21 @@ export function createReclaimer(context: UmaContext, kegs: Kegs, ladder: Ladder,
     for (let number = BUCKET_KEG; number <= INTERNAL_KEGS; number++) kegs.drain(kegs.byNumber(number));
   }
 
-  function retire(zone: ZoneState, counter: number, total: number): void {
-    const from = (zone.realCache + counter) >> 1;
-    const to = (zone.record + total) >> 1;
-    floats[to] = (floats[to] as number) + (floats[from] as number);
-    floats[from] = 0;
+  function drainAll(): void {
+    for (const zone of zones) drain(zone);
+    drainInternal();
+  }
+
+  /** Adds this thread's counts to the zone's, so that they outlive it. */
+  function retireCounts(zone: ZoneState): void {
+    const requests = (zone.record + Zone.retiredRequests) >> 1;
+    const failures = (zone.record + Zone.retiredFailures) >> 1;
+    const { realCache: cache } = zone;
+    locks.acquire(zone.record, LockRank.ZONE);
+    floats[requests] = (floats[requests] as number) + requestsOf(words, cache);
+    floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
+    locks.release(zone.record);
+    words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
   }
 
   return {
@@ -64,7 +89,7 @@ export function createReclaimer(context: UmaContext, kegs: Kegs, ladder: Ladder,
       const read = (offset: number): number => words[record + offset] as number;
       // Only what allocations have drawn since the last trim is demand: a great free is none.
       const workingSet = Math.max(Math.floor(read(WORKING_SET) * 0.75), read(CACHED_MAX) - read(CACHED_MIN));
-      const freed = ladder.drainBuckets(zone, workingSet);
+      const freed = drains.drainBuckets(zone, workingSet);
       words[record + WORKING_SET] = workingSet;
       words[record + CACHED_MAX] = read(CACHED_ITEMS);
       words[record + CACHED_MIN] = read(CACHED_ITEMS);
@@ -78,24 +103,28 @@ export function createReclaimer(context: UmaContext, kegs: Kegs, ladder: Ladder,
       reclaiming = true;
       try {
         const before = pages.freePages();
-        for (const zone of zones) drain(zone);
-        drainInternal();
+        drainAll();
         if (pages.freePages() > before) return true;
-        askAllToDrain(threads);
+        for (let slot = 1; slot <= threads.maxThreads; slot++) {
+          if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, RECLAIM);
+        }
         return false;
       } finally {
         reclaiming = false;
       }
     },
     answerAttention() {
-      if ((threads.takeAttention() & Attention.DRAIN) === 0) return;
-      for (const zone of zones) ladder.drainCache(zone);
+      const asked = threads.takeAttention();
+      if ((asked & RECLAIM) !== 0) {
+        drainAll();
+      } else if ((asked & Attention.DRAIN) !== 0) {
+        for (const zone of zones) drains.drainCache(zone);
+      }
     },
     leave() {
       for (const zone of zones) {
-        ladder.drainCache(zone);
-        retire(zone, ThreadCache.requests, Zone.retiredRequests);
-        retire(zone, ThreadCache.failures, Zone.retiredFailures);
+        drains.drainCache(zone);
+        retireCounts(zone);
       }
       for (let at = owners.indexOf(threads.slot); at >= 0; at = owners.indexOf(threads.slot, at + 1)) {
         owners[at] = OWNER_MEMORY;

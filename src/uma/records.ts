@@ -128,9 +128,13 @@ export const ThreadCache = struct(
   {
     top: u32('T', 'Loaded bucket and its count. The dead bucket when there is none.'),
     spare: u32('T', 'The other bucket and its count. The dead bucket when there is none.'),
-    freeLimit: u32('Z', 'A free that finds this many items in the loaded bucket takes the slow way. 0 while others wait.'),
+    freeLimit: u32(
+      'Z',
+      'A free that finds this many items in the loaded bucket takes the slow way. 0 while others wait.',
+    ),
     inFlight: u32('T', 'Bucket that is in no cache and no list just now; 0 when there is none.'),
-    requests: f64('T', 'Allocations.'),
+    requests: u32('T', 'Allocations, low 32 bits: adding an integer is twice as fast as adding a float.'),
+    requestsHigh: u32('T', 'Allocations, high 32 bits.'),
     failures: f64('T', 'Allocations that failed.'),
     spareWords: array(8, 'const', 'Fills the line.'),
   },

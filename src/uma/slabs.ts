@@ -3,8 +3,8 @@
  * Every function here runs under the keg's lock.
  */
 
-import { lowestBit } from '../record/index.js';
 import type { Machine } from '../machine/index.js';
+import { lowestBit } from '../record/index.js';
 import { Keg, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 
 export interface Slabs {

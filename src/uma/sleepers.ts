@@ -1,17 +1,20 @@
 /**
  * Sleeping for an item: the last rung. Blocking and asynchronous callers stand in one line per zone.
  *
- * A caller enters the line under the zone's lock and closes every thread's cache for frees, so that from
- * then on each freed item goes to the head of the line. What it is granted is an item, or one unit of
- * the limit to fetch an item with. A caller that lacks pages rather than a unit looks again itself, when
- * it is the head, after each slice of sleep.
+ * A caller empties its own cache, enters the line under the zone's lock and closes every thread's cache
+ * for frees, so that from then on each freed item goes to the head of the line. What it is granted is an
+ * item, or one unit of the limit to fetch an item with. A caller that lacks pages rather than a unit
+ * looks again itself, when it is the head, after each slice of sleep.
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { askAllToDrain, type WaiterRef } from '../machine/index.js';
+import { askAllToDrain, Waiter, type WaiterRef } from '../machine/index.js';
+import { type Accounts, GIFT_UNIT, WaitFor } from './accounts.js';
 import type { UmaContext } from './context.js';
+import type { Drains } from './drains.js';
 import { How } from './hooks.js';
-import { GIFT_UNIT, type Ladder, WaitFor } from './ladder.js';
+import type { Ladder } from './ladder.js';
+import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
@@ -28,145 +31,230 @@ export interface Sleepers {
   allocWaiting(zone: ZoneState, options: AsyncOptions): Promise<number>;
   /** Changes the limit and serves whoever fits under the new one. */
   setLimit(zone: ZoneState, limit: number): void;
+  /** This thread leaves the memory: its asynchronous calls leave their lines, and end with DETACHED. */
+  leave(): void;
 }
 
-export function createSleepers(context: UmaContext, ladder: Ladder): Sleepers {
+/** An asynchronous call that has a waiter. */
+interface Call {
+  readonly zone: ZoneState;
+  readonly waiter: WaiterRef;
+  inLine: boolean;
+}
+
+/** An asynchronous call that found all waiters of this thread taken. */
+interface Latecomer {
+  take(waiter: WaiterRef): void;
+  refuse(error: unknown): void;
+}
+
+export function createSleepers(
+  context: UmaContext,
+  accounts: Accounts,
+  ladder: Ladder,
+  drains: Drains,
+  reclaimer: Reclaimer,
+): Sleepers {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
   const { waitHead: QUEUE, limit: LIMIT, itemsOut: ITEMS_OUT } = Zone;
-  /** Asynchronous callers that found all waiters of this thread taken, longest first. */
-  const backlog: ((waiter: WaiterRef) => void)[] = [];
+  const calls = new Set<Call>();
+  /** Longest first. */
+  const latecomers: Latecomer[] = [];
+  let left = false;
 
-  function enter(zone: ZoneState, waiter: WaiterRef): void {
-    const wants = ladder.lack() === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT;
+  function wantsOf(zone: ZoneState): number {
+    return zone.lack === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT;
+  }
+
+  function assertAttached(): void {
+    if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
+  }
+
+  function enter(zone: ZoneState, waiter: WaiterRef, wants: number): void {
+    // What this thread has cached meanwhile nobody could hand to it.
+    drains.drainCache(zone);
     locks.acquire(zone.record, LockRank.ZONE);
     waiting.enqueue(zone.record + QUEUE, waiter, wants);
-    ladder.closeCaches(zone);
-    ladder.serveWaiters(zone);
+    accounts.closeCaches(zone);
+    accounts.serveWaiters(zone);
     locks.release(zone.record);
     askAllToDrain(threads);
   }
 
   /** Leaves the line. True: a grant came first, and is still to be taken. */
-  function leave(zone: ZoneState, waiter: WaiterRef): boolean {
+  function leaveLine(zone: ZoneState, waiter: WaiterRef): boolean {
     locks.acquire(zone.record, LockRank.ZONE);
     const granted = waiting.isGranted(waiter);
     if (!granted) waiting.remove(zone.record + QUEUE, waiter);
-    ladder.serveWaiters(zone);
+    accounts.serveWaiters(zone);
     locks.release(zone.record);
     return granted;
   }
 
-  /** Turns a grant into an item; 0 when the unit could not be used because pages are lacking. */
-  function redeem(zone: ZoneState, waiter: WaiterRef): number {
+  /** Leaves the line; what was granted meanwhile goes to the next. */
+  function abandon(zone: ZoneState, waiter: WaiterRef): void {
+    if (!leaveLine(zone, waiter)) return;
     const gift = waiting.takeGrant(waiter);
-    const item = gift === GIFT_UNIT ? ladder.takeReserved(zone, How.WAITOK) : gift;
+    if (gift === GIFT_UNIT) accounts.returnUnits(zone, 1);
+    else ladder.freeItem(zone, gift);
+  }
+
+  /** Turns a grant into an item; 0 when the unit could not be used because pages are lacking. */
+  function redeem(zone: ZoneState, waiter: WaiterRef, how: How): number {
+    const gift = waiting.takeGrant(waiter);
+    const item = gift === GIFT_UNIT ? ladder.takeReserved(zone, how) : gift;
     if (item !== 0) ladder.own(zone, item);
     return item;
   }
 
+  /** Whether the waiter is the head, and lacks pages. */
+  function isStarvingHead(zone: ZoneState, waiter: WaiterRef): boolean {
+    return waiting.first(zone.record + QUEUE) === waiter && waiting.requestOf(waiter) === WaitFor.MEMORY;
+  }
+
   /** Under no lock: what the head of the line does when it lacks pages. 0: nothing yet. */
   function retryAsHead(zone: ZoneState, waiter: WaiterRef): number {
+    if (!isStarvingHead(zone, waiter)) return 0;
+    zone.onExhausted?.();
+    reclaimer.reclaimPages();
     const { record } = zone;
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    const mayTry =
-      !waiting.isGranted(waiter) &&
-      waiting.first(record + QUEUE) === waiter &&
-      waiting.requestOf(waiter) === WaitFor.MEMORY &&
-      (limit === 0 || out < limit);
+    const mayTry = !waiting.isGranted(waiter) && isStarvingHead(zone, waiter) && (limit === 0 || out < limit);
     if (mayTry) words[record + ITEMS_OUT] = out + 1;
     locks.release(record);
     if (!mayTry) return 0;
-    if (zone.onExhausted?.() === true) machine.witness.assertMaySleep('onExhausted');
     const item = ladder.takeReserved(zone, How.NOWAIT);
     if (item === 0) return 0;
     ladder.own(zone, item);
-    if (leave(zone, waiter)) {
-      // Granted at the same time: one of the two goes to the next in line.
-      const second = redeem(zone, waiter);
-      if (second !== 0) ladder.freeItem(zone, second);
+    try {
+      // Granted at the same time: what was granted goes to the next.
+      abandon(zone, waiter);
+    } catch {
+      // A `fini` of the second item failed. That item is back in its keg, and the caller has the first.
     }
     return item;
   }
 
-  function abandon(zone: ZoneState, waiter: WaiterRef): void {
-    if (!leave(zone, waiter)) return;
-    const item = redeem(zone, waiter);
-    if (item !== 0) ladder.freeItem(zone, item);
-  }
-
   function timedOut(zone: ZoneState, timeoutMs: number): MbumaError {
     ladder.countFailure(zone);
-    return new MbumaError('TIMED_OUT', `zone ${zone.name}: no item within ${timeoutMs} ms`, { zone: zone.name });
+    return new MbumaError('TIMED_OUT', `zone ${zone.name}: no item within ${timeoutMs} ms`, {
+      zone: zone.name,
+    });
   }
 
   function allocBlocking(zone: ZoneState, timeoutMs: number): number {
-    waiting.assertMayBlock(`alloc of zone ${zone.name}`);
-    const deadline = performance.now() + timeoutMs;
+    let wants = wantsOf(zone);
+    const what = `alloc of zone ${zone.name}`;
+    assertAttached();
+    waiting.assertMayBlock(what);
     const waiter = waiting.blockingWaiter;
-    for (;;) {
-      enter(zone, waiter);
-      for (;;) {
-        const left = deadline - performance.now();
-        if (waiting.isGranted(waiter)) break;
-        const item = retryAsHead(zone, waiter);
-        if (item !== 0) return item;
-        if (left <= 0) {
-          if (leave(zone, waiter)) break;
-          throw timedOut(zone, timeoutMs);
-        }
-        waiting.sleepSlice(waiter, left);
-      }
-      const item = redeem(zone, waiter);
-      if (item !== 0) return item;
+    // A hook that must not sleep does, while its caller stands in line: there is one such waiter a thread.
+    if (words[waiter + Waiter.queue] !== 0) {
+      throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
     }
-  }
-
-  function borrowWaiter(): Promise<WaiterRef> | WaiterRef {
-    const waiter = waiting.takeWaiter();
-    if (waiter !== 0) return waiter;
-    return new Promise((resolve) => backlog.push(resolve));
-  }
-
-  function giveWaiterBack(waiter: WaiterRef): void {
-    const next = backlog.shift();
-    if (next === undefined) waiting.returnWaiter(waiter);
-    else next(waiter);
-  }
-
-  async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
-    signal?.throwIfAborted();
-    const waiter = await borrowWaiter();
+    const deadline = performance.now() + timeoutMs;
     let inLine = false;
-    // Wakes the sleeper at once: it then sees the signal itself.
-    const wake = (): void => {
-      machine.atomics.notify(waiter, Number.MAX_SAFE_INTEGER | 0);
-    };
-    signal?.addEventListener('abort', wake);
     try {
       for (;;) {
-        signal?.throwIfAborted();
-        enter(zone, waiter);
+        enter(zone, waiter, wants);
         inLine = true;
         while (!waiting.isGranted(waiter)) {
-          signal?.throwIfAborted();
           const item = retryAsHead(zone, waiter);
           if (item !== 0) {
             inLine = false;
             return item;
           }
-          await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY);
+          const remaining = deadline - performance.now();
+          if (remaining > 0) {
+            waiting.sleepSlice(waiter, remaining);
+          } else if (!leaveLine(zone, waiter)) {
+            inLine = false;
+            throw timedOut(zone, timeoutMs);
+          }
         }
         inLine = false;
-        const item = redeem(zone, waiter);
+        const item = redeem(zone, waiter, How.WAITOK);
         if (item !== 0) return item;
+        wants = WaitFor.MEMORY;
+      }
+    } finally {
+      if (inLine) abandon(zone, waiter);
+    }
+  }
+
+  function waitForWaiter(signal: AbortSignal | undefined): Promise<WaiterRef> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        latecomers.splice(latecomers.indexOf(latecomer), 1);
+        reject(signal?.reason);
+      };
+      const latecomer: Latecomer = {
+        take(waiter) {
+          signal?.removeEventListener('abort', abort);
+          resolve(waiter);
+        },
+        refuse(error) {
+          signal?.removeEventListener('abort', abort);
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort);
+      latecomers.push(latecomer);
+    });
+  }
+
+  function returnWaiter(waiter: WaiterRef): void {
+    const next = latecomers.shift();
+    if (next === undefined) waiting.returnWaiter(waiter);
+    else next.take(waiter);
+  }
+
+  async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
+    let wants = wantsOf(zone);
+    assertAttached();
+    signal?.throwIfAborted();
+    // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
+    const waiter = waiting.takeWaiter() || (await waitForWaiter(signal));
+    const call: Call = { zone, waiter, inLine: false };
+    calls.add(call);
+    // Wakes the sleeper at once: it then sees the signal itself.
+    const wake = (): void => {
+      machine.atomics.notify(waiter, 1);
+    };
+    signal?.addEventListener('abort', wake);
+    try {
+      for (;;) {
+        assertAttached();
+        signal?.throwIfAborted();
+        enter(zone, waiter, wants);
+        call.inLine = true;
+        while (!waiting.isGranted(waiter)) {
+          const item = retryAsHead(zone, waiter);
+          if (item !== 0) {
+            call.inLine = false;
+            return item;
+          }
+          await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY);
+          assertAttached();
+          // An abort wins over a grant: nobody looks at what an aborted call answers.
+          signal?.throwIfAborted();
+        }
+        call.inLine = false;
+        const item = redeem(zone, waiter, How.NOWAIT);
+        if (item !== 0) return item;
+        wants = WaitFor.MEMORY;
       }
     } finally {
       signal?.removeEventListener('abort', wake);
-      if (inLine) abandon(zone, waiter);
-      giveWaiterBack(waiter);
+      calls.delete(call);
+      try {
+        if (call.inLine) abandon(zone, waiter);
+      } finally {
+        returnWaiter(waiter);
+      }
     }
   }
 
@@ -174,10 +262,27 @@ export function createSleepers(context: UmaContext, ladder: Ladder): Sleepers {
     locks.acquire(zone.record, LockRank.ZONE);
     words[zone.record + LIMIT] = limit;
     // Every thread looks at the new limit at its next free.
-    ladder.closeCaches(zone);
-    ladder.serveWaiters(zone);
+    accounts.closeCaches(zone);
+    accounts.serveWaiters(zone);
+    const excess = accounts.excessOf(zone);
     locks.release(zone.record);
+    if (excess === 0) return;
+    // Lowered: what is cached beyond it goes back now, and in other threads when they poll.
+    drains.drainCache(zone);
+    askAllToDrain(threads);
   }
 
-  return { allocBlocking, allocWaiting, setLimit };
+  function leave(): void {
+    left = true;
+    for (const call of calls) {
+      if (call.inLine) abandon(call.zone, call.waiter);
+      call.inLine = false;
+      machine.atomics.notify(call.waiter, 1);
+    }
+    for (const latecomer of latecomers.splice(0)) {
+      latecomer.refuse(new MbumaError('DETACHED', 'this thread has detached from the memory'));
+    }
+  }
+
+  return { allocBlocking, allocWaiting, setLimit, leave };
 }

@@ -4,6 +4,7 @@
 
 import {
   CHECK_LEVEL_MAX,
+  describeValue,
   LockRank,
   MbumaError,
   optionalFunction,
@@ -13,7 +14,10 @@ import {
   requireObject,
 } from '../check/index.js';
 import { isPowerOfTwo, readText, writeText } from '../record/index.js';
+import { createAccounts } from './accounts.js';
+import { createUmaAudit, type UmaParts } from './audit.js';
 import type { UmaContext } from './context.js';
+import { createDrains } from './drains.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
 import { createKegs, type KegState } from './kegs.js';
@@ -33,9 +37,10 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createSleepers } from './sleepers.js';
-import { createZoneClass, LIMIT_MAX, needsSlowPath, type Zone } from './zone.js';
-import type { ZoneState } from './zone-state.js';
-import { type UmaParts, createUmaAudit } from './audit.js';
+import { createZoneClass, needsSlowPath } from './zone.js';
+import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { Lack, type ZoneState } from './zone-state.js';
+import { type ZoneStats, zoneStats } from './zone-stats.js';
 
 /** What a zone is made of. The maker's limit stands; everything else must agree when attaching. */
 export interface ZoneOptions {
@@ -69,6 +74,8 @@ export interface Uma {
   zones(): readonly Zone[];
   /** Names of all zones of the memory. */
   zoneNames(): readonly string[];
+  /** Figures of every zone of the memory, opened by this thread or not. */
+  stats(): readonly ZoneStats[];
   /** Word index of the reference counter of an item of a `referenceCounted` zone. About 10 ns. */
   counterOf(item: number): number;
   /** Owner byte of each 16-byte granule: 0 free, 1 to 254 a slot, OWNER_MEMORY. */
@@ -96,13 +103,18 @@ function initialCapacity(itemSize: number, maxBucket: boolean): number {
   return 1;
 }
 
+function optionalBoolean(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
+}
+
 /** A bucket never holds more than this many bytes of items, however large it grows. */
 const BUCKET_BYTES_MAX = 1 << 18;
 
 export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
-  const { pageCount, maxThreads, maxZones } = machine.layout.parameters;
+  const { pageCount, maxZones } = machine.layout.parameters;
   const state = machine.area('uma');
   const zonesArea = machine.area('zones');
   const cachesArea = machine.area('thread caches');
@@ -111,15 +123,18 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const pageKegs = new Uint16Array(words.buffer, machine.area('page kegs') * 4, pageCount);
   const maps = { words, owners, pageKegs };
   const kegs = createKegs(context, initialise);
-  const ladder = createLadder(context, kegs, owners, dead);
-  const sleepers = createSleepers(context, ladder);
-  const reclaimer = createReclaimer(context, kegs, ladder, owners);
-  const makeZone = createZoneClass({ context, kegs, ladder, sleepers, maps, reclaimer });
+  const accounts = createAccounts(context, owners);
+  const ladder = createLadder(context, kegs, accounts, owners, dead);
+  const drains = createDrains(context, kegs, accounts, dead);
+  const reclaimer = createReclaimer(context, kegs, drains, owners);
+  const sleepers = createSleepers(context, accounts, ladder, drains, reclaimer);
+  const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer });
   const createSite = machine.failpoints.site('uma.zone');
   const opened = new Map<string, { zone: Zone; state: ZoneState }>();
 
   const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
-  const cacheOf = (number: number): number => cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
+  const cacheOf = (number: number): number =>
+    cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
 
   /** Every cache of this slot starts with the dead bucket; number 0 keeps it for good. */
   function resetCaches(): void {
@@ -149,7 +164,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   /** All reasons why the options cannot be, at once. */
-  function readOptions(given: ZoneOptions): { name: string; shape: Shape; limit: number; hooks: Hooks; primary: ZoneState | null } {
+  function readOptions(given: ZoneOptions): {
+    name: string;
+    shape: Shape;
+    limit: number;
+    hooks: Hooks;
+    primary: ZoneState | null;
+  } {
     requireObject(given, 'options');
     const reasons: string[] = [];
     const attempt = <Type>(read: () => Type, fallback: Type): Type => {
@@ -170,12 +191,18 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
     const keg = primary?.kegState;
     const size = keg?.size ?? attempt(() => requireInteger(given.size, 'size', 1, ITEM_SIZE_MAX), GRANULE);
-    const align = keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
+    const align =
+      keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
     if (!isPowerOfTwo(align)) reasons.push(`align must be a power of two, not ${align}`);
     if (keg !== undefined && given.size !== undefined && given.size !== keg.size) {
       reasons.push(`size is that of the primary zone: ${keg.size}`);
     }
-    const shape = { size, align, referenceCounted: given.referenceCounted === true };
+    if (keg !== undefined && given.align !== undefined && given.align !== keg.align) {
+      reasons.push(`align is that of the primary zone: ${keg.align}`);
+    }
+    attempt(() => optionalBoolean(given.maxBucket, 'maxBucket'), undefined);
+    const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
+    const shape = { size, align, referenceCounted: counted === true };
     if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
       reasons.push(`items of ${size} bytes do not fit a slab`);
     }
@@ -199,8 +226,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   function writeZone(options: ReturnType<typeof readOptions>, maxBucket: boolean): number {
     const { name, shape, limit, hooks, primary } = options;
     const number = (words[state + UmaState.zoneCount] as number) + 1;
-    if (number > maxZones) throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
-    if (createSite.fails()) throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
+    if (number > maxZones)
+      throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
+    if (createSite.fails())
+      throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
     const keg = primary?.kegState ?? kegs.create(name, shape, 0);
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
@@ -210,7 +239,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     words[record + ZoneRecord.limit] = limit;
     words[record + ZoneRecord.hooks] = hookBits(hooks);
     words[record + ZoneRecord.capacityMax] = capacityMax;
-    words[record + ZoneRecord.bucketCapacity] = Math.min(capacityMax, initialCapacity(keg.itemSize, maxBucket));
+    words[record + ZoneRecord.bucketCapacity] = Math.min(
+      capacityMax,
+      initialCapacity(keg.itemSize, maxBucket),
+    );
     words[record + ZoneRecord.primary] = primary?.number ?? 0;
     writeText(words, record + ZoneRecord.name, 12, name);
     machine.atomics.store(state + UmaState.zoneCount, number);
@@ -226,10 +258,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     if (keg.size !== shape.size) differences.push(`size is ${keg.size}, not ${shape.size}`);
     if (keg.align !== shape.align) differences.push(`align is ${keg.align}, not ${shape.align}`);
     const counted = keg.counterOffset !== 0;
-    if (primary === null && counted !== shape.referenceCounted) differences.push(`referenceCounted is ${counted}`);
-    if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0)) differences.push('its primary zone is another');
+    if (primary === null && counted !== shape.referenceCounted)
+      differences.push(`referenceCounted is ${counted}`);
+    if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
+      differences.push('its primary zone is another');
     if (differences.length > 0) {
-      throw new MbumaError('LAYOUT_MISMATCH', `zone ${name} exists: ${differences.join('; ')}`, { zone: name });
+      throw new MbumaError('LAYOUT_MISMATCH', `zone ${name} exists: ${differences.join('; ')}`, {
+        zone: name,
+      });
     }
     const wanted = words[record + ZoneRecord.hooks] as number;
     if (wanted === hookBits(hooks)) return;
@@ -260,6 +296,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       primaryRecord: primary?.record ?? 0,
       capacityMax: words[record + ZoneRecord.capacityMax] as number,
       onExhausted: given.onExhausted ?? null,
+      lack: Lack.NONE,
     };
     const made = makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
@@ -302,7 +339,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches();
   waiting.onPoll(() => reclaimer.answerAttention());
-  const parts: UmaParts = { context, kegs, maps, dead, maxThreads };
+  const parts: UmaParts = { context, kegs, maps, dead };
   return {
     zone,
     findZone: (name) => opened.get(name)?.zone,
@@ -310,15 +347,37 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     zoneNames() {
       const count = machine.atomics.load(state + UmaState.zoneCount);
       const names: string[] = [];
-      for (let number = 1; number <= count; number++) names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
+      for (let number = 1; number <= count; number++)
+        names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
       return names;
+    },
+    stats() {
+      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const figures: ZoneStats[] = [];
+      for (let number = 1; number <= count; number++) {
+        const record = recordOf(number);
+        const name = readText(words, record + ZoneRecord.name, 12);
+        const kegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+        figures.push(zoneStats(context, { name, record, number, kegState }));
+      }
+      return figures;
     },
     counterOf,
     owners,
     pageKegs,
-    reclaimer,
+    reclaimer: {
+      ...reclaimer,
+      leave() {
+        sleepers.leave();
+        reclaimer.leave();
+      },
+    },
     drain() {
-      for (const each of opened.values()) reclaimer.drain(each.state);
+      // What leaves one zone may go to another: a packet that is drained gives its cluster back.
+      for (let pass = 0, freed = 1; freed > 0 && pass <= opened.size; pass++) {
+        freed = 0;
+        for (const each of opened.values()) freed += reclaimer.drain(each.state);
+      }
       reclaimer.drainInternal();
     },
     audit: createUmaAudit(parts),

@@ -24,6 +24,8 @@ export interface ZoneState {
   readonly capacityMax: number;
   /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
   readonly onExhausted: (() => boolean) | null;
+  /** Why the last allocation here found nothing. Of this zone alone: hooks allocate from others meanwhile. */
+  lack: Lack;
 }
 
 /** Why an allocation found nothing. */

@@ -28,7 +28,16 @@ export interface ZoneStats {
   readonly bucketCapacity: number;
 }
 
-export function zoneStats({ machine, threads }: UmaContext, zone: ZoneState): ZoneStats {
+/** Allocations of one thread from one zone, from the two words of its cache. */
+export function requestsOf(words: Int32Array, cache: number): number {
+  const high = words[cache + ThreadCache.requestsHigh] as number;
+  return high * 0x1_0000_0000 + ((words[cache + ThreadCache.requests] as number) >>> 0);
+}
+
+/** The part of a zone that its figures are read from. */
+export type StatsSubject = Pick<ZoneState, 'name' | 'record' | 'number' | 'kegState'>;
+
+export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject): ZoneStats {
   const { words, floats } = machine;
   const { record, kegState } = zone;
   const read = (offset: number): number => words[record + offset] as number;
@@ -41,8 +50,10 @@ export function zoneStats({ machine, threads }: UmaContext, zone: ZoneState): Zo
   for (let slot = 1; slot <= threads.maxThreads; slot++) {
     if (!threads.isLive(slot)) continue;
     const cache = cachesArea + (slot * (maxZones + 1) + zone.number) * CACHE_WORDS;
-    cached += ((words[cache + ThreadCache.top] as number) & BUCKET_MASK) + ((words[cache + ThreadCache.spare] as number) & BUCKET_MASK);
-    requests += count(cache + ThreadCache.requests);
+    cached +=
+      ((words[cache + ThreadCache.top] as number) & BUCKET_MASK) +
+      ((words[cache + ThreadCache.spare] as number) & BUCKET_MASK);
+    requests += requestsOf(words, cache);
     failures += count(cache + ThreadCache.failures);
   }
   const primary = read(Zone.primary) === 0;

@@ -11,123 +11,69 @@
 
 import {
   CheckLevel,
-  MbumaError,
-  hex,
   requireInt32Array,
   requireInteger,
   requireObject,
   requireTimeout,
-  trashFill,
-  trashFindDamage,
 } from '../check/index.js';
 import { askAllToDrain, PAGE_SHIFT } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
-import { HookErrors, type Hooks, How, runHook } from './hooks.js';
-import type { KegState, Kegs } from './kegs.js';
+import type { Drains } from './drains.js';
+import { type Hooks, How } from './hooks.js';
+import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
-import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
 import type { Reclaimer } from './reclaim.js';
+import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
 import type { AsyncOptions, Sleepers } from './sleepers.js';
-import { Lack, type ZoneState } from './zone-state.js';
+import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { createZoneSlow } from './zone-slow.js';
+import type { ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
-
-/** Fills the item with zeros before it is constructed. */
-export const ZERO = 1;
-/** Ends a call that would sleep for lack of pages with OUT_OF_MEMORY instead. */
-export const CANFAIL = 2;
-/** May go below the reserve that is kept for the system. (Reserves come with the page classes.) */
-export const USE_RESERVE = 4;
-/** May take the very last page. */
-export const USE_INTERRUPT_RESERVE = 8;
-const ALL_FLAGS = 15;
-
-/** Highest limit of a zone, in items. */
-export const LIMIT_MAX = 0x7fffffff;
-
-/**
- * A zone: equal items, a cache per thread in front. Semantics after uma(9) of FreeBSD.
- *
- * An item belongs to the caller from `alloc` to `free`; any thread may free it.
- */
-export interface Zone {
-  readonly name: string;
-  /** Bytes of an item that the caller may use. */
-  readonly size: number;
-  /** Number of the zone, from 1. */
-  readonly index: number;
-  /** Number of its keg in the page map. */
-  readonly keg: number;
-  /** Most items out at one time, cached ones included; 0: no limit. May be changed at any time. */
-  max: number;
-  /** Calls that wait for an item of this zone now. */
-  readonly sleepers: number;
-  /** Word index of that count, for layers that look at it in a fast path. */
-  readonly sleepersIndex: number;
-  /**
-   * An item, or 0 when there is none now. Never sleeps. About 2 ns.
-   * @throws the error of a constructor or initialiser that fails; BAD_ARGUMENT for unknown flags
-   */
-  tryAlloc(flags?: number): Addr | 0;
-  /**
-   * An item; blocks this thread until there is one, first come, first served.
-   * @param timeoutMs gives up with TIMED_OUT after so many milliseconds; without it, never
-   * @throws WOULD_BLOCK where this thread must not block, SLEEP_WITH_LOCK, OUT_OF_MEMORY with CANFAIL
-   */
-  alloc(flags?: number, timeoutMs?: number): Addr;
-  /** The same without blocking the event loop; keeps the process alive while it waits. */
-  allocAsync(flags?: number, options?: AsyncOptions): Promise<Addr>;
-  /**
-   * Gives an item back. `free(0)` does nothing. About 2 ns.
-   * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
-   */
-  free(item: Addr | 0): void;
-  /** Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. */
-  tryAllocMany(out: Int32Array, n: number): number;
-  /** Frees `items[0..n-1]`. On a bad one it throws; the items before it have been freed. */
-  freeMany(items: Int32Array, n: number): void;
-  stats(): ZoneStats;
-  /** Gives cached items beyond the working set back to the keg; how many. */
-  trim(): number;
-  /**
-   * Gives all cached items back, this thread's and the zone's, and empty slabs to the pages; asks the
-   * other threads to give back theirs, which they do when they next poll. How many items.
-   */
-  drain(): number;
-  /**
-   * A secondary zone lets go of an item in use: from now on it is an item in use of the primary zone.
-   * Neither `dtor` nor `fini` runs; the owner stays. The caller has undone what `init` did.
-   */
-  forget(item: Addr): void;
-  /** Every item in the zone's buckets and the threads' caches. For audits: nobody may work on the zone. */
-  eachCached(visit: (item: Addr) => void): void;
-}
 
 /** What the fast path and its slow half need, made once for each attachment. */
 export interface ZoneParts {
   readonly context: UmaContext;
   readonly kegs: Kegs;
   readonly ladder: Ladder;
+  readonly drains: Drains;
   readonly sleepers: Sleepers;
   readonly maps: Maps;
   readonly reclaimer: Reclaimer;
 }
 
+/** The array of the last bulk call: asking an array for its buffer costs as much as moving 20 items. */
+interface SeenArray {
+  array: Int32Array;
+  /** Byte address in the memory; 0 when the array lies elsewhere. */
+  address: number;
+}
+
 export type MakeZone = (state: ZoneState) => Zone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
-  const { context, kegs, ladder, sleepers, maps, reclaimer } = parts;
+  const { context, kegs, ladder, drains, sleepers, maps, reclaimer } = parts;
+  const { allocSlow, finishAlloc, refuseIfCanFail, freeSlow } = createZoneSlow(
+    context,
+    kegs,
+    ladder,
+    reclaimer,
+    maps,
+  );
   const { words, owners, pageKegs } = maps;
-  const { floats } = context.machine;
   const { slot } = context.threads;
   const { freeLimit: FREE_LIMIT } = ThreadCache;
   // Rebound here: an import is loaded at each use, a constant of this function is folded.
   const COUNT = BUCKET_MASK;
   const GRANULE = GRANULE_SHIFT;
   const PAGE = PAGE_SHIFT;
-  const REQUESTS = ThreadCache.requests >> 1;
-  const trash = context.machine.checkLevel >= CheckLevel.TRASH;
+  const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH } = ThreadCache;
+  const { takeItems, giveItems } = context.machine.helper;
+  const shared = words.buffer;
+  const outSeen: SeenArray = { array: words, address: 0 };
+  const itemsSeen: SeenArray = { array: words, address: 0 };
+  context.machine.helper.setMaps(owners.byteOffset, pageKegs.byteOffset, words.length * 4, slot);
   const { witness, checkLevel } = context.machine;
 
   class CachedZone implements Zone {
@@ -157,7 +103,9 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       owners[item >>> GRANULE] = slot;
       words[cache] = top - 1;
       words[top] = 0;
-      floats[(cache >> 1) + REQUESTS] = (floats[(cache >> 1) + REQUESTS] as number) + 1;
+      const requests = ((words[cache + REQUESTS] as number) + 1) | 0;
+      words[cache + REQUESTS] = requests;
+      if (requests === 0) countCarry(cache);
       return item as Addr;
     }
 
@@ -193,57 +141,26 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
-      return finishAlloc(this.state, await sleepers.allocWaiting(this.state, options), flags, How.NOWAIT) as Addr;
+      return finishAlloc(
+        this.state,
+        await sleepers.allocWaiting(this.state, options),
+        flags,
+        How.NOWAIT,
+      ) as Addr;
     }
 
     tryAllocMany(out: Int32Array, n: number): number {
-      requireInteger(n, 'n', 0, LIMIT_MAX);
-      requireInt32Array(out, 'out', n);
-      const { state, cache } = this;
-      if (cache !== state.realCache) return allocManySlow(state, out, n);
-      let got = 0;
-      while (got < n) {
-        let top = words[cache] as number;
-        const stop = Math.max(top & ~COUNT, top - (n - got));
-        for (; top > stop; top--) {
-          const item = words[top] as number;
-          owners[item >>> GRANULE] = slot;
-          out[got++] = item;
-          words[top] = 0;
-        }
-        words[cache] = top;
-        if (got < n && !ladder.refillCache(state, How.NOWAIT)) {
-          return got + countRequests(cache, got) + allocManySlow(state, out.subarray(got), n - got);
-        }
-      }
-      countRequests(cache, got);
-      return got;
+      if (out !== outSeen.array || (n | 0) !== n || n < 0 || n > out.length) lookAt(outSeen, out, 'out', n);
+      const got = takeLoaded(this.cache, out, 0, n);
+      return got === n ? n : allocManySlow(this.state, out, got, n);
     }
 
     freeMany(items: Int32Array, n: number): void {
-      requireInteger(n, 'n', 0, LIMIT_MAX);
-      requireInt32Array(items, 'items', n);
-      const { cache, keg } = this;
-      let at = 0;
-      while (at < n) {
-        let top = words[cache] as number;
-        const room = (words[cache + FREE_LIMIT] as number) - (top & COUNT);
-        const stop = Math.min(n, at + room);
-        for (; at < stop; at++) {
-          const item = items[at] as number;
-          if (
-            (item & -16) !== item ||
-            !((owners[item >>> GRANULE] as number) > 0) ||
-            pageKegs[item >>> PAGE] !== keg
-          ) {
-            break;
-          }
-          words[++top] = item;
-          owners[item >>> GRANULE] = 0;
-        }
-        if (room > 0) words[cache] = top;
-        if (at < n) freeSlow(this.state, items[at++]);
+      if (items !== itemsSeen.array || (n | 0) !== n || n < 0 || n > items.length) {
+        lookAt(itemsSeen, items, 'items', n);
       }
+      const given = giveLoaded(this.cache, this.keg, items, 0, n);
+      if (given !== n) freeManySlow(this.state, items, given, n);
     }
 
     get max(): number {
@@ -275,96 +192,102 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     forget(item: Addr): void {
       const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
       if (error !== null) throw error;
-      ladder.forgetItem(this.state);
+      drains.forgetItem(this.state);
     }
 
     eachCached(visit: (item: Addr) => void): void {
-      ladder.eachCached(this.state, visit as (item: number) => void);
+      drains.eachCached(this.state, visit as (item: number) => void);
     }
   }
 
-  function countRequests(cache: number, count: number): 0 {
-    floats[(cache >> 1) + REQUESTS] = (floats[(cache >> 1) + REQUESTS] as number) + count;
-    return 0;
+  function countCarry(cache: number): void {
+    words[cache + REQUESTS_HIGH] = (words[cache + REQUESTS_HIGH] as number) + 1;
   }
 
-  function allocSlow(zone: ZoneState, flags: number, how: How): number {
-    if (flags !== 0) requireInteger(flags, 'flags', 0, ALL_FLAGS);
-    let item = ladder.allocItem(zone, how);
-    if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
-    if (item === 0 && ladder.lack() === Lack.MEMORY && reclaimer.reclaimPages()) item = ladder.allocItem(zone, how);
-    if (item === 0) {
-      if (how === How.NOWAIT) ladder.countFailure(zone);
-      return 0;
+  /** Checks the arguments of a bulk call, and remembers whether the array lies in the memory. */
+  function lookAt(seen: SeenArray, array: Int32Array, name: string, n: number): void {
+    requireInteger(n, 'n', 0, LIMIT_MAX);
+    seen.array = requireInt32Array(array, name, n);
+    seen.address = array.buffer === shared ? array.byteOffset : 0;
+  }
+
+  // The two bulk loops, without a loop around them: V8 makes an inner loop twice as slow as one alone.
+  // An array that lies in the memory itself is moved by the helper.
+
+  /** Takes up to `n - at` items of the loaded bucket into `out[at..]`; the index after the last. */
+  function takeLoaded(cache: number, out: Int32Array, at: number, n: number): number {
+    const first = words[cache] as number;
+    const stop = Math.max(first & ~COUNT, first - (n - at));
+    const count = first - stop;
+    if (outSeen.address !== 0) {
+      takeItems((stop + 1) << 2, count, outSeen.address + (at << 2));
+    } else {
+      for (let top = first; top > stop; top--) {
+        const item = words[top] as number;
+        owners[item >>> GRANULE] = slot;
+        out[at + first - top] = item;
+        words[top] = 0;
+      }
     }
-    return finishAlloc(zone, item, flags, how);
+    words[cache] = stop;
+    const requests = ((words[cache + REQUESTS] as number) >>> 0) + count;
+    words[cache + REQUESTS] = requests;
+    if (requests > 0xffffffff) countCarry(cache);
+    return at + count;
   }
 
-  /** Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`. */
-  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number {
-    const { kegState, hooks } = zone;
-    if (trash && kegState.init === null && hooks.init === null) checkTrash(zone, kegState, item);
-    if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
-    if (hooks.ctor === null) return item;
-    try {
-      if (runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
-    } catch (error) {
-      ladder.countFailure(zone);
-      returnUnconstructed(zone, item);
-      throw error;
+  /** Puts items from `items[at..n]` on the loaded bucket, as many as it has room for; the index after the last. */
+  function giveLoaded(cache: number, keg: number, items: Int32Array, at: number, n: number): number {
+    const first = words[cache] as number;
+    const room = (words[cache + FREE_LIMIT] as number) - (first & COUNT);
+    const count = Math.min(n - at, room);
+    if (count <= 0) return at;
+    let done = 0;
+    if (itemsSeen.address !== 0) {
+      const from = itemsSeen.address + (at << 2);
+      done = giveItems(from, count, (first + 1) << 2, keg);
+    } else {
+      for (; done < count; done++) {
+        const item = items[at + done] as number;
+        if (
+          (item & -16) !== item ||
+          !((owners[item >>> GRANULE] as number) > 0) ||
+          pageKegs[item >>> PAGE] !== keg
+        ) {
+          break;
+        }
+        words[first + 1 + done] = item;
+        owners[item >>> GRANULE] = 0;
+      }
     }
-    ladder.countFailure(zone);
-    returnUnconstructed(zone, item);
-    if (how === How.WAITOK) {
-      throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${zone.name} lacks memory`, { zone: zone.name });
-    }
-    return 0;
+    words[cache] = first + done;
+    return at + done;
   }
 
-  function returnUnconstructed(zone: ZoneState, item: number): void {
-    if (trash && zone.kegState.init === null && zone.hooks.init === null) trashFill(words, item, zone.kegState.itemSize);
-    ladder.freeItem(zone, item);
-  }
-
-  function checkTrash(zone: ZoneState, keg: KegState, item: number): void {
-    const damaged = trashFindDamage(words, item, keg.itemSize);
-    if (damaged === 0) return;
-    const value = hex(words[damaged >>> 2] as number);
-    trashFill(words, item, keg.itemSize);
-    ladder.freeItem(zone, item);
-    throw new MbumaError(
-      'MODIFIED_AFTER_FREE',
-      `Memory modified after free ${hex(item)}(${keg.size}) val=${value} @ ${hex(damaged)} (zone ${zone.name})`,
-      { address: damaged, zone: zone.name },
-    );
-  }
-
-  function refuseIfCanFail(zone: ZoneState, flags: number): void {
-    if ((flags & CANFAIL) === 0 || ladder.lack() !== Lack.MEMORY) return;
-    ladder.countFailure(zone);
-    throw new MbumaError('OUT_OF_MEMORY', `zone ${zone.name}: there are no pages left`, { zone: zone.name });
-  }
-
-  function allocManySlow(zone: ZoneState, out: Int32Array, n: number): number {
-    for (let got = 0; got < n; got++) {
+  function allocManySlow(zone: ZoneState, out: Int32Array, from: number, n: number): number {
+    let at = from;
+    while (at < n) {
+      // A zone with work to do on each item shows a dead cache, which cannot be refilled.
+      if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+        lookAt(outSeen, out, 'out', n);
+        at = takeLoaded(zone.cache, out, at, n);
+        continue;
+      }
       const item = allocSlow(zone, 0, How.NOWAIT);
-      if (item === 0) return got;
-      out[got] = item;
+      if (item === 0) return at;
+      out[at++] = item;
+      // A hook may have made a bulk call of its own.
+      lookAt(outSeen, out, 'out', n);
     }
     return n;
   }
 
-  function freeSlow(zone: ZoneState, item: unknown): void {
-    if (item === 0) return;
-    const { kegState, hooks } = zone;
-    const error = diagnoseFree(maps, kegs, kegState, zone.name, item);
-    if (error !== null) throw error;
-    const address = item as number;
-    const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
-    errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
-    if (trash && kegState.init === null && hooks.init === null) trashFill(words, address, kegState.itemSize);
-    ladder.freeItem(zone, address);
-    errors?.throwFirst();
+  function freeManySlow(zone: ZoneState, items: Int32Array, from: number, n: number): void {
+    for (let at = from; at < n; ) {
+      freeSlow(zone, items[at++]);
+      lookAt(itemsSeen, items, 'items', n);
+      at = giveLoaded(zone.cache, zone.kegState.number, items, at, n);
+    }
   }
 
   return (state) => new CachedZone(state);

@@ -19,6 +19,15 @@ export interface Helper {
   readonly exchange: (byteAddress: number, value: number) => number;
   /** Replaces the word if it is `expected`; answers what it was. */
   readonly compareExchange: (byteAddress: number, expected: number, replacement: number) => number;
+  /** Moves items out of a bucket's slots into words of the memory, and marks them with their owner. */
+  readonly takeItems: (slot: number, count: number, out: number) => void;
+  /**
+   * Moves items from words of the memory into a bucket's slots and clears their owner bytes. Stops before the
+   * first that is no item in use of the keg; answers how many it moved.
+   */
+  readonly giveItems: (items: number, count: number, slot: number, keg: number) => number;
+  /** For the two above: byte addresses of the owner map and of the map of pages, bytes of the memory, the owner. */
+  readonly setMaps: (owners: number, pageKegs: number, limit: number, owner: number) => void;
   /** Wakes at most `count` threads waiting on the word (-1: all); answers how many. */
   readonly notify: (byteAddress: number, count: number) => number;
 }
@@ -35,6 +44,10 @@ export function instantiateHelper(memory: WasmMemory): Helper | null {
  * What the module refuses by a trap (out of the memory, misaligned word) is refused by a RangeError here.
  */
 export function createPlainHelper(words: Int32Array, bytes: Uint8Array): Helper {
+  let owners = 0;
+  let pageKegs = 0;
+  let limit = 0;
+  let owner = 0;
   const byteLength = bytes.length;
 
   function wordIndex(byteAddress: number): number {
@@ -71,5 +84,32 @@ export function createPlainHelper(words: Int32Array, bytes: Uint8Array): Helper 
     compareExchange: (byteAddress, expected, replacement) =>
       Atomics.compareExchange(words, wordIndex(byteAddress), expected, replacement),
     notify: (byteAddress, count) => Atomics.notify(words, wordIndex(byteAddress), count >>> 0),
+    setMaps(newOwners, newPageKegs, newLimit, newOwner) {
+      owners = newOwners;
+      pageKegs = newPageKegs;
+      limit = newLimit;
+      owner = newOwner;
+    },
+    takeItems(slot, count, out) {
+      for (let at = 0; at < count; at++) {
+        const item = words[(slot >>> 2) + at] as number;
+        bytes[owners + (item >>> 4)] = owner;
+        words[(out >>> 2) + at] = item;
+        words[(slot >>> 2) + at] = 0;
+      }
+    },
+    giveItems(items, count, slot, keg) {
+      for (let at = 0; at < count; at++) {
+        const item = words[(items >>> 2) + at] as number;
+        if (item >>> 0 >= limit || (item & 15) !== 0) return at;
+        const page = pageKegs + (item >>> 12) * 2;
+        if (((bytes[page] as number) | ((bytes[page + 1] as number) << 8)) !== keg) return at;
+        const granule = owners + (item >>> 4);
+        if (bytes[granule] === 0) return at;
+        words[(slot >>> 2) + at] = item;
+        bytes[granule] = 0;
+      }
+      return count;
+    },
   };
 }

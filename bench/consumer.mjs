@@ -1,0 +1,68 @@
+// The second thread of the cells d, ring, ring1 and ringBlocking: takes what handoff.mjs puts, for ever.
+import { writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { attachMemory } from '../dist/index.js';
+import { BULK, CONSUMED, FIRST_SLOT, PUBLISHED, RING_NAME, RING_SLOTS } from './handoff.mjs';
+
+const { handle, control, role, zone: zoneOptions } = workerData;
+const memory = attachMemory(handle);
+
+function freeItems() {
+  const { words } = memory;
+  const zone = memory.zone(zoneOptions);
+  let taken = 0;
+  let sum = 0;
+  for (;;) {
+    if (Atomics.load(control, PUBLISHED) === taken) continue;
+    for (let i = 0; i < BULK; i++) {
+      const item = control[FIRST_SLOT + ((taken + i) & (RING_SLOTS - 1))];
+      sum = (sum + words[item >> 2]) | 0;
+      zone.free(item);
+    }
+    taken = (taken + BULK) | 0;
+    Atomics.store(control, CONSUMED, taken);
+    control[CONSUMED + 1] = sum;
+  }
+}
+
+/** The progress is a plain store: only the producer's wait at the end of a repetition reads it. */
+function takeBulk(ring) {
+  const out = new Int32Array(BULK);
+  for (let taken = 0; ; ) {
+    const got = ring.tryTakeMany(out, BULK);
+    if (got === 0) continue;
+    taken = (taken + got) | 0;
+    control[CONSUMED] = taken;
+  }
+}
+
+function takeSingly(ring) {
+  for (let taken = 0; ; ) {
+    if (ring.tryTake() === 0) continue;
+    taken = (taken + 1) | 0;
+    control[CONSUMED] = taken;
+  }
+}
+
+function takeBlocking(ring) {
+  const out = new Int32Array(BULK);
+  for (let taken = 0; ; ) {
+    taken = (taken + ring.takeMany(out, BULK)) | 0;
+    control[CONSUMED] = taken;
+  }
+}
+
+function consume() {
+  if (role === 'd') return freeItems();
+  const take = { ring: takeBulk, ring1: takeSingly, ringBlocking: takeBlocking }[role];
+  take(memory.ring({ name: RING_NAME, capacity: RING_SLOTS }));
+}
+
+parentPort.postMessage('ready');
+try {
+  consume();
+} catch (error) {
+  // The producer spins and would never hear of it: end the whole process from here.
+  writeSync(2, `${error.stack}\n`);
+  process.kill(process.pid, 'SIGKILL');
+}

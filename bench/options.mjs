@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { PEERS, SUITES } from './competitors.mjs';
+
+export const HELP = `usage: npm run bench -- [options]
+
+Measures mbuma and its peers interleaved, one process for each cell, and prints ns per item.
+
+  --suite NAME,...   only these suites: ${Object.keys(SUITES).join(', ')}
+  --peer NAME,...    only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
+  --size BYTES,...   only these sizes: 64, 256, 2048
+  --rounds N         processes of each cell (default 7)
+  --quick            64 bytes, 3 rounds
+  --capture FILE     a packet capture for the suite replay (left out without it)
+  --repeat K         how many times the capture is replayed in one process (default 30)
+  --json             rows {suite, size, peer, ours, theirs, ratio} instead of tables
+  --help
+`;
+
+export class UsageError extends Error {}
+
+const SIZES = ['64', '256', '2048'];
+
+const list = { type: 'string', multiple: true };
+const flag = { type: 'boolean', default: false };
+
+function parse(args) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        suite: list,
+        peer: list,
+        size: list,
+        rounds: { type: 'string' },
+        quick: flag,
+        capture: { type: 'string' },
+        repeat: { type: 'string', default: '30' },
+        json: flag,
+        help: flag,
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+/** `--name a,b --name c` gives a set of three, each one of `known`; null when it was not given. */
+function namesOf(option, given, known) {
+  if (given === undefined) return null;
+  const names = new Set(given.join(',').split(','));
+  for (const name of names) {
+    if (!known.includes(name)) {
+      throw new UsageError(`--${option} ${name || "''"}: not one of ${known.join(', ')}`);
+    }
+  }
+  return names;
+}
+
+function countOf(option, text) {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1 || count > 1000) {
+    throw new UsageError(`--${option} ${text || "''"}: not a whole number from 1 to 1000`);
+  }
+  return count;
+}
+
+export function readOptions(args) {
+  const given = parse(args);
+  const sizes = namesOf('size', given.size, SIZES) ?? (given.quick ? new Set(['64']) : null);
+  return {
+    help: given.help,
+    json: given.json,
+    suites: namesOf('suite', given.suite, Object.keys(SUITES)),
+    peers: namesOf(
+      'peer',
+      given.peer,
+      PEERS.map((peer) => peer.name),
+    ),
+    sizes: sizes === null ? null : new Set([...sizes].map(Number)),
+    rounds: countOf('rounds', given.rounds ?? (given.quick ? '3' : '7')),
+    capture: given.capture ?? null,
+    repeat: countOf('repeat', given.repeat),
+  };
+}

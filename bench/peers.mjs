@@ -1,0 +1,65 @@
+// One cell of a JavaScript peer: node bench/peers.mjs PEER SUITE SIZE. Prints one JSON line.
+import { makeLoop } from './loops.mjs';
+import { measureLoop } from './timing.mjs';
+
+const POOL_ITEMS = 16_384;
+
+/** A place that every item of a garbage-collected peer goes through, so that none is optimized away. */
+const latest = { item: null };
+
+/** The peers that leave freeing to the collector: giving an item back is forgetting it. */
+function collected(names, alloc, touch) {
+  return { names: { ...names, latest }, alloc, touch: `${touch}; latest.item = item`, free: 'void item' };
+}
+
+/** The peers that keep ready-made objects in an array used as a stack: one thread, no checks, no limit. */
+function pooled(items, touch) {
+  return { names: { pool: items }, alloc: 'pool.pop()', touch, free: 'pool.push(item)' };
+}
+
+/** Five numbers make an object of 64 bytes (three words of header), and so on: one field for each 8 bytes. */
+function recordText(size) {
+  const fields = size / 8 - 3;
+  return `{ first: 0, ${Array.from({ length: fields - 1 }, (_, i) => `w${i + 1}: 0`).join(', ')} }`;
+}
+
+const ways = {
+  /** The loop and the touch alone, no allocator: what every figure of JavaScript has in it. */
+  loop: (size) => ({
+    names: { words: new Int32Array(16 * size) },
+    alloc: String(size),
+    touch: 'words[item >> 2] = value',
+    free: 'void item',
+    slots: (count) => new Int32Array(count),
+  }),
+  async 'thi.ng'(size) {
+    const { MemPool } = await import('@thi.ng/malloc');
+    const pool = new MemPool({ size: 2 * POOL_ITEMS * size });
+    return {
+      names: { pool, words: new Uint32Array(pool.buf) },
+      alloc: `pool.malloc(${size})`,
+      touch: 'words[item >>> 2] = value',
+      free: 'pool.free(item)',
+      slots: (count) => new Uint32Array(count),
+    };
+  },
+  allocUnsafe: (size) => collected({ Buffer }, `Buffer.allocUnsafe(${size})`, 'item[0] = value'),
+  bufferAlloc: (size) => collected({ Buffer }, `Buffer.alloc(${size})`, 'item[0] = value'),
+  uint8Array: (size) => collected({}, `new Uint8Array(${size})`, 'item[0] = value'),
+  literal: (size) => collected({}, recordText(size), 'item.first = value'),
+  objectPool(size) {
+    const make = new Function(`return ${recordText(size)};`);
+    return pooled(Array.from({ length: POOL_ITEMS }, make), 'item.first = value');
+  },
+  viewPool(size) {
+    const memory = new ArrayBuffer(POOL_ITEMS * size);
+    const view = (_, index) => new Uint8Array(memory, index * size, size);
+    return pooled(Array.from({ length: POOL_ITEMS }, view), 'item[0] = value');
+  },
+};
+
+const [peer, suite, sizeText] = process.argv.slice(2);
+if (!Object.hasOwn(ways, peer ?? '')) throw new RangeError(`no peer ${peer}`);
+const way = { slots: (count) => new Array(count).fill(null), ...(await ways[peer](Number(sizeText))) };
+const { loop, itemsPerTurn } = makeLoop(suite, way);
+await measureLoop(loop, itemsPerTurn);

@@ -1,0 +1,80 @@
+// The speed that the project asks of itself: aim and floor for each row, and what this run reached.
+
+const LOOPS = ['a', 'b', 'c'];
+const cross = (suites, sizes, peers) =>
+  suites.flatMap((suite) => sizes.flatMap((size) => peers.map((peer) => ({ suite, size, peer }))));
+
+const ALLOCATING = ['thi.ng', 'allocUnsafe', 'bufferAlloc', 'uint8Array', 'literal'];
+const READY_MADE = ['objectPool', 'viewPool'];
+
+/** Lower is better in every row. `figure: 'ours'` compares nanoseconds, everything else the paired ratio. */
+const TARGETS = [
+  {
+    text: 'a to DPDK mempool, b and c to tcmalloc',
+    cells: [...cross(['a'], [64], ['dpdk']), ...cross(['b', 'c'], [64], ['tcmalloc'])],
+    aim: 1,
+    floor: 1.5,
+  },
+  { text: 'a, b, c to glibc', cells: cross(LOOPS, [64], ['glibc']), aim: 0.5, floor: 0.9 },
+  {
+    text: 'bulk of 32 and of 1000, per item, to DPDK bulk',
+    cells: cross(['bulk32', 'bulk1000'], [64], ['dpdk']),
+    aim: 1,
+    floor: 2.5,
+  },
+  { text: 'd to mimalloc', cells: cross(['d'], [64], ['mimalloc']), aim: 0.5, floor: 1.5 },
+  { text: '8 zones in turn to 1 zone', cells: cross(['zones8'], [64], ['zone1']), aim: 1.2, floor: 1.6 },
+  { text: 'packet to DPDK pktmbuf, LIFO', cells: cross(['packet'], [2048], ['dpdk']), aim: 1, floor: 2 },
+  {
+    text: 'every way of JavaScript that allocates, 64 and 256 B, and no GC',
+    cells: cross(LOOPS, [64, 256], ALLOCATING),
+    aim: 1 / 5,
+    floor: 1 / 2,
+    noGc: true,
+  },
+  {
+    text: 'an array of ready-made objects or views',
+    cells: cross(LOOPS, [64], READY_MADE),
+    aim: 1,
+    floor: 1.6,
+  },
+  {
+    text: 'ring, ns per item in bulks of 32, two threads',
+    cells: [{ suite: 'ring', size: 4 }],
+    aim: 10,
+    floor: 25,
+    figure: 'ours',
+  },
+  { text: 'replay, 1 worker, to --compare', cells: [{ suite: 'replay' }], aim: 1 / 5, floor: 1 / 2 },
+];
+
+const matches = (row, cell) =>
+  row.suite === cell.suite &&
+  (cell.size === undefined || row.size === cell.size) &&
+  (cell.peer === undefined || row.peer === cell.peer);
+
+function verdictOf(target, worst, collected) {
+  if (collected) return 'NOT REACHED: garbage was collected';
+  if (worst <= target.aim) return 'aim';
+  return worst <= target.floor ? 'floor' : 'NOT REACHED';
+}
+
+/** The worst of a row's cells decides it; a row with a cell that did not run has no verdict of its own. */
+export function scoreRows(rows) {
+  return TARGETS.map((target) => {
+    const figureOf = (row) => (target.figure === 'ours' ? row.ours : row.ratio);
+    // A cell without a peer (the ring) has one row for each peer; the first tells ours as well as any.
+    const measured = target.cells
+      .map((cell) => rows.find((row) => matches(row, cell) && figureOf(row) !== null))
+      .filter((row) => row !== undefined);
+    const { text, aim, floor } = target;
+    if (measured.length === 0) return { text, aim, floor, worst: null, verdict: 'not measured', details: [] };
+    const sorted = measured.toSorted((left, right) => figureOf(right) - figureOf(left));
+    const worst = figureOf(sorted[0]);
+    const collected = target.noGc === true && measured.some((row) => row.oursGc.count > 0);
+    const missing = target.cells.length - measured.length;
+    const verdict = verdictOf(target, worst, collected) + (missing > 0 ? ` (${missing} cells missing)` : '');
+    const details = sorted.map((row) => ({ row, figure: figureOf(row) }));
+    return { text, aim, floor, worst, verdict, details };
+  });
+}

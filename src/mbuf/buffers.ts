@@ -1,0 +1,145 @@
+/**
+ * Who refers to a buffer.
+ *
+ * An mbuf without SHARED is the only one that refers to its buffer; the counter is then 0 and not even
+ * looked up, so that most buffers live and die without an atomic operation. The first `reference` writes
+ * the counter and sets SHARED; from then on each mbuf of the buffer has SHARED and is counted.
+ *
+ * While a cluster is attached the memory owns it (owner byte 255): it goes from thread to thread with its
+ * mbuf. It becomes this thread's again just before it is freed. The owner byte is the truth: set last
+ * when a cluster is attached, changed first when it is given up.
+ */
+
+import type { Addr } from '../record/index.js';
+import { OWNER_MEMORY, type Zone } from '../uma/index.js';
+import {
+  BufferKind,
+  CLUSTER_SIZE,
+  JUMBO_16K_SIZE,
+  JUMBO_9K_SIZE,
+  JUMBO_PAGE_SIZE,
+  KIND_SHIFT,
+  kindOf,
+  Mbuf,
+  MbufFlag,
+} from './records.js';
+import type { MbufContext, MbufZones } from './types.js';
+
+export interface Buffers {
+  /** Zone of a kind of buffer; undefined for OWN and EXTERNAL. */
+  zoneOf(kind: number): Zone | undefined;
+  /** Kind of the jumbo clusters of `size` bytes; 0 when there is none. */
+  jumboKind(size: number): number;
+  /** Makes a cluster that this thread owns the buffer of mbuf `m` (word index), empty. */
+  attachCluster(m: number, cluster: Addr, kind: number, flags: number): void;
+  /** Counts `more` further references to the buffer of `m`. False: no memory for a counter. */
+  share(m: number, more: number): boolean;
+  /** Whether nobody else refers to the buffer of `m`. Stops counting when that is so. */
+  isExclusive(m: number): boolean;
+  /** Gives up `times` references. True: they were the last, the buffer is the caller's to release. */
+  drop(counter: number, times: number): boolean;
+  /** Frees a cluster that no mbuf refers to any more. */
+  releaseCluster(kind: number, cluster: number): void;
+  /** Frees the counter of an external buffer. */
+  releaseCounter(counter: number): void;
+}
+
+export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
+  const { machine, threads, uma } = context;
+  const { words } = machine;
+  const { load, add } = machine.atomics;
+  const { owners } = uma;
+  const { slot } = threads;
+  const { data: DATA, length: LENGTH, flags: FLAGS, buffer: BUFFER } = Mbuf;
+  const { capacity: CAPACITY, counter: COUNTER } = Mbuf;
+  const { SHARED } = MbufFlag;
+  const { externalCounter } = zones;
+  const counterSite = machine.failpoints.site('mbuf.counter');
+
+  const zoneByKind: (Zone | undefined)[] = [];
+  zoneByKind[BufferKind.CLUSTER] = zones.cluster;
+  zoneByKind[BufferKind.PACKET] = zones.cluster;
+  zoneByKind[BufferKind.JUMBO_PAGE] = zones.jumboPage;
+  zoneByKind[BufferKind.JUMBO_9K] = zones.jumbo9k;
+  zoneByKind[BufferKind.JUMBO_16K] = zones.jumbo16k;
+
+  /** Word index of a counter for an external buffer; 0 when there is no memory. */
+  function takeCounter(): number {
+    const item = counterSite.fails() ? 0 : externalCounter.tryAlloc();
+    if (item === 0) return 0;
+    owners[item >>> 4] = OWNER_MEMORY;
+    return item >> 2;
+  }
+
+  return {
+    zoneOf: (kind) => zoneByKind[kind],
+    jumboKind(size) {
+      switch (size) {
+        case CLUSTER_SIZE:
+          return BufferKind.CLUSTER;
+        case JUMBO_PAGE_SIZE:
+          return BufferKind.JUMBO_PAGE;
+        case JUMBO_9K_SIZE:
+          return BufferKind.JUMBO_9K;
+        case JUMBO_16K_SIZE:
+          return BufferKind.JUMBO_16K;
+        default:
+          return BufferKind.OWN;
+      }
+    },
+    attachCluster(m, cluster, kind, flags) {
+      words[m + BUFFER] = cluster;
+      words[m + CAPACITY] = (zoneByKind[kind] as Zone).size;
+      words[m + COUNTER] = 0;
+      words[m + DATA] = cluster;
+      words[m + LENGTH] = 0;
+      words[m + FLAGS] = flags | (kind << KIND_SHIFT);
+      owners[cluster >>> 4] = OWNER_MEMORY;
+    },
+    share(m, more) {
+      const flags = words[m + FLAGS] as number;
+      let counter = words[m + COUNTER] as number;
+      if ((flags & SHARED) !== 0) {
+        add(counter, more);
+        return true;
+      }
+      if (counter === 0) {
+        const external = kindOf(flags) === BufferKind.EXTERNAL;
+        counter = external ? takeCounter() : uma.counterOf(words[m + BUFFER] as number);
+        if (counter === 0) return false;
+        words[m + COUNTER] = counter;
+      }
+      // Nobody else knows the buffer yet: whoever will, learns of it by a hand-over that orders this.
+      words[counter] = 1 + more;
+      words[m + FLAGS] = flags | SHARED;
+      return true;
+    },
+    isExclusive(m) {
+      const flags = words[m + FLAGS] as number;
+      if ((flags & SHARED) === 0) return true;
+      const counter = words[m + COUNTER] as number;
+      if (load(counter) !== 1) return false;
+      words[counter] = 0;
+      words[m + FLAGS] = flags & ~SHARED;
+      return true;
+    },
+    drop(counter, times) {
+      if (words[counter] === times) {
+        // All that are left are ours. The load orders what others did with the buffer before.
+        load(counter);
+        words[counter] = 0;
+        return true;
+      }
+      return add(counter, -times) === times;
+    },
+    releaseCluster(kind, cluster) {
+      (zoneByKind[kind] as Zone).free(cluster as Addr);
+    },
+    releaseCounter(counter) {
+      const item = (counter << 2) as Addr;
+      words[counter] = 0;
+      owners[item >>> 4] = slot;
+      externalCounter.free(item);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** Copying between the memory and byte arrays anywhere. */
+
+import { describeValue, MbumaError, optionalInteger } from '../check/index.js';
+import type { Machine } from '../machine/index.js';
+
+export interface ByteCopies {
+  /** From `source[offset]` on into the memory. */
+  copyIn(target: number, source: Uint8Array, offset: number, length: number): void;
+  /** From the memory to `target[offset]` on. */
+  copyOut(source: number, target: Uint8Array, offset: number, length: number): void;
+}
+
+/** Below this a loop beats making a view. */
+const LOOP_BYTES = 48;
+
+export function createByteCopies({ bytes, copyBytes }: Machine): ByteCopies {
+  return {
+    copyIn(target, source, offset, length) {
+      if (source.buffer === bytes.buffer) {
+        copyBytes(target, source.byteOffset + offset, length);
+      } else if (length <= LOOP_BYTES) {
+        for (let at = 0; at < length; at++) bytes[target + at] = source[offset + at] as number;
+      } else if (length === source.length) {
+        bytes.set(source, target);
+      } else {
+        bytes.set(source.subarray(offset, offset + length), target);
+      }
+    },
+    copyOut(source, target, offset, length) {
+      if (target.buffer === bytes.buffer) {
+        copyBytes(target.byteOffset + offset, source, length);
+      } else if (length <= LOOP_BYTES) {
+        for (let at = 0; at < length; at++) target[offset + at] = bytes[source + at] as number;
+      } else {
+        target.set(bytes.subarray(source, source + length), offset);
+      }
+    },
+  };
+}
+
+/** Requires a Uint8Array (a Buffer is one). */
+export function requireBytes(value: unknown, name: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new MbumaError('BAD_ARGUMENT', `${name} must be a Uint8Array, not ${describeValue(value)}`);
+}
+
+/** Requires an offset into an array of `size` bytes; 0 when it is not given. */
+export function requireOffset(value: unknown, name: string, size: number): number {
+  return optionalInteger(value, name, 0, size, 0);
+}

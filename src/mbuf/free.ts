@@ -1,0 +1,197 @@
+/**
+ * Freeing. One mbuf:
+ *
+ *   1 a packet whose cluster is its own   back to the packet zone as it is, cluster attached
+ *   2 no buffer outside of itself         back to the mbuf zone
+ *   3 everything else (freeSlow)          the reference goes, the last one takes the buffer along, and the
+ *                                         mbuf goes back to the mbuf zone
+ *
+ * A packet is *demoted* when its cluster is still shared, or when somebody waits for a cluster or an mbuf: it
+ * leaves the accounts of the packet zone, its parts go back to where they came from, and whoever waits for
+ * one of them is served.
+ */
+
+import { CheckLevel, describeValue, hex, MbumaError, trashFill } from '../check/index.js';
+import type { Addr } from '../record/index.js';
+import type { Buffers } from './buffers.js';
+import { ADDRESS_MASK, type Chains } from './chains.js';
+import type { FreeFunctionTable } from './free-functions.js';
+import { BufferKind, CLUSTER_SIZE, KIND_MASK, KIND_SHIFT, kindOf, Mbuf, MbufFlag, PACKET_FLAGS } from './records.js';
+import type { MbufContext, MbufZones } from './types.js';
+import { waitersWord } from './zones.js';
+
+/**
+ * What decides how an mbuf is freed: kind of its buffer, and whether that is or was shared. A packet goes the
+ * fast way only when nothing else has been set either, and it has no next: so what is cached is as `init`
+ * left it, and `tryGetcl` need not write it again.
+ */
+export const FREE_MASK: number = KIND_MASK | MbufFlag.SHARED;
+export const FREE_PACKET: number = BufferKind.PACKET << KIND_SHIFT;
+export const FREE_OWN: number = BufferKind.OWN << KIND_SHIFT;
+
+export interface Freeing {
+  free(m: Addr): Addr | 0;
+  /** Frees an mbuf that has been looked at. An error of a free function is kept, not thrown. */
+  freeKnown(m: Addr): Addr | 0;
+  /** The error that tells what is wrong with freeing `m`. */
+  freeError(m: unknown): MbumaError;
+  /** Refuses an external buffer whose free function this thread does not have. */
+  requireFunction(m: number): void;
+  /** Throws the first error of the free functions that were called since the last time. */
+  throwKept(): void;
+  /** Whether anybody waits for a cluster or an mbuf. */
+  partsWanted(): boolean;
+}
+
+export function createFreeing(
+  { machine, uma }: MbufContext,
+  zones: MbufZones,
+  chains: Chains,
+  buffers: Buffers,
+  functions: FreeFunctionTable,
+): Freeing {
+  const { words } = machine;
+  const { owners, pageKegs } = uma;
+  const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
+  const { freeFunction: FREE_FUNCTION, freeArgument: FREE_ARGUMENT } = Mbuf;
+  const { PACKET, EXTERNAL, OWN } = BufferKind;
+  const { SHARED } = MbufFlag;
+  const { mbuf: mbufZone, packet: packetZone, cluster: clusterZone } = zones;
+  const clusterWaiters = waitersWord(machine, clusterZone);
+  const mbufWaiters = waitersWord(machine, mbufZone);
+  const trash = machine.checkLevel >= CheckLevel.TRASH;
+  let kept: unknown;
+  let hasKept = false;
+
+  // The fast way looks at the first only: for mbufs somebody waits when pages are out, and then looks himself.
+  const partsWanted = (): boolean => words[clusterWaiters] !== 0 || words[mbufWaiters] !== 0;
+
+  function free(m: Addr): Addr | 0 {
+    if (typeof m === 'number' && (m & ADDRESS_MASK) === m) {
+      const flags = words[(m >> 2) + FLAGS] as number;
+      const next = words[(m >> 2) + NEXT] as Addr;
+      if (flags === PACKET_FLAGS && next === (0 as Addr) && !trash && words[clusterWaiters] === 0) {
+        // The zone looks at the address before it changes anything.
+        packetZone.free(m);
+        return 0;
+      }
+      if ((flags & FREE_MASK) === FREE_OWN && m !== (0 as Addr)) {
+        mbufZone.free(m);
+        return next;
+      }
+    }
+    return freeSlow(m);
+  }
+
+  function freeSlow(m: Addr): Addr | 0 {
+    if (m === (0 as Addr)) return 0;
+    if (!chains.isMbuf(m)) throw freeError(m);
+    requireFunction(m >> 2);
+    const next = freeKnown(m);
+    throwKept();
+    return next;
+  }
+
+  function freeKnown(m: Addr): Addr | 0 {
+    const at = m >> 2;
+    const flags = words[at + FLAGS] as number;
+    const next = words[at + NEXT] as Addr;
+    switch (kindOf(flags)) {
+      case OWN:
+        break;
+      case PACKET:
+        if (freePacket(m)) return next;
+        break;
+      case EXTERNAL:
+        freeExternal(m, flags);
+        return next;
+      default:
+        dropCluster(at, flags);
+    }
+    mbufZone.free(m);
+    return next;
+  }
+
+  /** True: it went back whole. False: it is an mbuf without a cluster now. */
+  function freePacket(m: Addr): boolean {
+    if (buffers.isExclusive(m >> 2) && !partsWanted()) {
+      if (trash) trashFill(words, words[(m >> 2) + BUFFER] as number, CLUSTER_SIZE);
+      words[(m >> 2) + FLAGS] = PACKET_FLAGS;
+      words[(m >> 2) + NEXT] = 0;
+      packetZone.free(m);
+      return true;
+    }
+    packetZone.forget(m);
+    dropCluster(m >> 2, words[(m >> 2) + FLAGS] as number);
+    return false;
+  }
+
+  /** Takes the cluster off; the last reference frees it. */
+  function dropCluster(at: number, flags: number): void {
+    const cluster = words[at + BUFFER] as number;
+    words[at + FLAGS] = flags & ~FREE_MASK;
+    if ((flags & SHARED) === 0 || buffers.drop(words[at + COUNTER] as number, 1)) {
+      buffers.releaseCluster(kindOf(flags), cluster);
+    }
+  }
+
+  /** Its function is called when the mbuf is gone: it may do with mbufs what it likes. */
+  function freeExternal(m: Addr, flags: number): void {
+    const at = m >> 2;
+    const address = words[at + BUFFER] as number;
+    const length = words[at + CAPACITY] as number;
+    const counter = words[at + COUNTER] as number;
+    const number = words[at + FREE_FUNCTION] as number;
+    const argument = words[at + FREE_ARGUMENT] as number;
+    words[at + FLAGS] = flags & ~FREE_MASK;
+    const last = (flags & SHARED) === 0 || buffers.drop(counter, 1);
+    if (last && counter !== 0) buffers.releaseCounter(counter);
+    mbufZone.free(m);
+    if (last) callFreeFunction(number, address, length, argument);
+  }
+
+  function callFreeFunction(number: number, address: number, length: number, argument: number): void {
+    try {
+      functions.byNumber(number)?.(address, length, argument);
+    } catch (error) {
+      if (!hasKept) kept = error;
+      hasKept = true;
+    }
+  }
+
+  function throwKept(): void {
+    if (!hasKept) return;
+    const cause = kept;
+    kept = undefined;
+    hasKept = false;
+    throw new MbumaError('HOOK_FAILED', 'the free function of an external buffer failed', { cause });
+  }
+
+  function requireFunction(at: number): void {
+    if (kindOf(words[at + FLAGS] as number) !== EXTERNAL) return;
+    const number = words[at + FREE_FUNCTION] as number;
+    if (functions.byNumber(number) !== undefined) return;
+    const address = at << 2;
+    throw new MbumaError(
+      'HOOKS_MISSING',
+      `mbuf ${hex(address)} has an external buffer; its free function ${functions.nameOf(number)} is not registered in this thread`,
+      { address },
+    );
+  }
+
+  function freeError(m: unknown): MbumaError {
+    if (typeof m !== 'number' || !Number.isSafeInteger(m) || m < 0 || m >= words.length * 4) {
+      return new MbumaError('BAD_ARGUMENT', `${describeValue(m)} is not an address of this memory`);
+    }
+    const place = { address: m, zone: mbufZone.name, owner: owners[m >>> 4] as number };
+    const keg = pageKegs[m >>> 12];
+    if (keg === 0) return new MbumaError('FREE_FOREIGN', `${hex(m)} lies in no slab`, place);
+    if (keg !== mbufZone.keg) return new MbumaError('FREE_WRONG_ZONE', `${hex(m)} is not an mbuf`, place);
+    if ((m & ADDRESS_MASK) !== m) {
+      return new MbumaError('FREE_UNALIGNED', `${hex(m)} lies inside mbuf ${hex(m & ADDRESS_MASK)}`, place);
+    }
+    return new MbumaError('FREE_TWICE', `mbuf ${hex(m)} is free already`, place);
+  }
+
+  return { free, freeKnown, freeError, requireFunction, throwKept, partsWanted };
+}

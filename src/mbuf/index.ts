@@ -1,0 +1,14 @@
+export { planMbufs } from './free-functions.js';
+export { createMbufs } from './mbufs.js';
+export * from './records.js';
+export type {
+  ExternalBuffer,
+  FreeFunction,
+  MbufContext,
+  MbufOptions,
+  Mbufs,
+  MbufStats,
+  MbufZones,
+  Segment,
+  WaitOptions,
+} from './types.js';

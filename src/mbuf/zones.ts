@@ -1,0 +1,144 @@
+/**
+ * The zones: two primary kegs of the commit (mbufs, clusters), one secondary zone, the jumbo clusters.
+ *
+ * A packet is made when it enters the packet zone's cache: `init` takes a cluster and attaches it, `fini`
+ * gives it back. What is cached keeps its cluster, so that `tryGetcl` is one alloc and a few stores.
+ */
+
+import { CheckLevel, trashFill } from '../check/index.js';
+import type { Machine } from '../machine/index.js';
+import { type Addr, layoutOf } from '../record/index.js';
+import { type HookAnswer, NO_MEMORY, OWNER_MEMORY, type Zone, ZoneRecord } from '../uma/index.js';
+import {
+  CLUSTER_SIZE,
+  JUMBO_16K_SIZE,
+  JUMBO_9K_SIZE,
+  JUMBO_PAGE_SIZE,
+  MBUF_SIZE,
+  Mbuf,
+  PACKET_FLAGS,
+} from './records.js';
+import type { MbufContext, MbufZones } from './types.js';
+
+/**
+ * By default no kind of cluster may take more than half of the memory's pages (FreeBSD's maxmbufmem). A
+ * cluster of 2048 bytes takes half a page, one of 9216 three.
+ */
+const MEMORY_SHARE = 1 / 2;
+const PAGES_OF = { cluster: 1 / 2, jumboPage: 1, jumbo9k: 3, jumbo16k: 4 } as const;
+
+function defaultMax(pageCount: number, pagesEach: number): number {
+  return Math.max(1, Math.floor((pageCount * MEMORY_SHARE) / pagesEach));
+}
+
+/** A cache line, so that two counters never share one. */
+const COUNTER_SIZE = 64;
+
+/** The zones, and the means to take this thread's and the packet zone's cached packets apart. */
+export interface ZonesAndDrain {
+  readonly zones: MbufZones;
+  /** True when a packet was taken apart. */
+  drainPackets(): boolean;
+}
+
+export function createMbufZones(context: MbufContext, max: number | undefined): ZonesAndDrain {
+  const { machine, threads, uma } = context;
+  const { words, layout, checkLevel } = machine;
+  const { owners } = uma;
+  const { slot } = threads;
+  const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
+  const { pageCount } = layout.parameters;
+  const clusterSite = machine.failpoints.site('mbuf.cluster');
+  const trash = checkLevel >= CheckLevel.TRASH;
+
+  /** A packet is being made by this thread just now: its zone must not be drained meanwhile. */
+  let making = false;
+  /** Packets of this thread whose cluster went back. */
+  let unmade = 0;
+
+  /** Caches full of packets hold clusters and mbufs that others lack: gives them back. */
+  function drainPackets(): boolean {
+    if (making) return false;
+    const before = unmade;
+    packet.drain();
+    return unmade !== before;
+  }
+
+  const clusterMax = max ?? defaultMax(pageCount, PAGES_OF.cluster);
+  const cluster = uma.zone({
+    name: 'mbuf_cluster',
+    size: CLUSTER_SIZE,
+    referenceCounted: true,
+    max: clusterMax,
+    onExhausted: drainPackets,
+  });
+  const mbuf = uma.zone({
+    name: 'mbuf',
+    size: MBUF_SIZE,
+    align: MBUF_SIZE,
+    maxBucket: true,
+    onExhausted: drainPackets,
+  });
+
+  /** Writes nothing before it has the cluster: a failed init leaves the item as it was. */
+  function packetInit(item: Addr): HookAnswer {
+    if (clusterSite.fails()) return NO_MEMORY;
+    making = true;
+    let address: Addr | 0;
+    try {
+      address = cluster.tryAlloc();
+    } finally {
+      making = false;
+    }
+    if (address === 0) return NO_MEMORY;
+    if (trash) trashFill(words, address, CLUSTER_SIZE);
+    const m = item >> 2;
+    words[m + BUFFER] = address;
+    words[m + CAPACITY] = CLUSTER_SIZE;
+    words[m + COUNTER] = 0;
+    words[m + NEXT] = 0;
+    words[m + FLAGS] = PACKET_FLAGS;
+    owners[address >>> 4] = OWNER_MEMORY;
+    return 0;
+  }
+
+  function packetFini(item: Addr): void {
+    const m = item >> 2;
+    const address = words[m + BUFFER] as Addr;
+    owners[address >>> 4] = slot;
+    words[m + FLAGS] = 0;
+    // Items of the mbuf keg are kept as trash when free; those of this zone are not.
+    if (trash) trashFill(words, item, MBUF_SIZE);
+    unmade++;
+    cluster.free(address);
+  }
+
+  const packet: Zone = uma.zone({
+    name: 'mbuf_packet',
+    // There are never more packets than clusters; the limit keeps the buckets of packets as small as theirs.
+    max: clusterMax,
+    primary: mbuf,
+    init: packetInit,
+    fini: packetFini,
+  });
+
+  function jumbo(name: string, size: number, pagesEach: number): Zone {
+    return uma.zone({ name, size, referenceCounted: true, max: defaultMax(pageCount, pagesEach) });
+  }
+
+  const zones = {
+    mbuf,
+    cluster,
+    packet,
+    jumboPage: jumbo('mbuf_jumbo_page', JUMBO_PAGE_SIZE, PAGES_OF.jumboPage),
+    jumbo9k: jumbo('mbuf_jumbo_9k', JUMBO_9K_SIZE, PAGES_OF.jumbo9k),
+    jumbo16k: jumbo('mbuf_jumbo_16k', JUMBO_16K_SIZE, PAGES_OF.jumbo16k),
+    externalCounter: uma.zone({ name: 'mbuf_ext_refcnt', size: COUNTER_SIZE, align: COUNTER_SIZE }),
+  };
+  return { zones, drainPackets };
+}
+
+/** Word that is not 0 while somebody waits for an item of the zone. A load of it is all that `free` pays. */
+export function waitersWord(machine: Machine, zone: Zone): number {
+  return machine.area('zones') + zone.index * layoutOf(ZoneRecord).words + ZoneRecord.waitCount;
+}

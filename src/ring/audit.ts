@@ -1,0 +1,144 @@
+/**
+ * The audit of rings: each invariant of README.md by its number.
+ *
+ * Each end is looked at under its lock, so a finding is a finding while other threads work, too. R6 and R7
+ * speak of both ends: what they find may be a hand-over that is under way, and counts only when it lasts.
+ */
+
+import { LockRank } from '../check/index.js';
+import { PAGE_SHIFT, PAGE_WORDS, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
+import { isPowerOfTwo } from '../record/index.js';
+import type { RingContext } from './context.js';
+import type { Registry } from './registry.js';
+import { pagesForCapacity } from './registry.js';
+import { Ring, RINGS_MAX, type RingRef, RingState } from './records.js';
+
+/** Takes one finding: the rule's number, and where and how it is broken. */
+export type Report = (rule: string, message: string) => void;
+
+/** How long a hand-over may be under way before it is a finding. */
+const HAND_OVER_MS = 200;
+
+export function auditRings(context: RingContext, registry: Registry, report: Report): void {
+  const { machine, locks, threads, pages } = context;
+  const { words, atomics } = machine;
+  const { load } = atomics;
+
+  function underLock(lock: number, check: () => void): void {
+    locks.acquire(lock, LockRank.RING);
+    try {
+      check();
+    } finally {
+      locks.release(lock);
+    }
+  }
+
+  /** R5: whether all that is written of the ring when it is made is sound; nothing else is looked at if not. */
+  function recordIsSound(ring: RingRef, tell: Report): boolean {
+    const capacity = words[ring + Ring.capacity] as number;
+    const slots = words[ring + Ring.slots] as number;
+    const slotCount = (words[ring + Ring.mask] as number) + 1;
+    const page = slots >>> (PAGE_SHIFT - 2);
+    if (load(ring + Ring.state) !== RingState.OPEN) tell('R5', `state is ${load(ring + Ring.state)}`);
+    else if (!isPowerOfTwo(slotCount) || capacity < 1 || slotCount !== pagesForCapacity(capacity) * PAGE_WORDS) {
+      tell('R5', `${slotCount} slots for a capacity of ${capacity}`);
+    } else if (slots % PAGE_WORDS !== 0 || page < pages.firstPage || slots + slotCount > words.length) {
+      tell('R5', `slots at word ${slots}`);
+    } else {
+      const strange = findForeignPage(ring, page, slotCount / PAGE_WORDS);
+      if (strange === 0) return true;
+      tell('R5', `page ${strange} of its slots belongs to ${pages.objectOf(strange)}, not to it`);
+    }
+    return false;
+  }
+
+  function findForeignPage(ring: RingRef, first: number, count: number): number {
+    for (let page = first; page < first + count; page++) if (pages.objectOf(page) !== ring) return page;
+    return 0;
+  }
+
+  /** R3: the line of one end. */
+  function auditQueue(ring: RingRef, queue: number, waiting: number, tell: Report): void {
+    const count = words[queue + WaitQueue.count] as number;
+    let previous = 0;
+    let seen = 0;
+    for (let at = words[queue + WaitQueue.head] as number; at !== 0; at = words[at + Waiter.next] as number) {
+      const slot = words[at + Waiter.slot] as number;
+      if (seen++ >= count) break;
+      if (words[at + Waiter.queue] !== queue) tell('R3', `waiter ${at} stands in the line and does not know it`);
+      if (words[at + Waiter.previous] !== previous) tell('R3', `waiter ${at} has a wrong link back`);
+      if (load(at + Waiter.state) !== WaiterState.WAITING) tell('R3', `waiter ${at} stands in the line and does not wait`);
+      if (!threads.isLive(slot)) tell('R3', `waiter ${at} is of thread ${slot}, which does not live`);
+      previous = at;
+    }
+    if (seen !== count) tell('R3', `the line at ${queue - ring} has ${seen > count ? 'more than ' : ''}${Math.min(seen, count)} waiters, its count is ${count}`);
+    else if (words[queue + WaitQueue.tail] !== previous) tell('R3', `the line at ${queue - ring} ends with ${previous}, not with its tail`);
+    if (load(waiting) !== count) tell('R4', `${load(waiting)} waiters are published, ${count} stand in line`);
+  }
+
+  function auditTakeEnd(ring: RingRef, tell: Report): void {
+    const capacity = words[ring + Ring.capacity] as number;
+    const slots = words[ring + Ring.slots] as number;
+    const mask = words[ring + Ring.mask] as number;
+    const head = load(ring + Ring.head);
+    const length = (load(ring + Ring.tail) - head) | 0;
+    const known = ((words[ring + Ring.takeLimit] as number) - head) | 0;
+    auditQueue(ring, ring + Ring.takers, ring + Ring.takersWaiting, tell);
+    if (length < 0 || length > capacity) {
+      tell('R1', `${length} words in a ring of ${capacity}`);
+      return;
+    }
+    if (known < 0 || known > length) tell('R8', `takers count on ${known} words of ${length}`);
+    for (let index = 0; index < length; index++) {
+      if (words[slots + ((head + index) & mask)] === 0) tell('R2', `word ${(head + index) >>> 0} is 0`);
+    }
+  }
+
+  function auditPutEnd(ring: RingRef, tell: Report): void {
+    const capacity = words[ring + Ring.capacity] as number;
+    const tail = load(ring + Ring.tail);
+    const known = ((words[ring + Ring.putLimit] as number) - tail) | 0;
+    const closed = load(ring + Ring.closed);
+    auditQueue(ring, ring + Ring.putters, ring + Ring.puttersWaiting, tell);
+    const room = (load(ring + Ring.head) + capacity - tail) | 0;
+    if (known < 0 || known > Math.max(room, 0)) tell('R8', `putters count on ${known} free slots of ${room}`);
+    if (closed !== 0 && closed !== 1) tell('R7', `closed is ${closed}`);
+    else if (closed === 1 && known !== 0) tell('R7', `closed, and still ${known} slots are to be had`);
+  }
+
+  /** A sentence when somebody waits for what is there. */
+  function findNeglected(ring: RingRef): string {
+    const capacity = words[ring + Ring.capacity] as number;
+    const head = load(ring + Ring.head);
+    const length = (load(ring + Ring.tail) - head) | 0;
+    const closed = load(ring + Ring.closed) !== 0;
+    if (load(ring + Ring.takersWaiting) !== 0 && (length > 0 || closed)) return `takers wait, and there are ${length} words`;
+    if (load(ring + Ring.puttersWaiting) !== 0 && (length < capacity || closed)) return `putters wait, and there is room`;
+    return '';
+  }
+
+  function auditNeglect(ring: RingRef, tell: Report): void {
+    const deadline = performance.now() + HAND_OVER_MS;
+    let finding = findNeglected(ring);
+    while (finding !== '' && performance.now() < deadline) finding = findNeglected(ring);
+    if (finding !== '') tell('R6', finding);
+  }
+
+  const rings = registry.count();
+  if (rings > RINGS_MAX) {
+    report('R9', `${rings} rings, and there can be ${RINGS_MAX}`);
+    return;
+  }
+  const names = new Set<string>();
+  for (let index = 0; index < rings; index++) {
+    const ring = registry.at(index);
+    const name = registry.nameOf(ring);
+    const tell: Report = (rule, message) => report(rule, `ring ${name}: ${message}`);
+    if (name === '' || names.has(name)) tell('R9', `ring ${index} has no name of its own`);
+    names.add(name);
+    if (!recordIsSound(ring, tell)) continue;
+    underLock(ring + Ring.takeLock, () => auditTakeEnd(ring, tell));
+    underLock(ring + Ring.putLock, () => auditPutEnd(ring, tell));
+    auditNeglect(ring, tell);
+  }
+}

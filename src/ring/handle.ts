@@ -1,0 +1,357 @@
+/** A ring as its users see it: arguments checked, ways of waiting chosen. */
+
+import { describeValue, MbumaError, requireInt32Array, requireInteger, requireTimeout } from '../check/index.js';
+import type { AsyncLine } from './async-line.js';
+import type { RingContext } from './context.js';
+import type { End, HandOver } from './hand-over.js';
+import { type Line, NO_GIFT } from './line.js';
+import { ThreadSlot } from '../machine/index.js';
+import { PutGift, Ring as RingRecord, type RingRef } from './records.js';
+import { PUT_CLOSED, type RingWords } from './words.js';
+
+/** What an asynchronous call may be given. */
+export interface RingWaitOptions {
+  /** Ends the wait: the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A bounded queue of words that are not 0, first in first out, between any number of threads.
+ *
+ * A word is a whole number from -2^31 to 2^31 - 1, but not 0. `try...` never waits, and does not
+ * overtake those who do. Whoever waits is served in the order of arrival, blocking and asynchronous
+ * calls in one line.
+ *
+ * Where many words are put and something goes wrong after some of them were accepted (the time is up, the
+ * ring is closed, the signal aborts), the answer is how many were accepted; an error means that none was.
+ */
+export interface Ring {
+  readonly name: string;
+  /** Words that it holds at most. */
+  readonly capacity: number;
+  /** Words in it now. Others may change it at any moment. */
+  readonly length: number;
+  /** Whether `close` was called. Words may still be there to be taken. */
+  readonly closed: boolean;
+
+  /** Puts `word`; false when the ring is full. */
+  tryPut(word: number): boolean;
+  /** Puts `word`; waits for room. Throws TIMED_OUT. */
+  put(word: number, timeoutMs?: number): void;
+  putAsync(word: number, options?: RingWaitOptions): Promise<void>;
+  /** Takes the oldest word; 0 when the ring is empty. */
+  tryTake(): number;
+  /** Takes the oldest word; waits for one. 0 when the time is up, or the ring is closed and empty. */
+  take(timeoutMs?: number): number;
+  takeAsync(options?: RingWaitOptions): Promise<number>;
+
+  /** Puts the first of `n` words for which there is room; says how many. */
+  tryPutMany(items: Int32Array, n: number): number;
+  /** Puts all `n` words; waits for room. Says how many were accepted: all, unless something ended the wait. */
+  putMany(items: Int32Array, n: number, timeoutMs?: number): number;
+  /** As `putMany`. The items are copied before it waits. */
+  putManyAsync(items: Int32Array, n: number, options?: RingWaitOptions): Promise<number>;
+  /** Takes up to `n` words; says how many. */
+  tryTakeMany(out: Int32Array, n: number): number;
+  /** Takes up to `n` words; waits for the first. 0 when the time is up, or the ring is closed and empty. */
+  takeMany(out: Int32Array, n: number, timeoutMs?: number): number;
+  takeManyAsync(out: Int32Array, n: number, options?: RingWaitOptions): Promise<number>;
+
+  /** Accepts no more words: puts throw RING_CLOSED, takes give what is left and then 0. */
+  close(): void;
+}
+
+/** What a handle is made of. */
+export interface RingParts {
+  readonly context: RingContext;
+  readonly handOver: HandOver;
+  readonly ringWords: RingWords;
+  readonly line: Line;
+  readonly asyncLine: AsyncLine;
+  /** `here` becomes false when this thread detaches from the memory. */
+  readonly attachment: { here: boolean };
+}
+
+/**
+ * How often a blocking call looks at the other end's counter before it lies down: 1 to 35 microseconds. A
+ * look that pays makes the next call look longer, up to about what a sleep and a wake cost; one that
+ * does not, less long. The pause between looks leaves the counter's line to those who write it.
+ */
+const LOOKS_MIN = 16;
+const LOOKS_MAX = 512;
+const PAUSE_LOADS = 16;
+
+function isWord(word: unknown): boolean {
+  return typeof word === 'number' && (word | 0) === word && word !== 0;
+}
+
+function requireWord(word: unknown): void {
+  if (isWord(word)) return;
+  throw new MbumaError(
+    'BAD_ARGUMENT',
+    `word must be a whole number from -2147483648 to 2147483647, but not 0, not ${describeValue(word)}`,
+  );
+}
+
+function requireWords(words: unknown, n: unknown, name: string, least: number): void {
+  if (
+    words instanceof Int32Array &&
+    typeof n === 'number' &&
+    (n | 0) === n &&
+    n >= least &&
+    n <= words.length
+  ) {
+    return;
+  }
+  requireInt32Array(words, name, requireInteger(n, 'n', least, 0x7fffffff));
+}
+
+function requireSignal(options: unknown): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null) {
+    throw new MbumaError('BAD_ARGUMENT', `options must be an object, not ${describeValue(options)}`);
+  }
+  const { signal } = options as RingWaitOptions;
+  // Not by instanceof: the signal may come from another realm.
+  if (signal !== undefined && (typeof signal !== 'object' || typeof signal?.throwIfAborted !== 'function')) {
+    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(signal)}`);
+  }
+  return signal;
+}
+
+export function createRingHandle(parts: RingParts, ring: RingRef, name: string): Ring {
+  const { handOver, ringWords, line, asyncLine, attachment } = parts;
+  const { words } = parts.context.machine;
+  const { load } = parts.context.machine.atomics;
+  const { putEnd, takeEnd } = handOver;
+  const { putWord, putWords, takeWord, takeWords } = ringWords;
+  const { head: HEAD, tail: TAIL, closed: CLOSED } = RingRecord;
+  /** A word that nobody else writes to: loading it passes the time. */
+  const own = parts.context.threads.self + ThreadSlot.generation;
+  const capacity = words[ring + RingRecord.capacity] as number;
+
+  function assertAttached(): void {
+    if (!attachment.here) {
+      throw new MbumaError('DETACHED', `ring ${name}: this thread has detached from the memory`);
+    }
+  }
+
+  function refuseWord(word: unknown): void {
+    assertAttached();
+    requireWord(word);
+  }
+
+  function length(): number {
+    const head = load(ring + HEAD);
+    // The tail is read later than the head, and may have gone on.
+    return Math.min((load(ring + TAIL) - head) | 0, capacity);
+  }
+
+  function closedError(): MbumaError {
+    return new MbumaError('RING_CLOSED', `ring ${name} is closed for new words`);
+  }
+
+  /** The count as the user sees it. */
+  function accepted(count: number): number {
+    if (count === PUT_CLOSED) throw closedError();
+    return count;
+  }
+
+  /** A gift, for `AsyncLine.wait` and the like: the oldest word, 0 at the end of a closed ring, NO_GIFT. */
+  function takeGift(): number {
+    const word = takeWord(ring);
+    if (word !== 0) return word;
+    // Nothing is put after the close, so what is seen after it is final.
+    return load(ring + CLOSED) === 0 ? NO_GIFT : takeWord(ring);
+  }
+
+  function putGift(word: number): number {
+    const count = putWord(ring, word);
+    if (count === PUT_CLOSED) return PutGift.CLOSED;
+    return count === 0 ? NO_GIFT : PutGift.ACCEPTED;
+  }
+
+  let looks = LOOKS_MAX;
+
+  /** Looks for a while whether there is something to take or room; not when others wait for it. */
+  function spin(end: End, worthwhile: (length: number) => boolean): boolean {
+    for (let look = 0; look < looks; look++) {
+      if (worthwhile((load(ring + TAIL) - load(ring + HEAD)) | 0)) {
+        looks = Math.min(looks * 2, LOOKS_MAX);
+        return load(ring + end.waiting) === 0;
+      }
+      for (let loads = 0; loads < PAUSE_LOADS; loads++) load(own);
+    }
+    looks = Math.max(looks >> 1, LOOKS_MIN);
+    return false;
+  }
+
+  const hasWords = (count: number): boolean => count > 0;
+  const hasRoom = (count: number): boolean => count < capacity;
+
+  function takeSlow(timeoutMs: number, what: string): number {
+    let gift = takeGift();
+    if (gift !== NO_GIFT || timeoutMs === 0) return gift === NO_GIFT ? 0 : gift;
+    parts.context.waiting.assertMayBlock(what);
+    if (spin(takeEnd, hasWords)) {
+      gift = takeGift();
+      if (gift !== NO_GIFT) return gift;
+    }
+    gift = line.wait(takeEnd, ring, 0, timeoutMs, what);
+    return gift === NO_GIFT ? 0 : gift;
+  }
+
+  /** A gift of the put end, or NO_GIFT when the time is up. */
+  function putSlow(word: number, timeoutMs: number, what: string): number {
+    if (timeoutMs <= 0) return NO_GIFT;
+    parts.context.waiting.assertMayBlock(what);
+    if (spin(putEnd, hasRoom)) {
+      const gift = putGift(word);
+      if (gift !== NO_GIFT) return gift;
+    }
+    return line.wait(putEnd, ring, word, timeoutMs, what);
+  }
+
+  function putManySlow(items: Int32Array, start: number, n: number, timeoutMs: number): number {
+    const deadline = performance.now() + timeoutMs;
+    let count = start;
+    try {
+      while (count < n) {
+        const gift = putSlow(items[count] as number, deadline - performance.now(), 'ring.putMany');
+        if (gift === NO_GIFT) break;
+        if (gift === PutGift.CLOSED) throw closedError();
+        count++;
+        if (count < n) count += accepted(putWords(ring, items, count, n - count, false));
+      }
+    } catch (error) {
+      if (count === 0) throw error;
+    }
+    return count;
+  }
+
+  async function putManyAsyncSlow(
+    items: Int32Array,
+    start: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    let count = 0;
+    try {
+      while (count < items.length) {
+        const word = items[count] as number;
+        const gift = await asyncLine.wait(putEnd, ring, word, () => putGift(word), signal);
+        if (gift === PutGift.CLOSED) throw closedError();
+        count++;
+        assertAttached();
+        if (count < items.length) count += accepted(putWords(ring, items, count, items.length - count, false));
+      }
+    } catch (error) {
+      if (start + count === 0) throw error;
+    }
+    return start + count;
+  }
+
+  return {
+    name,
+    capacity,
+    get length() {
+      assertAttached();
+      return length();
+    },
+    get closed() {
+      assertAttached();
+      return load(ring + CLOSED) !== 0;
+    },
+
+    tryPut(word) {
+      if (!attachment.here || !isWord(word)) refuseWord(word);
+      const count = putWord(ring, word);
+      if (count === PUT_CLOSED) throw closedError();
+      return count !== 0;
+    },
+    put(word, timeoutMs) {
+      assertAttached();
+      const limit = requireTimeout(timeoutMs);
+      requireWord(word);
+      if (accepted(putWord(ring, word)) !== 0) return;
+      const gift = putSlow(word, limit, 'ring.put');
+      if (gift === PutGift.CLOSED) throw closedError();
+      if (gift === NO_GIFT) {
+        throw new MbumaError('TIMED_OUT', `ring ${name} was full for ${limit} ms`);
+      }
+    },
+    async putAsync(word, options) {
+      assertAttached();
+      requireWord(word);
+      const signal = requireSignal(options);
+      const gift = await asyncLine.wait(putEnd, ring, word, () => putGift(word), signal);
+      if (gift === PutGift.CLOSED) throw closedError();
+    },
+    tryTake() {
+      if (!attachment.here) assertAttached();
+      return takeWord(ring);
+    },
+    take(timeoutMs) {
+      assertAttached();
+      const limit = requireTimeout(timeoutMs);
+      const word = takeWord(ring);
+      return word !== 0 ? word : takeSlow(limit, 'ring.take');
+    },
+    async takeAsync(options) {
+      assertAttached();
+      return asyncLine.wait(takeEnd, ring, 0, takeGift, requireSignal(options));
+    },
+
+    tryPutMany(items, n) {
+      assertAttached();
+      requireWords(items, n, 'items', 0);
+      return accepted(putWords(ring, items, 0, n, false));
+    },
+    putMany(items, n, timeoutMs) {
+      assertAttached();
+      requireWords(items, n, 'items', 0);
+      const limit = requireTimeout(timeoutMs);
+      const count = accepted(putWords(ring, items, 0, n, true));
+      return count === n ? n : putManySlow(items, count, n, limit);
+    },
+    async putManyAsync(items, n, options) {
+      assertAttached();
+      requireWords(items, n, 'items', 0);
+      const signal = requireSignal(options);
+      signal?.throwIfAborted();
+      const count = accepted(putWords(ring, items, 0, n, true));
+      return count === n ? n : putManyAsyncSlow(items.slice(count, n), count, signal);
+    },
+    tryTakeMany(out, n) {
+      assertAttached();
+      requireWords(out, n, 'out', 0);
+      return takeWords(ring, out, 0, n);
+    },
+    takeMany(out, n, timeoutMs) {
+      assertAttached();
+      requireWords(out, n, 'out', 1);
+      const limit = requireTimeout(timeoutMs);
+      const count = takeWords(ring, out, 0, n);
+      if (count !== 0) return count;
+      const word = takeSlow(limit, 'ring.takeMany');
+      if (word === 0) return 0;
+      out[0] = word;
+      return 1 + takeWords(ring, out, 1, n - 1);
+    },
+    async takeManyAsync(out, n, options) {
+      assertAttached();
+      requireWords(out, n, 'out', 1);
+      const word = await asyncLine.wait(takeEnd, ring, 0, takeGift, requireSignal(options));
+      if (word === 0) return 0;
+      if (out.length < n) {
+        throw new MbumaError('BAD_ARGUMENT', `out has become too short while word ${word} was on its way`);
+      }
+      out[0] = word;
+      return attachment.here ? 1 + takeWords(ring, out, 1, n - 1) : 1;
+    },
+
+    close() {
+      assertAttached();
+      handOver.close(ring);
+    },
+  };
+}

@@ -1,0 +1,5 @@
+// See README.md.
+
+export type { ZoneFigures } from './figures.js';
+export { formatNetstatM } from './netstat-m.js';
+export { formatVmstatZ } from './vmstat-z.js';

@@ -1,0 +1,77 @@
+/** What a zone offers to users, and the flags of its calls. */
+
+import type { Addr } from '../record/index.js';
+import type { AsyncOptions } from './sleepers.js';
+import type { ZoneStats } from './zone-stats.js';
+
+/** Fills the item with zeros before it is constructed. */
+export const ZERO = 1;
+/** Ends a call that would sleep for lack of pages with OUT_OF_MEMORY instead. */
+export const CANFAIL = 2;
+/** May go below the reserve that is kept for the system. (Reserves come with the page classes.) */
+export const USE_RESERVE = 4;
+/** May take the very last page. */
+export const USE_INTERRUPT_RESERVE = 8;
+/** Every flag that a call may carry. */
+export const ALL_FLAGS = 15;
+
+/** Highest limit of a zone, in items. */
+export const LIMIT_MAX = 0x7fffffff;
+
+/**
+ * A zone: equal items, a cache per thread in front. Semantics after uma(9) of FreeBSD.
+ *
+ * An item belongs to the caller from `alloc` to `free`; any thread may free it.
+ */
+export interface Zone {
+  readonly name: string;
+  /** Bytes of an item that the caller may use. */
+  readonly size: number;
+  /** Number of the zone, from 1. */
+  readonly index: number;
+  /** Number of its keg in the page map. */
+  readonly keg: number;
+  /** Most items out at one time, cached ones included; 0: no limit. May be changed at any time. */
+  max: number;
+  /** Calls that wait for an item of this zone now. */
+  readonly sleepers: number;
+  /** Word index of that count, for layers that look at it in a fast path. */
+  readonly sleepersIndex: number;
+  /**
+   * An item, or 0 when there is none now. Never sleeps. About 2 ns.
+   * @throws the error of a constructor or initialiser that fails; BAD_ARGUMENT for unknown flags
+   */
+  tryAlloc(flags?: number): Addr | 0;
+  /**
+   * An item; blocks this thread until there is one, first come, first served.
+   * @param timeoutMs gives up with TIMED_OUT after so many milliseconds; without it, never
+   * @throws WOULD_BLOCK where this thread must not block, SLEEP_WITH_LOCK, OUT_OF_MEMORY with CANFAIL
+   */
+  alloc(flags?: number, timeoutMs?: number): Addr;
+  /** The same without blocking the event loop; keeps the process alive while it waits. */
+  allocAsync(flags?: number, options?: AsyncOptions): Promise<Addr>;
+  /**
+   * Gives an item back. `free(0)` does nothing. About 2 ns.
+   * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
+   */
+  free(item: Addr | 0): void;
+  /** Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. */
+  tryAllocMany(out: Int32Array, n: number): number;
+  /** Frees `items[0..n-1]`. On a bad one it throws; the items before it have been freed. */
+  freeMany(items: Int32Array, n: number): void;
+  stats(): ZoneStats;
+  /** Gives cached items beyond the working set back to the keg; how many. */
+  trim(): number;
+  /**
+   * Gives all cached items back, this thread's and the zone's, and empty slabs to the pages; asks the
+   * other threads to give back theirs, which they do when they next poll. How many items.
+   */
+  drain(): number;
+  /**
+   * A secondary zone lets go of an item in use: from now on it is an item in use of the primary zone.
+   * Neither `dtor` nor `fini` runs; the owner stays. The caller has undone what `init` did.
+   */
+  forget(item: Addr): void;
+  /** Every item in the zone's buckets and the threads' caches. For audits: nobody may work on the zone. */
+  eachCached(visit: (item: Addr) => void): void;
+}

@@ -1,0 +1,126 @@
+/**
+ * The slow half of `tryAlloc` and `free`: flags, hooks, trash, and the attempts that follow a miss.
+ */
+
+import { CheckLevel, hex, MbumaError, requireInteger, trashFill, trashFindDamage } from '../check/index.js';
+import type { UmaContext } from './context.js';
+import { diagnoseFree, type Maps } from './diagnose.js';
+import { HookErrors, How, runHook } from './hooks.js';
+import type { Kegs } from './kegs.js';
+import type { Ladder } from './ladder.js';
+import type { Reclaimer } from './reclaim.js';
+import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
+import { Lack, type ZoneState } from './zone-state.js';
+
+export interface ZoneSlow {
+  /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
+  allocSlow(zone: ZoneState, flags: number, how: How): number;
+  /** Does to an item that was granted what an allocation does; 0 when its constructor lacks memory. */
+  finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number;
+  /** Throws OUT_OF_MEMORY where CANFAIL asks for it. */
+  refuseIfCanFail(zone: ZoneState, flags: number): void;
+  /** Checks, destructs and takes back. */
+  freeSlow(zone: ZoneState, item: unknown): void;
+}
+
+export function createZoneSlow(
+  context: UmaContext,
+  kegs: Kegs,
+  ladder: Ladder,
+  reclaimer: Reclaimer,
+  maps: Maps,
+): ZoneSlow {
+  const { words } = maps;
+  const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
+
+  /** Items that `init` has set up keep their state while they are free: those are not trashed. */
+  function isTrashed(zone: ZoneState): boolean {
+    return trashing && zone.kegState.init === null && zone.hooks.init === null;
+  }
+
+  function allocSlow(zone: ZoneState, flags: number, how: How): number {
+    if (flags !== 0) requireInteger(flags, 'flags', 0, ALL_FLAGS);
+    reclaimer.answerAttention();
+    let item = 0;
+    try {
+      item = findItem(zone, how);
+    } catch (error) {
+      ladder.countFailure(zone);
+      throw error;
+    }
+    if (item === 0) {
+      if (how === How.NOWAIT) ladder.countFailure(zone);
+      return 0;
+    }
+    return finishAlloc(zone, item, flags, how);
+  }
+
+  function findItem(zone: ZoneState, how: How): number {
+    let item = ladder.allocItem(zone, how);
+    if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
+    if (item === 0 && zone.lack === Lack.MEMORY && reclaimer.reclaimPages()) item = ladder.allocItem(zone, how);
+    return item;
+  }
+
+  /** Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`. */
+  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number {
+    const { kegState, hooks } = zone;
+    if (isTrashed(zone)) checkTrash(zone, item);
+    if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
+    if (hooks.ctor === null) return item;
+    try {
+      if (runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
+    } catch (error) {
+      ladder.countFailure(zone);
+      returnUnconstructed(zone, item);
+      throw error;
+    }
+    ladder.countFailure(zone);
+    returnUnconstructed(zone, item);
+    if (how === How.WAITOK) {
+      throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${zone.name} lacks memory`, { zone: zone.name });
+    }
+    return 0;
+  }
+
+  function returnUnconstructed(zone: ZoneState, item: number): void {
+    if (isTrashed(zone)) trashFill(words, item, zone.kegState.itemSize);
+    ladder.freeItem(zone, item);
+  }
+
+  function checkTrash(zone: ZoneState, item: number): void {
+    const { kegState: keg } = zone;
+    const damaged = trashFindDamage(words, item, keg.itemSize);
+    if (damaged === 0) return;
+    const value = hex(words[damaged >>> 2] as number);
+    trashFill(words, item, keg.itemSize);
+    ladder.freeItem(zone, item);
+    throw new MbumaError(
+      'MODIFIED_AFTER_FREE',
+      `Memory modified after free ${hex(item)}(${keg.size}) val=${value} @ ${hex(damaged)} (zone ${zone.name})`,
+      { address: damaged, zone: zone.name },
+    );
+  }
+
+  function refuseIfCanFail(zone: ZoneState, flags: number): void {
+    if ((flags & CANFAIL) === 0 || zone.lack !== Lack.MEMORY) return;
+    ladder.countFailure(zone);
+    throw new MbumaError('OUT_OF_MEMORY', `zone ${zone.name}: there are no pages left`, { zone: zone.name });
+  }
+
+  function freeSlow(zone: ZoneState, item: unknown): void {
+    if (item === 0) return;
+    const { kegState, hooks } = zone;
+    const error = diagnoseFree(maps, kegs, kegState, zone.name, item);
+    if (error !== null) throw error;
+    reclaimer.answerAttention();
+    const address = item as number;
+    const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
+    errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
+    if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
+    ladder.freeItem(zone, address);
+    errors?.throwFirst();
+  }
+
+  return { allocSlow, finishAlloc, refuseIfCanFail, freeSlow };
+}

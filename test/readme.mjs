@@ -1,0 +1,31 @@
+// What README.md promises, taken out of it.
+
+/** The fenced blocks of a page: { language, text }. */
+export function blocksOf(page) {
+  return [...page.matchAll(/^```(\w*)[^\n]*\n([\s\S]*?)^```/gm)].map(([, language, text]) => ({
+    language,
+    text,
+  }));
+}
+
+/** The first block of code that imports the package; undefined when there is none. */
+export function exampleOf(page) {
+  return blocksOf(page).find(
+    ({ language, text }) =>
+      /^(?:ts|js|mjs|typescript|javascript)$/.test(language) && /from 'mbuma'/.test(text),
+  );
+}
+
+/** The npm commands of the block that has `npm start` in it, without comments. */
+export function commandsOf(page) {
+  const block = blocksOf(page).find(({ text }) => /^npm start\b/m.test(text));
+  return linesOf(block?.text ?? '').filter((line) => line.startsWith('npm '));
+}
+
+/** The commands of a shell script or block, without comments. */
+export function linesOf(script) {
+  return script
+    .split('\n')
+    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
+    .filter((line) => line !== '');
+}
