@@ -27,6 +27,8 @@ export interface End {
 export interface HandOver {
   /** Releases a lock under which waiters were served, and then wakes them. */
   unlock(lock: number): void;
+  /** Wakes those who were served, when no lock of ours is to be released before. */
+  wakeGranted(): void;
   readonly putEnd: End;
   readonly takeEnd: End;
   /** Accepts no more words; ends the waits that this decides. */
@@ -44,8 +46,9 @@ export function createHandOver(context: RingContext): HandOver {
   const { takeLock: TAKE_LOCK, takeLimit: TAKE_LIMIT, takers: TAKERS, head: HEAD } = Ring;
   const { takersWaiting: TAKERS_WAITING, puttersWaiting: PUTTERS_WAITING, closed: CLOSED } = Ring;
   const { capacity: CAPACITY, slots: SLOTS, mask: MASK } = Ring;
-  const { count: COUNT } = WaitQueue;
+  const { head: FIRST, tail: LAST, count: COUNT } = WaitQueue;
   const { request: REQUEST, grant: GRANT, state: STATE } = Waiter;
+  const { next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
 
   /** The longest waiting whose thread lives; the dead leave the line. */
   function firstAlive(queue: number): WaiterRef | 0 {
@@ -56,14 +59,29 @@ export function createHandOver(context: RingContext): HandOver {
     }
   }
 
+  function unlinkLocked(queue: number, waiter: WaiterRef): void {
+    const next = words[waiter + NEXT] as number;
+    const previous = words[waiter + PREVIOUS] as number;
+    if (previous === 0) words[queue + FIRST] = next;
+    else words[previous + NEXT] = next;
+    if (next === 0) words[queue + LAST] = previous;
+    else words[next + PREVIOUS] = previous;
+    words[queue + COUNT] = (words[queue + COUNT] as number) - 1;
+    words[waiter + NEXT] = 0;
+    words[waiter + PREVIOUS] = 0;
+    words[waiter + QUEUE] = 0;
+  }
+
   /**
-   * As `waiting.grant`, but for the wake: a wake is a system call, and whoever is woken wants the lock.
-   * Should this thread die before it wakes the waiter, a slice's end does.
+   * As `waiting.grant`, but for the wake, which comes after the lock's release: it is a system call, and
+   * whoever is woken wants the lock. Should this thread die before, the end of a slice wakes the waiter.
+   * Until the waiter is GRANTED it is WAITING, in this line or in none: `repair.ts` builds on that.
    */
   function grantLocked(queue: number, waiter: WaiterRef, gift: number): void {
-    waiting.remove(queue, waiter);
+    unlinkLocked(queue, waiter);
     words[waiter + GRANT] = gift;
     store(waiter + STATE, WaiterState.GRANTED);
+    threads.disarmIntent();
     granted.push(waiter + STATE);
   }
 
@@ -94,8 +112,8 @@ export function createHandOver(context: RingContext): HandOver {
         threads.armIntent(RingIntent.HAND_WORD, ring + TAKE_LOCK, waiter, head);
         store(ring + HEAD, head);
         grantLocked(queue, waiter, word);
-        threads.disarmIntent();
       } else if (closed) {
+        threads.armIntent(RingIntent.END_WAIT, ring + TAKE_LOCK, waiter, 0);
         grantLocked(queue, waiter, 0);
       } else {
         break;
@@ -118,6 +136,7 @@ export function createHandOver(context: RingContext): HandOver {
     const end = (load(ring + HEAD) + (words[ring + CAPACITY] as number)) | 0;
     for (let waiter = firstAlive(queue); waiter !== 0; waiter = firstAlive(queue)) {
       if (closed) {
+        threads.armIntent(RingIntent.END_WAIT, ring + PUT_LOCK, waiter, PutGift.CLOSED);
         grantLocked(queue, waiter, PutGift.CLOSED);
       } else if (tail !== end) {
         words[slots + (tail & mask)] = words[waiter + REQUEST] as number;
@@ -125,7 +144,6 @@ export function createHandOver(context: RingContext): HandOver {
         threads.armIntent(RingIntent.ACCEPT_WORD, ring + PUT_LOCK, waiter, tail);
         store(ring + TAIL, tail);
         grantLocked(queue, waiter, PutGift.ACCEPTED);
-        threads.disarmIntent();
       } else {
         break;
       }
@@ -174,6 +192,7 @@ export function createHandOver(context: RingContext): HandOver {
 
   return {
     unlock,
+    wakeGranted,
     putEnd: {
       lock: PUT_LOCK,
       queue: PUTTERS,

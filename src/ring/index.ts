@@ -9,6 +9,7 @@ import { createRingHandle, type Ring } from './handle.js';
 import { createLine } from './line.js';
 import { RING_CAPACITY_MAX, type RingRef } from './records.js';
 import { createRegistry } from './registry.js';
+import { createRepair } from './repair.js';
 import { createRingWords } from './words.js';
 
 export { planRings, type RingContext } from './context.js';
@@ -34,6 +35,8 @@ export interface Rings {
   audit(report: Report): void;
   /** Before this thread gives its slot back: its asynchronous waits end with DETACHED, its handles refuse. */
   detach(): void;
+  /** After a thread's death: finishes what it was in the middle of, releases its locks, clears its places in line. */
+  repair(slot: number): void;
 }
 
 export function createRings(context: RingContext): Rings {
@@ -42,6 +45,7 @@ export function createRings(context: RingContext): Rings {
   const ringWords = createRingWords(context, handOver);
   const line = createLine(context, handOver);
   const asyncLine = createAsyncLine(context, line);
+  const { repair } = createRepair(context, registry, handOver);
   const handles = new Map<RingRef, Ring>();
   const attachment = { here: true };
   const parts = { context, handOver, ringWords, line, asyncLine, attachment };
@@ -70,5 +74,6 @@ export function createRings(context: RingContext): Rings {
       asyncLine.cancelAll(detachedError());
       attachment.here = false;
     },
+    repair,
   };
 }

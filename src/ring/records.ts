@@ -77,14 +77,16 @@ export const RING_CAPACITY_MAX: number = 2 ** 28;
 export const RingState = { FREE: 0, OPEN: 1 } as const;
 
 /**
- * What a thread is in the middle of. Operands: lock of the end, waiter, number of the word plus 1; for
- * HAND_WORD the word itself stands in the waiter's `request`.
+ * What a thread is in the middle of while it serves a waiter. Operands: lock of the end, waiter, and a
+ * number; for HAND_WORD the word itself stands in the waiter's `request`. `repair.ts` finishes them.
  */
 export const RingIntent = {
-  /** The word at the head goes to a waiting taker: head moves, the waiter is granted the word. */
+  /** The word at the head goes to a taker. Number: of the next word. */
   HAND_WORD: 0x51,
-  /** The word of a waiting putter, already in its slot, becomes part of the ring: tail moves, the waiter is granted. */
+  /** The word of a putter is in its slot already, and becomes part of the ring. Number: of the next word. */
   ACCEPT_WORD: 0x52,
+  /** The wait ends because the ring is closed. Number: the gift, 0 or PutGift.CLOSED. */
+  END_WAIT: 0x53,
 } as const;
 
 /** What a waiting putter is granted. A waiting taker is granted its word, or 0 when the ring is closed and empty. */

@@ -1,8 +1,8 @@
 /** Rings by name: made by the first thread that asks, found by the others. */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { PAGE_SHIFT, PAGE_WORDS } from '../machine/index.js';
-import { PageState } from '../phys/index.js';
+import { lockOwner, PAGE_SHIFT, PAGE_WORDS } from '../machine/index.js';
+import { Page, PageState } from '../phys/index.js';
 import { asRef, ceilLog2, readText, writeText } from '../record/index.js';
 import type { RingContext } from './context.js';
 import {
@@ -27,7 +27,12 @@ export interface Registry {
   count(): number;
   at(index: number): RingRef;
   nameOf(ring: RingRef): string;
+  /** Undoes what a dead thread was in the middle of, when it held the registry's lock. */
+  repair(slot: number): void;
 }
+
+/** The lowest bit of a lock word: somebody sleeps on it. */
+const CONTENDED = 1;
 
 /** Pages of a ring's slots: a power of two, so that a number becomes a slot by a mask. */
 export function pagesForCapacity(capacity: number): number {
@@ -37,7 +42,7 @@ export function pagesForCapacity(capacity: number): number {
 export function createRegistry(context: RingContext): Registry {
   const { machine, locks, pages } = context;
   const { words } = machine;
-  const { load, store } = machine.atomics;
+  const { load, store, exchange, notify } = machine.atomics;
   const registry = machine.area('rings');
   const lock = registry + RingRegistry.lock;
   const creation = machine.failpoints.site('ring.create');
@@ -89,5 +94,26 @@ export function createRegistry(context: RingContext): Registry {
     }
   }
 
-  return { open, count, at, nameOf };
+  function repair(slot: number): void {
+    const word = load(lock);
+    if (word === 0 || lockOwner(word) !== slot) return;
+    // A ring that is not counted does not exist: its pages go back, its record is empty again.
+    const index = count();
+    if (index < RINGS_MAX) {
+      const ring = at(index);
+      freePagesOf(ring);
+      words.fill(0, ring, ring + RING_WORDS);
+    }
+    if ((exchange(lock, 0) & CONTENDED) !== 0) notify(lock, 1);
+  }
+
+  function freePagesOf(ring: RingRef): void {
+    for (let page = pages.firstPage; page < pages.pageCount; page++) {
+      if (pages.objectOf(page) !== ring) continue;
+      pages.freeRun(page, words[pages.pageRef(page) + Page.length] as number);
+      return;
+    }
+  }
+
+  return { open, count, at, nameOf, repair };
 }

@@ -64,6 +64,63 @@ export function openRingMemory(handle: MemoryHandle): RingMemory {
   return attach(openMachine(handle, PLANNERS, HASH), false);
 }
 
+/** Thrown in a thread that was told to die, at every store from then on. */
+export class Death extends Error {}
+
+export interface MortalMemory extends RingMemory {
+  /** Lets it die before its store number `count` from now on, counted from 1. Notifying counts as a store. */
+  dieAt(count: number): void;
+  /** Stores until now. */
+  stores(): number;
+}
+
+/** Another thread of the memory, which can die between any two of its stores. It must not sleep. */
+export function openMortalMemory(handle: MemoryHandle): MortalMemory {
+  const machine = openMachine(handle, PLANNERS, HASH);
+  const { atomics } = machine;
+  let stores = 0;
+  let last = Number.POSITIVE_INFINITY;
+  function live(): void {
+    stores++;
+    if (stores >= last) throw new Death('dead');
+  }
+  const words = new Proxy(machine.words, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+    set(target, key, value) {
+      live();
+      return Reflect.set(target, key, value);
+    },
+  });
+  const guard =
+    <Arguments extends unknown[], Result>(call: (...values: Arguments) => Result) =>
+    (...values: Arguments): Result => {
+      live();
+      return call(...values);
+    };
+  const mortal: Machine = {
+    ...machine,
+    words,
+    atomics: {
+      load: atomics.load,
+      store: guard(atomics.store),
+      add: guard(atomics.add),
+      exchange: guard(atomics.exchange),
+      compareExchange: guard(atomics.compareExchange),
+      notify: guard(atomics.notify),
+    },
+  };
+  return {
+    ...attach(mortal, false),
+    dieAt(count) {
+      last = stores + count;
+    },
+    stores: () => stores,
+  };
+}
+
 /** The record of a ring. */
 export function ringRefOf(memory: RingMemory, name: string): RingRef {
   const registry = createRegistry(memory);

@@ -24,7 +24,7 @@ export interface Reclaimer {
   trim(zone: ZoneState): number;
   /** Gives back all that the zone caches; how many items. */
   drain(zone: ZoneState): number;
-  /** Pages are lacking: drains every zone, and asks the other threads to. True when pages came free. */
+  /** Pages are lacking: drains every zone, and asks the other threads to. True when pages or items came free. */
   reclaimPages(): boolean;
   /** Gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
@@ -63,9 +63,12 @@ export function createReclaimer(
     for (let number = BUCKET_KEG; number <= INTERNAL_KEGS; number++) kegs.drain(kegs.byNumber(number));
   }
 
-  function drainAll(): void {
-    for (const zone of zones) drain(zone);
+  /** How many items went back to their kegs. */
+  function drainAll(): number {
+    let freed = 0;
+    for (const zone of zones) freed += drain(zone);
     drainInternal();
+    return freed;
   }
 
   /** Adds this thread's counts to the zone's, so that they outlive it. */
@@ -103,12 +106,13 @@ export function createReclaimer(
       reclaiming = true;
       try {
         const before = pages.freePages();
-        drainAll();
+        const items = drainAll();
         if (pages.freePages() > before) return true;
         for (let slot = 1; slot <= threads.maxThreads; slot++) {
           if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, RECLAIM);
         }
-        return false;
+        // Items of a keg may have gone back to it from another of its zones.
+        return items > 0;
       } finally {
         reclaiming = false;
       }

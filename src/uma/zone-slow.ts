@@ -58,7 +58,8 @@ export function createZoneSlow(
   function findItem(zone: ZoneState, how: How): number {
     let item = ladder.allocItem(zone, how);
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
-    if (item === 0 && zone.lack === Lack.MEMORY && reclaimer.reclaimPages()) item = ladder.allocItem(zone, how);
+    if (item === 0 && zone.lack === Lack.MEMORY && reclaimer.reclaimPages())
+      item = ladder.allocItem(zone, how);
     return item;
   }
 
@@ -113,13 +114,13 @@ export function createZoneSlow(
     const { kegState, hooks } = zone;
     const error = diagnoseFree(maps, kegs, kegState, zone.name, item);
     if (error !== null) throw error;
-    reclaimer.answerAttention();
     const address = item as number;
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
     if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
     ladder.freeItem(zone, address);
     errors?.throwFirst();
+    reclaimer.answerAttention();
   }
 
   return { allocSlow, finishAlloc, refuseIfCanFail, freeSlow };

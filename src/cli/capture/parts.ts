@@ -12,6 +12,8 @@ export const PART_LINK_MASK = 0xff;
 
 export class Parts {
   count = 0;
+  /** How many of them have become packets. */
+  done = 0;
   /** Address of the first byte. */
   readonly starts: Int32Array;
   /** Captured bytes of this part. */
@@ -31,6 +33,11 @@ export class Parts {
     this.totals = new Int32Array(capacity);
     this.originals = new Int32Array(capacity);
     this.marks = new Int32Array(capacity);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.done = 0;
   }
 
   add(start: number, length: number, total: number, original: number, mark: number): void {

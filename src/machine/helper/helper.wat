@@ -100,6 +100,10 @@
         (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (br $one))))
 
+  ;; Clears $count slots that were filled too early.
+  (func $dropSlots (param $slot i32) (param $count i32)
+    (memory.fill (local.get $slot) (i32.const 0) (i32.shl (local.get $count) (i32.const 2))))
+
   ;; Puts up to $count items from the words from $items on into the slots from $slot on, and clears their
   ;; owner bytes. Stops before the first that is not below $limit, not a multiple of 16, not on a page of
   ;; $keg, or not owned (which finds an item that stands there twice). Says how many it took.
@@ -108,7 +112,6 @@
     (local $owners i32) (local $pageKegs i32) (local $limit i32)
     (local $end i32) (local $item i32) (local $granule i32) (local $start i32)
     (local $four v128) (local $pages v128) (local $page i32) (local $endFours i32)
-    (local $granule0 i32) (local $granule1 i32) (local $granule2 i32) (local $granule3 i32)
     (local.set $owners (global.get $owners))
     (local.set $pageKegs (global.get $pageKegs))
     (local.set $limit (global.get $limit))
@@ -120,20 +123,12 @@
       (loop $fours
         (br_if $odd (i32.ge_s (local.get $items) (local.get $endFours)))
         (local.set $four (v128.load (local.get $items)))
-        ;; Multiples of 16 below the limit, no two alike.
+        ;; Multiples of 16 below the limit.
         (br_if $odd
           (v128.any_true
             (v128.or
-              (v128.or
-                (v128.and (local.get $four) (v128.const i32x4 15 15 15 15))
-                (i32x4.ge_u (local.get $four) (i32x4.splat (local.get $limit))))
-              (v128.or
-                (i32x4.eq
-                  (local.get $four)
-                  (i8x16.shuffle 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 (local.get $four) (local.get $four)))
-                (i32x4.eq
-                  (local.get $four)
-                  (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $four) (local.get $four)))))))
+              (v128.and (local.get $four) (v128.const i32x4 15 15 15 15))
+              (i32x4.ge_u (local.get $four) (i32x4.splat (local.get $limit))))))
         ;; Items that come together mostly lie on one page: one look at its keg does for the four.
         (local.set $pages (i32x4.shr_u (local.get $four) (i32.const 12)))
         (local.set $page (i32x4.extract_lane 0 (local.get $pages)))
@@ -164,38 +159,38 @@
                       (i32.add
                         (local.get $pageKegs)
                         (i32.shl (i32.shr_u (i32.load offset=12 (local.get $items)) (i32.const 12)) (i32.const 1))))))))))
-        (local.set $granule0
-          (i32.add
-            (local.get $owners)
-            (i32.shr_u (i32.load offset=0 (local.get $items)) (i32.const 4))))
-        (local.set $granule1
-          (i32.add
-            (local.get $owners)
-            (i32.shr_u (i32.load offset=4 (local.get $items)) (i32.const 4))))
-        (local.set $granule2
-          (i32.add
-            (local.get $owners)
-            (i32.shr_u (i32.load offset=8 (local.get $items)) (i32.const 4))))
-        (local.set $granule3
-          (i32.add
-            (local.get $owners)
-            (i32.shr_u (i32.load offset=12 (local.get $items)) (i32.const 4))))
-        (br_if $odd
-          (i32.or
-            (i32.or
-              (i32.eqz (i32.load8_u (local.get $granule0)))
-              (i32.eqz (i32.load8_u (local.get $granule1))))
-            (i32.or
-              (i32.eqz (i32.load8_u (local.get $granule2)))
-              (i32.eqz (i32.load8_u (local.get $granule3))))))
         (v128.store (local.get $slot) (local.get $four))
-        (i32.store8 (local.get $granule0) (i32.const 0))
-        (i32.store8 (local.get $granule1) (i32.const 0))
-        (i32.store8 (local.get $granule2) (i32.const 0))
-        (i32.store8 (local.get $granule3) (i32.const 0))
-        (local.set $items (i32.add (local.get $items) (i32.const 16)))
-        (local.set $slot (i32.add (local.get $slot) (i32.const 16)))
-        (br $fours)))
+        ;; Each owner byte is looked at and cleared before the next: so an item that comes twice is found.
+        (block $free3 (block $free2 (block $free1 (block $free0
+          (local.set $granule
+            (i32.add (local.get $owners) (i32.shr_u (i32.load offset=0 (local.get $items)) (i32.const 4))))
+          (br_if $free0 (i32.eqz (i32.load8_u (local.get $granule))))
+          (i32.store8 (local.get $granule) (i32.const 0))
+          (local.set $granule
+            (i32.add (local.get $owners) (i32.shr_u (i32.load offset=4 (local.get $items)) (i32.const 4))))
+          (br_if $free1 (i32.eqz (i32.load8_u (local.get $granule))))
+          (i32.store8 (local.get $granule) (i32.const 0))
+          (local.set $granule
+            (i32.add (local.get $owners) (i32.shr_u (i32.load offset=8 (local.get $items)) (i32.const 4))))
+          (br_if $free2 (i32.eqz (i32.load8_u (local.get $granule))))
+          (i32.store8 (local.get $granule) (i32.const 0))
+          (local.set $granule
+            (i32.add (local.get $owners) (i32.shr_u (i32.load offset=12 (local.get $items)) (i32.const 4))))
+          (br_if $free3 (i32.eqz (i32.load8_u (local.get $granule))))
+          (i32.store8 (local.get $granule) (i32.const 0))
+          (local.set $items (i32.add (local.get $items) (i32.const 16)))
+          (local.set $slot (i32.add (local.get $slot) (i32.const 16)))
+          (br $fours))
+          (call $dropSlots (local.get $slot) (i32.const 4))
+          (br $odd))
+          (call $dropSlots (i32.add (local.get $slot) (i32.const 4)) (i32.const 3))
+          (local.set $items (i32.add (local.get $items) (i32.const 4)))
+          (br $odd))
+          (call $dropSlots (i32.add (local.get $slot) (i32.const 8)) (i32.const 2))
+          (local.set $items (i32.add (local.get $items) (i32.const 8)))
+          (br $odd))
+        (call $dropSlots (i32.add (local.get $slot) (i32.const 12)) (i32.const 1))
+        (local.set $items (i32.add (local.get $items) (i32.const 12)))))
     (block $done
       (loop $one
         (br_if $done (i32.ge_u (local.get $items) (local.get $end)))
