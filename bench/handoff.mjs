@@ -1,5 +1,5 @@
-// The cells with two threads. This thread produces, a Worker (consumer.mjs) consumes until the process ends; a
-// repetition ends when the consumer has seen every item. bench/native/handoff.h is the same in C.
+// The cells with two threads. This thread produces, a Worker (consumer.mjs) consumes until the process
+// ends; a repetition ends when the consumer has seen every item. bench/native/handoff.h is the same in C.
 import { Worker } from 'node:worker_threads';
 
 export const BULK = 32;

@@ -15,8 +15,8 @@ export function pairedRatio(pairs) {
 }
 
 /**
- * The order of one round (`null` is ours): every peer has a process of ours right before or right after it, and
- * one process of ours serves two peers.
+ * The order of one round (`null` is ours): every peer has a process of ours right before or right after it,
+ * and one process of ours serves two peers.
  */
 export function interleave(peers) {
   const order = [null];

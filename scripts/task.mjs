@@ -39,6 +39,11 @@ const tasks = {
     const { runMatrix } = await import('./matrix.mjs');
     return runMatrix(root, args);
   },
+  browser: async (args) => {
+    await build();
+    const { runBrowser } = await import('./browser.mjs');
+    return runBrowser(root, args);
+  },
   docs: async () => {
     await build();
     const { makeDocs } = await import('./docs.mjs');

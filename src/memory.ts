@@ -180,10 +180,10 @@ function readOptions(options: MemoryOptions): {
   if (wasm !== undefined && typeof wasm !== 'boolean')
     reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
   const mbufs = options.mbufs ?? {};
-  attempt(
-    () => (requireObject(mbufs, 'mbufs'), optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0)),
-    0,
-  );
+  attempt(() => {
+    requireObject(mbufs, 'mbufs');
+    return optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0);
+  }, 0);
   const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
   const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
   if (reasons.length === 0 && pageCount - firstPage < 16) {

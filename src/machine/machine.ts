@@ -87,11 +87,19 @@ function makeBuffer(options: MachineOptions): { wasm: WasmMemory | null; buffer:
   try {
     const wasm = options.wasm === false ? null : createWasmMemory(bytes / wasmPageBytes);
     if (wasm !== null) return { wasm, buffer: wasm.buffer as SharedArrayBuffer };
-    if (options.wasm === true) throw new Error('WebAssembly is not there');
-    return { wasm: null, buffer: new SharedArrayBuffer(bytes) };
+    if (typeof SharedArrayBuffer === 'function') return { wasm, buffer: new SharedArrayBuffer(bytes) };
   } catch (cause) {
     throw new MbumaError('OUT_OF_MEMORY', `cannot make a shared memory of ${bytes} bytes`, { cause });
   }
+  throw new MbumaError(
+    'BAD_CONFIGURATION',
+    'there is no SharedArrayBuffer here: browsers have it in cross-origin isolated pages only',
+  );
+}
+
+/** By what it is, not by its class, whose name a page that is not isolated does not have. */
+function isSharedBuffer(value: unknown): value is SharedArrayBuffer {
+  return Object.prototype.toString.call(value) === '[object SharedArrayBuffer]';
 }
 
 /** `Atomics.wait` throws where blocking is forbidden, even when it would not wait. */
@@ -170,6 +178,9 @@ export function createMachine(
     wasm,
   };
   const machine = buildMachine(handle, buffer, layout, options.checkLevel);
+  if (options.wasm === true && machine.helper.kind !== 'wasm') {
+    throw new MbumaError('BAD_CONFIGURATION', 'wasm is true, and WebAssembly is not there or not allowed');
+  }
   const { words } = machine;
   words[SUPERBLOCK + Superblock.version] = FORMAT_VERSION;
   words[SUPERBLOCK + Superblock.layoutHash] = hash;
@@ -196,7 +207,7 @@ export function openMachine(handle: unknown, planners: readonly AreaPlanner[], h
   const { kind, buffer, wasm } = handle as Partial<MemoryHandle>;
   if (kind !== 'mbuma-memory') throw badHandle('the object is not the handle of a memory');
   const shared = isWasmMemory(wasm) ? wasm.buffer : buffer;
-  if (!(shared instanceof SharedArrayBuffer) || shared.byteLength < 2 * PAGE_SIZE) {
+  if (!isSharedBuffer(shared) || shared.byteLength < 2 * PAGE_SIZE) {
     throw badHandle('the handle has no shared buffer: was it sent by workerData or postMessage?');
   }
   const header = new Int32Array(shared, 0, PAGE_SIZE / 4);

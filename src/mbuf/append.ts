@@ -15,7 +15,7 @@ import type { Chains } from './chains.js';
 import type { Fields } from './fields.js';
 import type { FreeingMany } from './free-many.js';
 import type { Getters } from './get.js';
-import { BARE_FLAGS, BufferKind, CLUSTER_SIZE, Mbuf, MBUF_DATA_SIZE, MbufFlag } from './records.js';
+import { BARE_FLAGS, BufferKind, CLUSTER_SIZE, MBUF_DATA_SIZE, Mbuf, MbufFlag } from './records.js';
 import type { MbufContext } from './types.js';
 
 export type Append = (m: Addr, source: Uint8Array, offset?: number, length?: number) => boolean;
@@ -41,7 +41,8 @@ export function createAppend(
     const large = rest > CLUSTER_SIZE ? getters.tryGetKind(BufferKind.JUMBO_PAGE, BARE_FLAGS) : 0;
     if (large !== 0) return large;
     const packet = getters.tryGetcl();
-    if (packet !== 0) words[(packet >> 2) + FLAGS] = (words[(packet >> 2) + FLAGS] as number) & ~PACKET_HEADER;
+    if (packet !== 0)
+      words[(packet >> 2) + FLAGS] = (words[(packet >> 2) + FLAGS] as number) & ~PACKET_HEADER;
     return packet;
   }
 

@@ -60,7 +60,9 @@ export function createAttach({ machine }: MbufContext, chains: Chains, functions
       });
     }
     if (attachSite.fails()) {
-      throw new MbumaError('OUT_OF_MEMORY', `the buffer cannot be attached to mbuf ${hex(m)}`, { address: m });
+      throw new MbumaError('OUT_OF_MEMORY', `the buffer cannot be attached to mbuf ${hex(m)}`, {
+        address: m,
+      });
     }
     words[at + FREE_FUNCTION] = number;
     words[at + FREE_ARGUMENT] = argument;

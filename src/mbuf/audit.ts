@@ -7,19 +7,19 @@
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { OWNER_MEMORY } from '../uma/index.js';
+import type { Buffers } from './buffers.js';
+import type { Chains } from './chains.js';
 import type { FreeFunctionTable } from './free-functions.js';
 import {
   BufferKind,
   HEADER_SIZE,
   kindOf,
-  Mbuf,
   MBUF_SIZE,
+  Mbuf,
   MbufFlag,
   PACKET_FLAGS,
   PACKET_HEADER_SIZE,
 } from './records.js';
-import type { Buffers } from './buffers.js';
-import type { Chains } from './chains.js';
 import type { MbufContext, MbufZones, Report } from './types.js';
 
 /** What refers to one buffer. */
@@ -97,7 +97,8 @@ export function createMbufAudit(
       const capacity = words[at + CAPACITY] as number;
       if (kind === OWN) {
         const header = buffer - m;
-        if ((header === HEADER_SIZE || header === PACKET_HEADER_SIZE) && header + capacity === MBUF_SIZE) return true;
+        if ((header === HEADER_SIZE || header === PACKET_HEADER_SIZE) && header + capacity === MBUF_SIZE)
+          return true;
         report('M2', `mbuf ${hex(m)}: its own buffer is said to be ${capacity} bytes at ${hex(buffer)}`);
         return false;
       }
@@ -110,8 +111,8 @@ export function createMbufAudit(
         report('M2', `mbuf ${hex(m)}: external buffer of ${capacity} bytes at ${hex(buffer)}`);
         return false;
       }
-      const zone = buffers.zoneOf(kind);
-      if (zone === undefined) {
+      const zone = buffers.zoneByKind[kind] ?? null;
+      if (zone === null) {
         report('M1', `mbuf ${hex(m)}: there is no kind of buffer ${kind}`);
         return false;
       }
@@ -191,7 +192,10 @@ export function createMbufAudit(
           report('M5', `buffer ${hex(buffer)} of mbuf ${hex(mbuf)} is not shared, and counted ${says} times`);
         }
       } else if (shared !== count) {
-        report('M5', `buffer ${hex(buffer)} has ${count} mbufs, only ${shared} of them know that it is shared`);
+        report(
+          'M5',
+          `buffer ${hex(buffer)} has ${count} mbufs, only ${shared} of them know that it is shared`,
+        );
       } else if (says !== count) {
         report('M5', `buffer ${hex(buffer)} has ${count} mbufs, its counter says ${says}`);
       }
@@ -231,7 +235,8 @@ export function createMbufAudit(
         }
         const said = words[(head >> 2) + PACKET_LENGTH] as number;
         if (((words[(head >> 2) + FLAGS] as number) & PACKET_HEADER) === 0 || said === 0) continue;
-        if (said !== sum) report('M7', `packet ${hex(head)}: its header says ${said} bytes, its chain has ${sum}`);
+        if (said !== sum)
+          report('M7', `packet ${hex(head)}: its header says ${said} bytes, its chain has ${sum}`);
       }
       // A chain without a head is a circle: its mbufs have not been counted.
       if (left > 0) report('M6', `${left} mbufs stand in circles`);

@@ -12,32 +12,20 @@
 
 import type { Addr } from '../record/index.js';
 import { OWNER_MEMORY, type Zone } from '../uma/index.js';
-import {
-  BufferKind,
-  CLUSTER_SIZE,
-  JUMBO_16K_SIZE,
-  JUMBO_9K_SIZE,
-  JUMBO_PAGE_SIZE,
-  KIND_SHIFT,
-  kindOf,
-  Mbuf,
-  MbufFlag,
-} from './records.js';
+import { BufferKind, KIND_MASK, kindOf, Mbuf, MbufFlag } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 export interface Buffers {
-  /** Zone of a kind of buffer; undefined for OWN and EXTERNAL. */
-  zoneOf(kind: number): Zone | undefined;
-  /** Kind of the jumbo clusters of `size` bytes; 0 when there is none. */
-  jumboKind(size: number): number;
-  /** Makes a cluster that this thread owns the buffer of mbuf `m` (word index), empty. */
-  attachCluster(m: number, cluster: Addr, kind: number, flags: number): void;
+  /** Zone of each kind of buffer; null for OWN, EXTERNAL and numbers that are no kind. */
+  readonly zoneByKind: readonly (Zone | null)[];
   /** Counts `more` further references to the buffer of `m`. False: no memory for a counter. */
   share(m: number, more: number): boolean;
   /** Whether nobody else refers to the buffer of `m`. Stops counting when that is so. */
   isExclusive(m: number): boolean;
   /** Gives up `times` references. True: they were the last, the buffer is the caller's to release. */
   drop(counter: number, times: number): boolean;
+  /** Takes the cluster off the mbuf (word index); the last reference frees it. */
+  dropCluster(m: number, flags: number): void;
   /** Frees a cluster that no mbuf refers to any more. */
   releaseCluster(kind: number, cluster: number): void;
   /** Frees the counter of an external buffer. */
@@ -50,13 +38,16 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   const { load, add } = machine.atomics;
   const { owners } = uma;
   const { slot } = threads;
-  const { data: DATA, length: LENGTH, flags: FLAGS, buffer: BUFFER } = Mbuf;
-  const { capacity: CAPACITY, counter: COUNTER } = Mbuf;
+  const { flags: FLAGS, buffer: BUFFER, counter: COUNTER } = Mbuf;
   const { SHARED } = MbufFlag;
   const { externalCounter } = zones;
+  // What is imported is a load for V8; what is local is not.
+  const kindIn = kindOf;
+  const KINDS = KIND_MASK;
+  const HELD_BY_MEMORY = OWNER_MEMORY;
   const counterSite = machine.failpoints.site('mbuf.counter');
 
-  const zoneByKind: (Zone | undefined)[] = [];
+  const zoneByKind: (Zone | null)[] = new Array<Zone | null>(256).fill(null);
   zoneByKind[BufferKind.CLUSTER] = zones.cluster;
   zoneByKind[BufferKind.PACKET] = zones.cluster;
   zoneByKind[BufferKind.JUMBO_PAGE] = zones.jumboPage;
@@ -67,35 +58,27 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   function takeCounter(): number {
     const item = counterSite.fails() ? 0 : externalCounter.tryAlloc();
     if (item === 0) return 0;
-    owners[item >>> 4] = OWNER_MEMORY;
+    owners[item >>> 4] = HELD_BY_MEMORY;
     return item >> 2;
   }
 
+  function drop(counter: number, times: number): boolean {
+    if (words[counter] === times) {
+      // All that are left are ours. The load orders what others did with the buffer before.
+      load(counter);
+      words[counter] = 0;
+      return true;
+    }
+    return add(counter, -times) === times;
+  }
+
+  function releaseCluster(kind: number, cluster: number): void {
+    owners[cluster >>> 4] = slot;
+    (zoneByKind[kind] as Zone).free(cluster as Addr);
+  }
+
   return {
-    zoneOf: (kind) => zoneByKind[kind],
-    jumboKind(size) {
-      switch (size) {
-        case CLUSTER_SIZE:
-          return BufferKind.CLUSTER;
-        case JUMBO_PAGE_SIZE:
-          return BufferKind.JUMBO_PAGE;
-        case JUMBO_9K_SIZE:
-          return BufferKind.JUMBO_9K;
-        case JUMBO_16K_SIZE:
-          return BufferKind.JUMBO_16K;
-        default:
-          return BufferKind.OWN;
-      }
-    },
-    attachCluster(m, cluster, kind, flags) {
-      words[m + BUFFER] = cluster;
-      words[m + CAPACITY] = (zoneByKind[kind] as Zone).size;
-      words[m + COUNTER] = 0;
-      words[m + DATA] = cluster;
-      words[m + LENGTH] = 0;
-      words[m + FLAGS] = flags | (kind << KIND_SHIFT);
-      owners[cluster >>> 4] = OWNER_MEMORY;
-    },
+    zoneByKind,
     share(m, more) {
       const flags = words[m + FLAGS] as number;
       let counter = words[m + COUNTER] as number;
@@ -104,7 +87,7 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
         return true;
       }
       if (counter === 0) {
-        const external = kindOf(flags) === BufferKind.EXTERNAL;
+        const external = kindIn(flags) === BufferKind.EXTERNAL;
         counter = external ? takeCounter() : uma.counterOf(words[m + BUFFER] as number);
         if (counter === 0) return false;
         words[m + COUNTER] = counter;
@@ -123,18 +106,15 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
       words[m + FLAGS] = flags & ~SHARED;
       return true;
     },
-    drop(counter, times) {
-      if (words[counter] === times) {
-        // All that are left are ours. The load orders what others did with the buffer before.
-        load(counter);
-        words[counter] = 0;
-        return true;
+    drop,
+    dropCluster(m, flags) {
+      const cluster = words[m + BUFFER] as number;
+      words[m + FLAGS] = flags & ~(KINDS | SHARED);
+      if ((flags & SHARED) === 0 || drop(words[m + COUNTER] as number, 1)) {
+        releaseCluster(kindIn(flags), cluster);
       }
-      return add(counter, -times) === times;
     },
-    releaseCluster(kind, cluster) {
-      (zoneByKind[kind] as Zone).free(cluster as Addr);
-    },
+    releaseCluster,
     releaseCounter(counter) {
       const item = (counter << 2) as Addr;
       words[counter] = 0;

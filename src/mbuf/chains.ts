@@ -24,11 +24,12 @@ export function createChains({ machine, uma }: MbufContext, zones: MbufZones): C
   const { owners, pageKegs } = uma;
   const { next: NEXT, length: LENGTH } = Mbuf;
   const keg = zones.mbuf.keg;
+  const MASK = ADDRESS_MASK;
 
   function isMbuf(m: unknown): m is Addr {
     return (
       typeof m === 'number' &&
-      (m & ADDRESS_MASK) === m &&
+      (m & MASK) === m &&
       pageKegs[m >>> 12] === keg &&
       (owners[m >>> 4] as number) > 0
     );

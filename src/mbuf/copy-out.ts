@@ -6,7 +6,11 @@ import type { Chains } from './chains.js';
 import { Mbuf } from './records.js';
 import type { MbufContext, Mbufs } from './types.js';
 
-export function createCopyOut({ machine }: MbufContext, chains: Chains, copies: ByteCopies): Mbufs['copyOut'] {
+export function createCopyOut(
+  { machine }: MbufContext,
+  chains: Chains,
+  copies: ByteCopies,
+): Mbufs['copyOut'] {
   const { words } = machine;
   const { next: NEXT, data: DATA, length: LENGTH } = Mbuf;
 

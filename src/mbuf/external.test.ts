@@ -4,7 +4,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MbumaError } from '../check/index.js';
 import type { Addr } from '../record/index.js';
-import { assertClean, assertCode, assertNothingUsed, attachKit, bytesOf, makeKit, must } from './mbuf.test.kit.js';
+import {
+  assertClean,
+  assertCode,
+  assertNothingUsed,
+  attachKit,
+  bytesOf,
+  makeKit,
+  must,
+} from './mbuf.test.kit.js';
 
 type Call = [address: number, length: number, argument: number];
 
@@ -89,7 +97,10 @@ describe('external buffers', () => {
     assertCode(() => other.mbufs.free(m), 'HOOKS_MISSING');
     assertCode(() => other.mbufs.freeChain(first), 'HOOKS_MISSING');
     assertCode(() => other.mbufs.freeMany(Int32Array.of(first), 1), 'HOOKS_MISSING');
-    assertCode(() => other.mbufs.attach(must(mbufs.tryGet()), { address: 1 << 20, length: 1 }, 'count'), 'HOOKS_MISSING');
+    assertCode(
+      () => other.mbufs.attach(must(mbufs.tryGet()), { address: 1 << 20, length: 1 }, 'count'),
+      'HOOKS_MISSING',
+    );
     assertClean(kit);
     assert.equal(mbufs.chainLength(first), 0);
     let freedThere = 0;
@@ -123,7 +134,8 @@ describe('external buffers', () => {
     assert.equal(mbufs.tryReferenceMany(whole, packets, 10), 10);
     assert.throws(
       () => mbufs.freeMany(Int32Array.of(whole, chain), 2),
-      (error) => error instanceof MbumaError && error.code === 'HOOK_FAILED' && error.cause instanceof RangeError,
+      (error) =>
+        error instanceof MbumaError && error.code === 'HOOK_FAILED' && error.cause instanceof RangeError,
     );
     assertNothingUsed(kit);
   });

@@ -3,11 +3,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
-import { assertClean, assertCode, assertNothingUsed, bytesOf, type Kit, makeKit, must } from './mbuf.test.kit.js';
+import {
+  assertClean,
+  assertCode,
+  assertNothingUsed,
+  bytesOf,
+  type Kit,
+  makeKit,
+  must,
+} from './mbuf.test.kit.js';
 
 /** Makes the nth pass of each site fail, for every n that is reached, and asks `attempt` what came of it. */
 function sweep(prepare: (kit: Kit) => Addr, attempt: (kit: Kit, m: Addr) => boolean): number {
-  const sites = makeKit().machine.failpoints.list().map((site) => site.name);
+  const sites = makeKit()
+    .machine.failpoints.list()
+    .map((site) => site.name);
   let failures = 0;
   for (const name of sites) {
     for (let nth = 1; ; nth++) {

@@ -34,7 +34,8 @@ export function createFields({ machine }: MbufContext, chains: Chains, buffers: 
   const { buffer: BUFFER, capacity: CAPACITY, packetLength: PACKET_LENGTH } = Mbuf;
   const { PACKET_HEADER, READ_ONLY } = MbufFlag;
 
-  const endOfBuffer = (at: number): number => (words[at + BUFFER] as number) + (words[at + CAPACITY] as number);
+  const endOfBuffer = (at: number): number =>
+    (words[at + BUFFER] as number) + (words[at + CAPACITY] as number);
 
   function isWritableAt(at: number): boolean {
     return ((words[at + FLAGS] as number) & READ_ONLY) === 0 && buffers.isExclusive(at);
@@ -60,7 +61,12 @@ export function createFields({ machine }: MbufContext, chains: Chains, buffers: 
     lengthOf: (m) => words[requireMbuf(m) + LENGTH] as number,
     setLength(m, length) {
       const at = requireMbuf(m);
-      words[at + LENGTH] = requireInteger(length, 'length', 0, endOfBuffer(at) - (words[at + DATA] as number));
+      words[at + LENGTH] = requireInteger(
+        length,
+        'length',
+        0,
+        endOfBuffer(at) - (words[at + DATA] as number),
+      );
     },
     setData(m, address) {
       const at = requireMbuf(m);
@@ -72,7 +78,8 @@ export function createFields({ machine }: MbufContext, chains: Chains, buffers: 
     setNext(m, next) {
       const at = requireMbuf(m);
       if (next !== 0) requireMbuf(next);
-      if (next === m) throw new MbumaError('CHAIN_CYCLE', `mbuf ${hex(m)} cannot follow itself`, { address: m });
+      if (next === m)
+        throw new MbumaError('CHAIN_CYCLE', `mbuf ${hex(m)} cannot follow itself`, { address: m });
       words[at + NEXT] = next;
     },
     packetLength: (m) => words[requireHeader(m) + PACKET_LENGTH] as number,

@@ -6,12 +6,12 @@
  * subtraction, and go back to their zone in one call.
  */
 
-import { hex, MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
+import { CheckLevel, hex, MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import type { Buffers } from './buffers.js';
 import type { Chains } from './chains.js';
 import { FREE_MASK, FREE_OWN, FREE_PACKET, type Freeing } from './free.js';
-import { BufferKind, KIND_SHIFT, kindOf, Mbuf, MbufFlag, PACKET_FLAGS } from './records.js';
+import { BufferKind, kindOf, Mbuf, MbufFlag, PACKET_FLAGS } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 export interface FreeingMany {
@@ -33,12 +33,15 @@ export function createFreeingMany(
   const { next: NEXT, flags: FLAGS, buffer: BUFFER, counter: COUNTER } = Mbuf;
   const { SHARED, VISITED } = MbufFlag;
   const { PACKET, EXTERNAL } = BufferKind;
+  const WHOLE_PACKET = PACKET_FLAGS;
+  const DECIDING = FREE_MASK;
+  const OWN_DECIDED = FREE_OWN;
+  const PACKET_DECIDED = FREE_PACKET;
   const { mbuf: mbufZone, packet: packetZone } = zones;
   const { isMbuf } = chains;
   const { free, freeKnown, freeError, requireFunction, throwKept, partsWanted } = freeing;
-  /** A bit that only the kind EXTERNAL has, or the mark itself. */
-  const MARK_BY_CHAIN = VISITED | (0x80 << KIND_SHIFT);
-  const mayBatchPackets = machine.checkLevel < 2;
+  const kindIn = kindOf;
+  const mayBatchPackets = machine.checkLevel < CheckLevel.TRASH;
 
   /** Mbufs without buffer, on their way to the mbuf zone. */
   const batch = new Int32Array(BATCH);
@@ -78,31 +81,52 @@ export function createFreeingMany(
   function freeBatched(m: number): void {
     const at = m >> 2;
     const flags = words[at + FLAGS] as number;
-    const how = flags & FREE_MASK;
-    if (how === FREE_OWN) {
+    const how = flags & DECIDING;
+    const kindHere = kindIn(flags);
+    if (how === OWN_DECIDED) {
       putIntoBatch(m);
-    } else if (how === FREE_PACKET && mayBatchPackets && !partsWanted()) {
-      if (packetsBatched === BATCH) flush();
-      words[at + FLAGS] = PACKET_FLAGS;
-      words[at + NEXT] = 0;
-      packetBatch[packetsBatched++] = m;
-    } else if ((flags & SHARED) !== 0 && kindOf(flags) !== EXTERNAL && kindOf(flags) !== PACKET) {
-      const ours = words[at + COUNTER] as number;
-      if (ours !== counter) {
-        flushReferences();
-        counter = ours;
-        times = 0;
-        cluster = words[at + BUFFER] as number;
-        kind = kindOf(flags);
-      }
-      times++;
-      words[at + FLAGS] = flags & ~FREE_MASK;
-      putIntoBatch(m);
-    } else {
+    } else if (
+      kindHere === EXTERNAL ||
+      (kindHere === PACKET && (how !== PACKET_DECIDED || !mayBatchPackets))
+    ) {
       // A free function may come back into here: the batch must be nobody's then.
       flush();
       freeKnown(m as Addr);
+    } else if (kindHere === PACKET) {
+      putIntoPacketBatch(m);
+    } else if ((flags & SHARED) === 0) {
+      buffers.dropCluster(at, flags);
+      putIntoBatch(m);
+    } else {
+      countReference(at, flags);
+      putIntoBatch(m);
     }
+  }
+
+  function putIntoPacketBatch(m: number): void {
+    if (partsWanted()) {
+      flush();
+      freeKnown(m as Addr);
+      return;
+    }
+    if (packetsBatched === BATCH) flush();
+    words[(m >> 2) + FLAGS] = WHOLE_PACKET;
+    words[(m >> 2) + NEXT] = 0;
+    packetBatch[packetsBatched++] = m;
+  }
+
+  /** One more reference that goes: with those before it, if it is to the same cluster. */
+  function countReference(at: number, flags: number): void {
+    const ours = words[at + COUNTER] as number;
+    if (ours !== counter) {
+      flushReferences();
+      counter = ours;
+      times = 0;
+      cluster = words[at + BUFFER] as number;
+      kind = kindIn(flags);
+    }
+    times++;
+    words[at + FLAGS] = flags & ~DECIDING;
   }
 
   /** Marks a chain. 0: all is well; else the mbuf, or what is none, that stops it. */
@@ -112,7 +136,7 @@ export function createFreeingMany(
       const at = m >> 2;
       const flags = words[at + FLAGS] as number;
       if ((flags & VISITED) !== 0) return m;
-      if (kindOf(flags) === EXTERNAL) requireFunction(at);
+      if (kindIn(flags) === EXTERNAL) requireFunction(at);
       words[at + FLAGS] = flags | VISITED;
     }
     return 0;
@@ -141,7 +165,7 @@ export function createFreeingMany(
       return;
     }
     one[0] = m;
-    markAll(one, 1);
+    markAll(one, 1, 0);
     for (let each: Addr | 0 = m; each !== 0; ) {
       const next = words[(each >> 2) + NEXT] as Addr;
       freeBatched(each);
@@ -151,17 +175,32 @@ export function createFreeingMany(
     throwKept();
   }
 
-  /** Marks all chains, or none and throws. How many of them are single packets as they come. */
-  function markAll(packets: Int32Array, n: number): number {
+  /** Marks single packets as they came, until it meets something else; how many. */
+  function markPackets(packets: Int32Array, n: number): number {
     let at = 0;
-    let single = 0;
+    for (; at < n; at++) {
+      const m = packets[at] as number;
+      if (!isMbuf(m)) break;
+      const flags = words[(m >> 2) + FLAGS];
+      if (flags !== WHOLE_PACKET || words[(m >> 2) + NEXT] !== 0) break;
+      words[(m >> 2) + FLAGS] = WHOLE_PACKET | VISITED;
+    }
+    return at;
+  }
+
+  function unmarkPackets(packets: Int32Array, n: number): void {
+    for (let at = 0; at < n; at++) words[((packets[at] as number) >> 2) + FLAGS] = WHOLE_PACKET;
+  }
+
+  /** Marks all chains from the `from`th on, the others being marked. Undoes all marks when it throws. */
+  function markAll(packets: Int32Array, n: number, from: number): void {
+    let at = from;
     try {
       for (; at < n; at++) {
         const m = packets[at] as number;
         const flags = isMbuf(m) ? (words[(m >> 2) + FLAGS] as number) : VISITED;
-        if ((flags & MARK_BY_CHAIN) === 0 && words[(m >> 2) + NEXT] === 0) {
+        if ((flags & VISITED) === 0 && words[(m >> 2) + NEXT] === 0 && kindIn(flags) !== EXTERNAL) {
           words[(m >> 2) + FLAGS] = flags | VISITED;
-          if (flags === PACKET_FLAGS) single++;
         } else {
           const stop = markChain(m);
           if (stop !== 0) throw stopError(stop);
@@ -171,18 +210,18 @@ export function createFreeingMany(
       for (let marked = 0; marked <= at; marked++) unmarkChain(packets[marked] as number);
       throw error;
     }
-    return single;
   }
 
   function freeMany(packets: Int32Array, n: number): void {
     requireInteger(n, 'n', 0, 0x7fffffff);
     requireInt32Array(packets, 'packets', n);
-    const single = markAll(packets, n);
-    if (single === n && mayBatchPackets && !partsWanted()) {
-      for (let at = 0; at < n; at++) words[((packets[at] as number) >> 2) + FLAGS] = PACKET_FLAGS;
+    const single = mayBatchPackets && !partsWanted() ? markPackets(packets, n) : 0;
+    if (single === n) {
+      unmarkPackets(packets, n);
       packetZone.freeMany(packets, n);
       return;
     }
+    markAll(packets, n, single);
     for (let at = 0; at < n; at++) {
       let m = packets[at] as number;
       while (m !== 0) {

@@ -16,7 +16,16 @@ import type { Addr } from '../record/index.js';
 import type { Buffers } from './buffers.js';
 import { ADDRESS_MASK, type Chains } from './chains.js';
 import type { FreeFunctionTable } from './free-functions.js';
-import { BufferKind, CLUSTER_SIZE, KIND_MASK, KIND_SHIFT, kindOf, Mbuf, MbufFlag, PACKET_FLAGS } from './records.js';
+import {
+  BufferKind,
+  CLUSTER_SIZE,
+  KIND_MASK,
+  KIND_SHIFT,
+  kindOf,
+  Mbuf,
+  MbufFlag,
+  PACKET_FLAGS,
+} from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 import { waitersWord } from './zones.js';
 
@@ -27,7 +36,8 @@ import { waitersWord } from './zones.js';
  */
 export const FREE_MASK: number = KIND_MASK | MbufFlag.SHARED;
 export const FREE_PACKET: number = BufferKind.PACKET << KIND_SHIFT;
-export const FREE_OWN: number = BufferKind.OWN << KIND_SHIFT;
+/** An mbuf with nothing outside of itself. */
+export const FREE_OWN = 0;
 
 export interface Freeing {
   free(m: Addr): Addr | 0;
@@ -54,28 +64,36 @@ export function createFreeing(
   const { owners, pageKegs } = uma;
   const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
   const { freeFunction: FREE_FUNCTION, freeArgument: FREE_ARGUMENT } = Mbuf;
-  const { PACKET, EXTERNAL, OWN } = BufferKind;
+  const { PACKET, EXTERNAL } = BufferKind;
+  const { zoneByKind } = buffers;
   const { SHARED } = MbufFlag;
   const { mbuf: mbufZone, packet: packetZone, cluster: clusterZone } = zones;
   const clusterWaiters = waitersWord(machine, clusterZone);
   const mbufWaiters = waitersWord(machine, mbufZone);
   const trash = machine.checkLevel >= CheckLevel.TRASH;
+  // An imported constant is a load for V8; a local one is not.
+  const WHOLE_PACKET = PACKET_FLAGS;
+  const DECIDING = FREE_MASK;
+  const kindIn = kindOf;
   let kept: unknown;
   let hasKept = false;
 
-  // The fast way looks at the first only: for mbufs somebody waits when pages are out, and then looks himself.
+  // The fast way looks at the first only: who waits for mbufs lacks pages, and looks for them himself.
   const partsWanted = (): boolean => words[clusterWaiters] !== 0 || words[mbufWaiters] !== 0;
 
+  /**
+   * Reads before it checks: a wrong address finds any words, or none, and the zone that it then comes to
+   * looks at the address itself, before anything is changed.
+   */
   function free(m: Addr): Addr | 0 {
-    if (typeof m === 'number' && (m & ADDRESS_MASK) === m) {
+    if (typeof m === 'number') {
       const flags = words[(m >> 2) + FLAGS] as number;
       const next = words[(m >> 2) + NEXT] as Addr;
-      if (flags === PACKET_FLAGS && next === (0 as Addr) && !trash && words[clusterWaiters] === 0) {
-        // The zone looks at the address before it changes anything.
+      if (flags === WHOLE_PACKET && next === (0 as Addr) && !trash && words[clusterWaiters] === 0) {
         packetZone.free(m);
         return 0;
       }
-      if ((flags & FREE_MASK) === FREE_OWN && m !== (0 as Addr)) {
+      if ((flags & DECIDING) === 0) {
         mbufZone.free(m);
         return next;
       }
@@ -96,43 +114,31 @@ export function createFreeing(
     const at = m >> 2;
     const flags = words[at + FLAGS] as number;
     const next = words[at + NEXT] as Addr;
-    switch (kindOf(flags)) {
-      case OWN:
-        break;
-      case PACKET:
-        if (freePacket(m)) return next;
-        break;
-      case EXTERNAL:
-        freeExternal(m, flags);
-        return next;
-      default:
-        dropCluster(at, flags);
+    const kind = kindIn(flags);
+    if (kind === PACKET) {
+      if (freePacket(m)) return next;
+      buffers.dropCluster(at, words[at + FLAGS] as number);
+    } else if (kind === EXTERNAL) {
+      freeExternal(m, flags);
+      return next;
+    } else if (zoneByKind[kind] !== null) {
+      buffers.dropCluster(at, flags);
     }
     mbufZone.free(m);
     return next;
   }
 
-  /** True: it went back whole. False: it is an mbuf without a cluster now. */
+  /** True: it went back whole. False: it is no packet of the packet zone any more. */
   function freePacket(m: Addr): boolean {
     if (buffers.isExclusive(m >> 2) && !partsWanted()) {
       if (trash) trashFill(words, words[(m >> 2) + BUFFER] as number, CLUSTER_SIZE);
-      words[(m >> 2) + FLAGS] = PACKET_FLAGS;
+      words[(m >> 2) + FLAGS] = WHOLE_PACKET;
       words[(m >> 2) + NEXT] = 0;
       packetZone.free(m);
       return true;
     }
     packetZone.forget(m);
-    dropCluster(m >> 2, words[(m >> 2) + FLAGS] as number);
     return false;
-  }
-
-  /** Takes the cluster off; the last reference frees it. */
-  function dropCluster(at: number, flags: number): void {
-    const cluster = words[at + BUFFER] as number;
-    words[at + FLAGS] = flags & ~FREE_MASK;
-    if ((flags & SHARED) === 0 || buffers.drop(words[at + COUNTER] as number, 1)) {
-      buffers.releaseCluster(kindOf(flags), cluster);
-    }
   }
 
   /** Its function is called when the mbuf is gone: it may do with mbufs what it likes. */
@@ -143,7 +149,7 @@ export function createFreeing(
     const counter = words[at + COUNTER] as number;
     const number = words[at + FREE_FUNCTION] as number;
     const argument = words[at + FREE_ARGUMENT] as number;
-    words[at + FLAGS] = flags & ~FREE_MASK;
+    words[at + FLAGS] = flags & ~DECIDING;
     const last = (flags & SHARED) === 0 || buffers.drop(counter, 1);
     if (last && counter !== 0) buffers.releaseCounter(counter);
     mbufZone.free(m);
@@ -168,13 +174,14 @@ export function createFreeing(
   }
 
   function requireFunction(at: number): void {
-    if (kindOf(words[at + FLAGS] as number) !== EXTERNAL) return;
+    if (kindIn(words[at + FLAGS] as number) !== EXTERNAL) return;
     const number = words[at + FREE_FUNCTION] as number;
     if (functions.byNumber(number) !== undefined) return;
     const address = at << 2;
+    const name = functions.nameOf(number);
     throw new MbumaError(
       'HOOKS_MISSING',
-      `mbuf ${hex(address)} has an external buffer; its free function ${functions.nameOf(number)} is not registered in this thread`,
+      `free function ${name} of the external buffer of mbuf ${hex(address)} is not registered in this thread`,
       { address },
     );
   }

@@ -4,13 +4,13 @@
  * anybody waits for a part.
  */
 
-import type { Addr } from '../record/index.js';
 import { requireInteger, requireTimeout } from '../check/index.js';
+import type { Addr } from '../record/index.js';
 import { ZERO, type Zone } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
 import type { Getters } from './get.js';
 import type { Headers } from './headers.js';
-import { BufferKind, HEADER_FLAGS, Mbuf } from './records.js';
+import { BufferKind, HEADER_FLAGS, KIND_SHIFT, Mbuf } from './records.js';
 import type { MbufContext, Mbufs, MbufZones, WaitOptions } from './types.js';
 
 type WaitingForms = Pick<
@@ -31,6 +31,8 @@ export function createWaitingGetters(
   const { buffer: BUFFER, capacity: CAPACITY } = Mbuf;
   const { mbuf: mbufZone } = zones;
   const { writeBare, writeHeader } = headers;
+
+  const zoneOf = (kind: number): Zone => buffers.zoneByKind[kind] as Zone;
 
   /** ZERO is for the data: zeroing the item would wipe the header. */
   function zeroData(m: Addr, flags: number): Addr {
@@ -59,8 +61,7 @@ export function createWaitingGetters(
   }
 
   function join(m: Addr, cluster: Addr, kind: number, flags: number): Addr {
-    writeHeader(m);
-    buffers.attachCluster(m >> 2, cluster, kind, HEADER_FLAGS);
+    headers.writeCluster(m, HEADER_FLAGS | (kind << KIND_SHIFT), cluster, zoneOf(kind).size);
     return zeroData(m, flags);
   }
 
@@ -73,7 +74,7 @@ export function createWaitingGetters(
     const deadline = performance.now() + requireTimeout(timeoutMs);
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
-    const zone = buffers.zoneOf(kind) as Zone;
+    const zone = zoneOf(kind);
     const left = (): number => Math.max(0, deadline - performance.now());
     const cluster = zone.alloc(zoneFlags, left());
     let m: Addr;
@@ -91,7 +92,7 @@ export function createWaitingGetters(
     options?.signal?.throwIfAborted();
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
-    const zone = buffers.zoneOf(kind) as Zone;
+    const zone = zoneOf(kind);
     const cluster = await zone.allocAsync(zoneFlags, options);
     let m: Addr;
     try {

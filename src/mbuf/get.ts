@@ -6,11 +6,20 @@
  *   tryGetjcl           the mbuf zone, and a cluster of that size
  */
 
-import { CheckLevel, describeValue, type FailSite, MbumaError, trashFindDamage, hex } from '../check/index.js';
+import {
+  CheckLevel,
+  describeValue,
+  type FailSite,
+  hex,
+  MbumaError,
+  trashFill,
+  trashFindDamage,
+} from '../check/index.js';
 import type { Addr } from '../record/index.js';
+import type { Zone } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
 import type { Headers } from './headers.js';
-import { BufferKind, CLUSTER_SIZE, HEADER_FLAGS, Mbuf } from './records.js';
+import { BufferKind, CLUSTER_SIZE, HEADER_FLAGS, KIND_SHIFT, Mbuf } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 export interface Getters {
@@ -34,9 +43,17 @@ export function createGetters(
   headers: Headers,
 ): Getters {
   const { words, failpoints, checkLevel } = machine;
-  const { writeBare, writeHeader, writePacket } = headers;
+  const { writeBare, writeHeader, writeCluster, writePacket } = headers;
+  const { zoneByKind } = buffers;
   const { mbuf: mbufZone, packet: packetZone } = zones;
   const { buffer: BUFFER } = Mbuf;
+  const { OWN, CLUSTER, JUMBO_PAGE, JUMBO_9K, JUMBO_16K } = BufferKind;
+  /** By `size >>> SIZE_SHIFT`: 2048, 4096, 9216 and 16384 have places of their own. */
+  const kindBySize = [OWN, CLUSTER, JUMBO_PAGE, OWN, JUMBO_9K, OWN, OWN, OWN, JUMBO_16K];
+  const SIZE_SHIFT = 11;
+  // What is imported is a load for V8; what is local is not.
+  const KIND_PLACE = KIND_SHIFT;
+  const HEADER = HEADER_FLAGS;
   /** At check level 0 the failpoints of single mbufs are not there. */
   const probed = checkLevel >= CheckLevel.WITNESS;
   const getSite = failpoints.site('mbuf.get');
@@ -79,13 +96,24 @@ export function createGetters(
     return got;
   }
 
-  /** At check level 2 a cached packet's cluster is full of trash: see freePacket. */
-  function checkTrash(m: Addr): Addr {
-    const cluster = words[(m >> 2) + BUFFER] as number;
-    const damaged = trashFindDamage(words, cluster, CLUSTER_SIZE);
-    if (damaged === 0) return m;
-    const message = `cluster ${hex(cluster)} of free packet ${hex(m)} was written to at ${hex(damaged)}`;
-    throw new MbumaError('MODIFIED_AFTER_FREE', message, { address: damaged, zone: 'mbuf_packet' });
+  /**
+   * At check level 2 the cluster of a cached packet is full of trash (see freePacket). Packets with damage go
+   * back, with the others, filled anew; the error is for the caller who would have got them.
+   */
+  function checkTrash(packets: Int32Array, n: number): void {
+    let error: MbumaError | null = null;
+    for (let at = 0; at < n; at++) {
+      const m = packets[at] as number;
+      const cluster = words[(m >> 2) + BUFFER] as number;
+      const damaged = trashFindDamage(words, cluster, CLUSTER_SIZE);
+      if (damaged === 0) continue;
+      const message = `cluster ${hex(cluster)} of free packet ${hex(m)} was written to at ${hex(damaged)}`;
+      error ??= new MbumaError('MODIFIED_AFTER_FREE', message, { address: damaged, zone: packetZone.name });
+      trashFill(words, cluster, CLUSTER_SIZE);
+    }
+    if (error === null) return;
+    packetZone.freeMany(packets, n);
+    throw error;
   }
 
   /** The functions above know no failpoint: from check level 1 on, these stand before them. */
@@ -100,8 +128,8 @@ export function createGetters(
   }
 
   function requireKind(size: unknown): number {
-    const kind = typeof size === 'number' ? buffers.jumboKind(size) : BufferKind.OWN;
-    if (kind !== BufferKind.OWN) return kind;
+    const kind = typeof size === 'number' ? (kindBySize[size >>> SIZE_SHIFT] ?? OWN) : OWN;
+    if (kind !== OWN && (zoneByKind[kind] as Zone).size === size) return kind;
     throw new MbumaError(
       'BAD_ARGUMENT',
       `size must be 2048, 4096, 9216 or 16384, not ${describeValue(size)}`,
@@ -110,27 +138,24 @@ export function createGetters(
 
   function tryGetKind(kind: number, flags: number): Addr | 0 {
     if (probed && jumboSite.fails()) return 0;
-    const zone = buffers.zoneOf(kind);
-    const cluster = zone === undefined ? 0 : zone.tryAlloc();
+    const zone = zoneByKind[kind] as Zone;
+    const cluster = zone.tryAlloc();
     if (cluster === 0) return 0;
     const m = probed && getSite.fails() ? 0 : mbufZone.tryAlloc();
-    if (m === 0) {
-      zone?.free(cluster);
-      return 0;
-    }
-    writeHeader(m);
-    buffers.attachCluster(m >> 2, cluster, kind, flags);
+    if (m === 0) zone.free(cluster);
+    else writeCluster(m, flags | (kind << KIND_PLACE), cluster, zone.size);
     return m;
   }
 
   const checked = checkLevel >= CheckLevel.TRASH;
   const tryGetclChecked = (): Addr | 0 => {
     const m = tryGetcl();
-    return m === 0 ? 0 : checkTrash(m);
+    if (m !== 0) checkTrash(Int32Array.of(m), 1);
+    return m;
   };
   const tryGetclManyChecked = (out: Int32Array, n: number): number => {
     const got = tryGetclMany(out, n);
-    for (let at = 0; at < got; at++) checkTrash(out[at] as Addr);
+    checkTrash(out, got);
     return got;
   };
 
@@ -140,7 +165,7 @@ export function createGetters(
     tryGetcl: guarded(packetSite, checked ? tryGetclChecked : tryGetcl),
     tryGetjcl: (size) => {
       const kind = requireKind(size);
-      return kind === BufferKind.CLUSTER ? getters.tryGetcl() : tryGetKind(kind, HEADER_FLAGS);
+      return kind === CLUSTER ? getters.tryGetcl() : tryGetKind(kind, HEADER);
     },
     tryGetKind,
     tryGetMany: guardedMany(getSite, tryGetMany),

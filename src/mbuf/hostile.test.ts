@@ -40,7 +40,13 @@ function badAddresses(kit: Kit): number[] {
   const freed = must(mbufs.tryGet());
   mbufs.free(freed);
   const inside = [used + 4, used + 16, used + 128, mbufs.dataOf(used), mbufs.dataOf(used) + 256];
-  const foreign = [64, 4096, kit.machine.layout.firstPage * 4096 - 256, kit.bytes.length - 256, kit.bytes.length];
+  const foreign = [
+    64,
+    4096,
+    kit.machine.layout.firstPage * 4096 - 256,
+    kit.bytes.length - 256,
+    kit.bytes.length,
+  ];
   return [...inside, ...foreign, freed];
 }
 
@@ -105,7 +111,8 @@ describe('hostile arguments', () => {
       leadingSpace: (m) => mbufs.leadingSpace(m),
       isWritable: (m) => mbufs.isWritable(m),
     };
-    for (const [name, call] of Object.entries(calls)) assertRefused(kit, name, [...values, 0], call, ['NOT_AN_MBUF']);
+    for (const [name, call] of Object.entries(calls))
+      assertRefused(kit, name, [...values, 0], call, ['NOT_AN_MBUF']);
     // 0 ends a chain.
     assertRefused(kit, 'setNext', values, (next) => mbufs.setNext(good, next), ['NOT_AN_MBUF']);
     assertRefused(kit, 'free', values, (m) => mbufs.free(m), FREE_CODES);
@@ -162,7 +169,11 @@ describe('hostile arguments', () => {
       ['freeMany packets', notWords, (packets) => mbufs.freeMany(packets, 2)],
       ['freeMany n', [...numbers, undefined, 3], (n) => mbufs.freeMany(new Int32Array(2), n)],
       ['tryReferenceMany out', notWords, (out) => mbufs.tryReferenceMany(m, out, 2)],
-      ['tryReferenceMany n', [...numbers, undefined, 3], (n) => mbufs.tryReferenceMany(m, new Int32Array(2), n)],
+      [
+        'tryReferenceMany n',
+        [...numbers, undefined, 3],
+        (n) => mbufs.tryReferenceMany(m, new Int32Array(2), n),
+      ],
       ['tryReferenceMany of own data', [1], (n) => mbufs.tryReferenceMany(own, new Int32Array(2), n)],
       ['append source', notBytes, (source) => mbufs.append(m, source)],
       ['append offset', [...numbers, 9], (offset) => mbufs.append(m, bytes, offset)],
@@ -172,23 +183,59 @@ describe('hostile arguments', () => {
       ['copyOut target', notBytes, (target) => mbufs.copyOut(m, 0, 1, target)],
       ['copyOut targetOffset', [...numbers, 8], (offset) => mbufs.copyOut(m, 0, 1, bytes, offset)],
       ['setLength', [...numbers, undefined, 2049], (length) => mbufs.setLength(m, length)],
-      ['setData', [...numbers, undefined, 0, mbufs.dataOf(m) - 1, mbufs.dataOf(m) + 2046], (at) => mbufs.setData(m, at)],
-      ['setRange address', [...numbers, undefined, 0, mbufs.dataOf(m) + 2049], (at) => mbufs.setRange(m, at, 0)],
+      [
+        'setData',
+        [...numbers, undefined, 0, mbufs.dataOf(m) - 1, mbufs.dataOf(m) + 2046],
+        (at) => mbufs.setData(m, at),
+      ],
+      [
+        'setRange address',
+        [...numbers, undefined, 0, mbufs.dataOf(m) + 2049],
+        (at) => mbufs.setRange(m, at, 0),
+      ],
       ['setRange length', [...numbers, undefined, 2049], (n) => mbufs.setRange(m, mbufs.dataOf(m), n)],
       ['setPacketLength', [...numbers, undefined], (n) => mbufs.setPacketLength(m, n)],
-      ['max', [...numbers, undefined], (n) => { mbufs.max = n; }],
-      ['registerFree name', [...NOT_NUMBERS.filter((value) => value !== '4096'), '', ' a', 'é', 'x'.repeat(48)], (name) => mbufs.registerFree(name, () => {})],
+      [
+        'max',
+        [...numbers, undefined],
+        (n) => {
+          mbufs.max = n;
+        },
+      ],
+      [
+        'registerFree name',
+        [...NOT_NUMBERS.filter((value) => value !== '4096'), '', ' a', 'é', 'x'.repeat(48)],
+        (name) => mbufs.registerFree(name, () => {}),
+      ],
       ['registerFree function', [undefined, null, 1, 'test', {}], (fn) => mbufs.registerFree('other', fn)],
       ['registerFree again', [() => {}], (fn) => mbufs.registerFree('test', fn)],
-      ['attach buffer', [...notBytes, new Uint8Array(8), kit.bytes.subarray(0, 64), kit.bytes.subarray(8192, 8192)], (b) => mbufs.attach(own, b, 'test')],
-      ['attach address', [...numbers, undefined, 0, 4096], (address) => mbufs.attach(own, { address, length: 1 }, 'test')],
-      ['attach length', [...numbers, undefined, 0, 65], (length) => mbufs.attach(own, { address: place.address, length }, 'test')],
+      [
+        'attach buffer',
+        [...notBytes, new Uint8Array(8), kit.bytes.subarray(0, 64), kit.bytes.subarray(8192, 8192)],
+        (b) => mbufs.attach(own, b, 'test'),
+      ],
+      [
+        'attach address',
+        [...numbers, undefined, 0, 4096],
+        (address) => mbufs.attach(own, { address, length: 1 }, 'test'),
+      ],
+      [
+        'attach length',
+        [...numbers, undefined, 0, 65],
+        (length) => mbufs.attach(own, { address: place.address, length }, 'test'),
+      ],
       ['attach function', [undefined, null, 1, {}], (fn) => mbufs.attach(own, place, fn)],
-      ['attach argument', numbers.filter((n) => n !== -1 && n !== -256 && n !== 2 ** 31), (n) => mbufs.attach(own, place, 'test', n)],
+      [
+        'attach argument',
+        numbers.filter((n) => n !== -1 && n !== -256 && n !== 2 ** 31),
+        (n) => mbufs.attach(own, place, 'test', n),
+      ],
       ['attach twice', ['test'], (fn) => mbufs.attach(m, place, fn)],
     ];
     for (const [name, values, call] of calls) assertRefused(kit, name, values, call, ['BAD_ARGUMENT']);
-    assertRefused(kit, 'attach', ['nobody', () => {}], (fn) => mbufs.attach(own, place, fn), ['HOOKS_MISSING']);
+    assertRefused(kit, 'attach', ['nobody', () => {}], (fn) => mbufs.attach(own, place, fn), [
+      'HOOKS_MISSING',
+    ]);
     assertRefused(kit, 'setNext', [m], (next) => mbufs.setNext(m, next), ['CHAIN_CYCLE']);
     assertRefused(kit, 'copyOut', [3], (offset) => mbufs.copyOut(m, offset, 1, bytes), ['CHAIN_TOO_SHORT']);
     assertClean(kit);
@@ -227,15 +274,20 @@ describe('hostile arguments', () => {
           freeChain: (m) => mbufs.freeChain(m),
           freeMany: (m) => mbufs.freeMany(Int32Array.of(m), 1),
         };
-        for (const [name, call] of Object.entries(calls)) assertRefused(kit, name, [head], call, ['CHAIN_CYCLE']);
+        for (const [name, call] of Object.entries(calls))
+          assertRefused(kit, name, [head], call, ['CHAIN_CYCLE']);
         mbufs.setNext(all[length - 1] as Addr, 0);
         const other = must(mbufs.tryGet());
         mbufs.setNext(other, all[length - 1] as Addr);
         const both = Int32Array.of(other, head);
-        assertRefused(kit, 'freeMany of a shared mbuf', [both], (list) => mbufs.freeMany(list, 2), ['CHAIN_CYCLE']);
+        assertRefused(kit, 'freeMany of a shared mbuf', [both], (list) => mbufs.freeMany(list, 2), [
+          'CHAIN_CYCLE',
+        ]);
         mbufs.setNext(other, 0);
         const twice = Int32Array.of(other, head, other);
-        assertRefused(kit, 'freeMany of a packet twice', [twice], (list) => mbufs.freeMany(list, 3), ['CHAIN_CYCLE']);
+        assertRefused(kit, 'freeMany of a packet twice', [twice], (list) => mbufs.freeMany(list, 3), [
+          'CHAIN_CYCLE',
+        ]);
         mbufs.freeMany(both, 2);
         assertNothingUsed(kit);
       }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
+import { ZERO } from '../uma/index.js';
 import { assertClean, assertCode, assertNothingUsed, bytesOf, makeKit, must } from './mbuf.test.kit.js';
 
 for (const checkLevel of [0, 1, 2] as const) {
@@ -100,6 +101,67 @@ for (const checkLevel of [0, 1, 2] as const) {
       }
     });
 
+    it('come by the waiting forms too, zeroed when asked', async () => {
+      const kit = makeKit({ checkLevel });
+      const { mbufs } = kit;
+      const forms = [
+        () => [
+          mbufs.get(ZERO),
+          mbufs.gethdr(ZERO),
+          mbufs.getcl(ZERO),
+          mbufs.getjcl(2048, ZERO),
+          mbufs.getjcl(9216, ZERO),
+        ],
+        () =>
+          Promise.all([
+            mbufs.getAsync(ZERO),
+            mbufs.gethdrAsync(ZERO),
+            mbufs.getclAsync(ZERO),
+            mbufs.getjclAsync(2048, ZERO),
+            mbufs.getjclAsync(9216, ZERO),
+          ]),
+      ];
+      for (const take of forms) {
+        const dirty = await take();
+        for (const m of dirty) mbufs.append(m, new Uint8Array(mbufs.capacityOf(m)).fill(255));
+        for (const m of dirty) mbufs.freeChain(m);
+        const clean = await take();
+        for (const m of clean) {
+          assert.equal(mbufs.lengthOf(m), 0);
+          mbufs.setLength(m, mbufs.capacityOf(m));
+          assert.equal(Math.max(...mbufs.view(m)), 0);
+          mbufs.setLength(m, 0);
+        }
+        assert.deepEqual(clean.map(mbufs.capacityOf), [224, 168, 2048, 2048, 9216]);
+        assertClean(kit);
+        for (const m of clean) mbufs.free(m);
+        assertNothingUsed(kit);
+      }
+    });
+
+    it('are told by the formulas of netstat -m', () => {
+      const kit = makeKit({ checkLevel, max: 500 });
+      const { mbufs } = kit;
+      const packets = new Int32Array(40);
+      mbufs.tryGetclMany(packets, 40);
+      mbufs.freeMany(packets, 30);
+      const rest = packets.subarray(30);
+      const bare = must(mbufs.tryGet());
+      const jumbo = must(mbufs.tryGetjcl(4096));
+      const told = mbufs.stats();
+      assert.deepEqual(told.mbufs.current, 12);
+      assert.deepEqual(told.packets.current, 10);
+      assert.deepEqual(told.clusters.current, 10);
+      assert.equal(told.clusters.max, 500);
+      assert.equal(told.zones.cluster.used, 10 + told.packets.cache);
+      assert.equal(told.bytes.current, 12 * 256 + 10 * 2048 + 4096);
+      assert.equal(told.bytes.total, told.bytes.current + told.bytes.cache);
+      mbufs.freeMany(rest, 10);
+      mbufs.free(bare);
+      mbufs.free(jumbo);
+      assertNothingUsed(kit);
+    });
+
     it('share a cluster in bulk', () => {
       const kit = makeKit({ checkLevel });
       const { mbufs } = kit;
@@ -122,3 +184,30 @@ for (const checkLevel of [0, 1, 2] as const) {
     });
   });
 }
+
+describe('mbufs at check level 2', () => {
+  it('find what was written into the cluster of a free packet', () => {
+    const kit = makeKit({ checkLevel: 2 });
+    const { mbufs, bytes } = kit;
+    const m = must(mbufs.tryGetcl());
+    const data = mbufs.dataOf(m);
+    mbufs.free(m);
+    bytes[data + 1000] = 1;
+    assertCode(() => mbufs.tryGetcl(), 'MODIFIED_AFTER_FREE');
+    bytes[data + 1000] = 1;
+    assertCode(() => mbufs.tryGetclMany(new Int32Array(5), 5), 'MODIFIED_AFTER_FREE');
+    assertNothingUsed(kit);
+    mbufs.free(must(mbufs.tryGetcl()));
+    assertNothingUsed(kit);
+  });
+
+  it('find what was written into a free mbuf', () => {
+    const kit = makeKit({ checkLevel: 2 });
+    const { mbufs, words } = kit;
+    const m = must(mbufs.tryGet());
+    mbufs.free(m);
+    words[(m >> 2) + 20] = 1;
+    assertCode(() => mbufs.tryGet(), 'MODIFIED_AFTER_FREE');
+    assertNothingUsed(kit);
+  });
+});

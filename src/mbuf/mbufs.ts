@@ -9,11 +9,11 @@ import { createByteCopies } from './bytes.js';
 import { createChains } from './chains.js';
 import { createCopyOut } from './copy-out.js';
 import { createFields } from './fields.js';
+import { createFreeing } from './free.js';
 import { createFreeFunctions } from './free-functions.js';
 import { createFreeingMany } from './free-many.js';
-import { createFreeing } from './free.js';
-import { createWaitingGetters } from './get-waiting.js';
 import { createGetters } from './get.js';
+import { createWaitingGetters } from './get-waiting.js';
 import { createHeaders } from './headers.js';
 import { createReferences } from './reference.js';
 import { createSegments } from './segments.js';
@@ -25,11 +25,12 @@ const MAX_MAX = 0x7fffffff;
 
 /** One thread's network buffers over a memory. Makes the zones, or attaches to them. */
 export function createMbufs(context: MbufContext, options: MbufOptions = {}): Mbufs {
-  const max = options.max === undefined ? undefined : optionalInteger(options.max, 'mbufs.max', 0, MAX_MAX, 0);
+  const max =
+    options.max === undefined ? undefined : optionalInteger(options.max, 'mbufs.max', 0, MAX_MAX, 0);
   const { zones, drainPackets } = createMbufZones(context, max);
   const chains = createChains(context, zones);
   const buffers = createBuffers(context, zones);
-  const headers = createHeaders(context.machine);
+  const headers = createHeaders(context);
   const functions = createFreeFunctions(context);
   const copies = createByteCopies(context.machine);
   const getters = createGetters(context, zones, buffers, headers);

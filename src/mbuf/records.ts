@@ -27,7 +27,10 @@ export const Mbuf = struct(
   {
     // Line 0: all that an alloc, a free and a reader of the packet touch.
     next: addr('H', 'Next mbuf of the chain; 0 ends it.'),
-    nextPacket: addr('H', 'Yours: next packet of a queue that you keep. Nothing here reads, writes or clears it.'),
+    nextPacket: addr(
+      'H',
+      'Yours: next packet of a queue that you keep. Nothing here reads, writes or clears it.',
+    ),
     data: addr('H', 'First byte in use.'),
     length: u32('H', 'Bytes in use.'),
     flags: u32('H', 'Type, kind of the buffer, MbufFlag bits.'),
@@ -36,7 +39,7 @@ export const Mbuf = struct(
     counter: u32('B', "Word index of the buffer's reference counter; 0 while nobody has asked for it."),
     // Packet header, 56 bytes.
     packetLength: u32('H', 'Bytes of the whole chain, as its user says.'),
-    user0: u32('H', 'Yours, and so on: what stands in them in a fresh mbuf is the last user\'s.'),
+    user0: u32('H', "Yours, and so on: what stands in them in a fresh mbuf is the last user's."),
     user1: u32('H', 'Yours.'),
     user2: u32('H', 'Yours.'),
     user3: u32('H', 'Yours.'),
@@ -107,7 +110,7 @@ export const MbufFlag = {
   USER: 0xf000,
 } as const;
 
-/** What the buffer is. FreeBSD's numbers. */
+/** What the buffer is. FreeBSD's numbers, but for the last. */
 export const BufferKind = {
   /** The mbuf's own rest. */
   OWN: 0,
@@ -117,7 +120,7 @@ export const BufferKind = {
   JUMBO_16K: 5,
   /** The cluster that a packet of the packet zone came with. */
   PACKET: 6,
-  EXTERNAL: 255,
+  EXTERNAL: 7,
 } as const;
 
 /** What the data are. Ordinary data, unless its user says something else. */

@@ -5,7 +5,16 @@ import type { Addr } from '../record/index.js';
 import type { Buffers } from './buffers.js';
 import type { Chains } from './chains.js';
 import type { Getters } from './get.js';
-import { BufferKind, HEADER_FLAGS, HEADER_SIZE, KIND_SHIFT, kindOf, Mbuf, MbufFlag, PACKET_HEADER_SIZE } from './records.js';
+import {
+  BufferKind,
+  HEADER_FLAGS,
+  HEADER_SIZE,
+  KIND_SHIFT,
+  kindOf,
+  Mbuf,
+  MbufFlag,
+  PACKET_HEADER_SIZE,
+} from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 export interface References {
@@ -36,6 +45,11 @@ export function createReferences(
   const COPIED_FLAGS = PACKET_HEADER | READ_ONLY | END_OF_RECORD | USER | 0xff00_0000;
   const HEADER_WORDS = HEADER_SIZE >> 2;
   const PACKET_HEADER_WORDS = PACKET_HEADER_SIZE >> 2;
+  // What is imported is a load for V8; what is local is not.
+  const kindIn = referenceKind;
+  const KIND_PLACE = KIND_SHIFT;
+  const HEADER = HEADER_FLAGS;
+  const { OWN, EXTERNAL } = BufferKind;
   const probed = machine.checkLevel >= CheckLevel.WITNESS;
   const referenceSite = machine.failpoints.site('mbuf.reference');
 
@@ -74,7 +88,11 @@ export function createReferences(
     const to = copy >> 2;
     words[to + FLAGS] = flags & COPIED_FLAGS;
     copyHeader(to, from);
-    machine.copyBytes(words[to + DATA] as number, words[from + DATA] as number, words[from + LENGTH] as number);
+    machine.copyBytes(
+      words[to + DATA] as number,
+      words[from + DATA] as number,
+      words[from + LENGTH] as number,
+    );
     return copy;
   }
 
@@ -82,8 +100,8 @@ export function createReferences(
     const from = chains.requireMbuf(m);
     if (probed && referenceSite.fails()) return 0;
     const flags = words[from + FLAGS] as number;
-    const kind = referenceKind(flags);
-    if (kind === BufferKind.OWN) return copyOwn(from, flags);
+    const kind = kindIn(flags);
+    if (kind === OWN) return copyOwn(from, flags);
     const item = mbufZone.tryAlloc();
     if (item === 0) return 0;
     if (!buffers.share(from, 1)) {
@@ -91,7 +109,7 @@ export function createReferences(
       return 0;
     }
     const to = item >> 2;
-    const shared = (flags & COPIED_FLAGS) | SHARED | (kind << KIND_SHIFT);
+    const shared = (flags & COPIED_FLAGS) | SHARED | (kind << KIND_PLACE);
     pointAtBuffer(
       to,
       words[from + BUFFER] as number,
@@ -100,7 +118,7 @@ export function createReferences(
       shared,
     );
     copyHeader(to, from);
-    if (kind === BufferKind.EXTERNAL) copyFreeFunction(to, from);
+    if (kind === EXTERNAL) copyFreeFunction(to, from);
     return item;
   }
 
@@ -109,9 +127,11 @@ export function createReferences(
     requireInteger(n, 'n', 0, 0x7fffffff);
     requireInt32Array(out, 'out', n);
     const flags = words[from + FLAGS] as number;
-    const kind = referenceKind(flags);
-    if (kind === BufferKind.OWN) {
-      throw new MbumaError('BAD_ARGUMENT', `mbuf ${hex(m)} has no buffer that could be shared`, { address: m });
+    const kind = kindIn(flags);
+    if (kind === OWN) {
+      throw new MbumaError('BAD_ARGUMENT', `mbuf ${hex(m)} has no buffer that could be shared`, {
+        address: m,
+      });
     }
     if (probed && referenceSite.fails()) return 0;
     const got = mbufZone.tryAllocMany(out, n);
@@ -120,14 +140,14 @@ export function createReferences(
       mbufZone.freeMany(out, got);
       return 0;
     }
-    const shared = HEADER_FLAGS | SHARED | (flags & READ_ONLY) | (kind << KIND_SHIFT);
+    const shared = HEADER | SHARED | (flags & READ_ONLY) | (kind << KIND_PLACE);
     const buffer = words[from + BUFFER] as number;
     const capacity = words[from + CAPACITY] as number;
     const counter = words[from + COUNTER] as number;
     for (let at = 0; at < got; at++) {
       const to = (out[at] as number) >> 2;
       pointAtBuffer(to, buffer, capacity, counter, shared);
-      if (kind === BufferKind.EXTERNAL) copyFreeFunction(to, from);
+      if (kind === EXTERNAL) copyFreeFunction(to, from);
     }
     return got;
   }

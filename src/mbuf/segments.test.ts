@@ -7,7 +7,10 @@ import { assertCode, bytesOf, type Kit, makeKit, must } from './mbuf.test.kit.js
 
 function makeChain({ mbufs }: Kit): Addr {
   const m = must(mbufs.tryGethdr());
-  mbufs.append(m, Uint8Array.from({ length: 7000 }, (_, at) => at * 3));
+  mbufs.append(
+    m,
+    Uint8Array.from({ length: 7000 }, (_, at) => at * 3),
+  );
   return m;
 }
 

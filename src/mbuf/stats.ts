@@ -1,6 +1,6 @@
 /** The numbers of `netstat -m`, by its own formulas. */
 
-import { CLUSTER_SIZE, JUMBO_16K_SIZE, JUMBO_9K_SIZE, JUMBO_PAGE_SIZE, MBUF_SIZE } from './records.js';
+import { CLUSTER_SIZE, JUMBO_9K_SIZE, JUMBO_16K_SIZE, JUMBO_PAGE_SIZE, MBUF_SIZE } from './records.js';
 import type { MbufStats, MbufZones } from './types.js';
 
 export function mbufStats(zones: MbufZones): MbufStats {

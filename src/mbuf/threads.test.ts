@@ -54,7 +54,9 @@ describe('threads', () => {
           fillCookie(kit, m, cookie);
           box.put(m);
         }
-        const workers = [1, 2, 3].map((seed) => startWorker(kit, { job: 'mix', mailbox, rounds: 3000, seed }));
+        const workers = [1, 2, 3].map((seed) =>
+          startWorker(kit, { job: 'mix', mailbox, rounds: 3000, seed }),
+        );
         const done = await Promise.all(workers);
         assert.ok(done.reduce((a, b) => a + b) > 1000, `${done}`);
         assertClean(kit);
@@ -85,7 +87,7 @@ describe('threads', () => {
       }
       for (const _ of workers) box.put(END);
       const done = await Promise.all(workers);
-      assert.equal(done[0] as number + (done[1] as number), packets);
+      assert.equal((done[0] as number) + (done[1] as number), packets);
       // Woken each time by the free itself, not by the end of a slice of sleep.
       assert.ok(performance.now() - start < 15_000, `${performance.now() - start} ms`);
       assert.ok(mbufs.zones.cluster.stats().sleeps > 0);

@@ -24,7 +24,8 @@ function requireCookie({ words, bytes }: Kit, m: Addr): void {
   const data = words[at + Mbuf.data] as number;
   const cookie = words[at + Mbuf.user0] as number;
   for (let byte = 0; byte < 16; byte++) {
-    if (bytes[data + byte] !== ((cookie + byte) & 255)) throw new Error(`mbuf ${m} of cookie ${cookie} is damaged`);
+    if (bytes[data + byte] !== ((cookie + byte) & 255))
+      throw new Error(`mbuf ${m} of cookie ${cookie} is damaged`);
   }
 }
 

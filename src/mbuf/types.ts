@@ -151,4 +151,3 @@ export interface Mbufs {
   /** Checks the invariants of README.md. The memory must be at rest. */
   audit(report: Report): void;
 }
-

@@ -11,8 +11,8 @@ import { type Addr, layoutOf } from '../record/index.js';
 import { type HookAnswer, NO_MEMORY, OWNER_MEMORY, type Zone, ZoneRecord } from '../uma/index.js';
 import {
   CLUSTER_SIZE,
-  JUMBO_16K_SIZE,
   JUMBO_9K_SIZE,
+  JUMBO_16K_SIZE,
   JUMBO_PAGE_SIZE,
   MBUF_SIZE,
   Mbuf,

@@ -6,12 +6,12 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { PAGE_SHIFT, PAGE_WORDS, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
-import { isPowerOfTwo } from '../record/index.js';
+import { lockOwner, PAGE_SHIFT, PAGE_WORDS, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
+import { isPowerOfTwo, layoutOf } from '../record/index.js';
 import type { RingContext } from './context.js';
+import { RINGS_MAX, Ring, type RingRef, RingState } from './records.js';
 import type { Registry } from './registry.js';
 import { pagesForCapacity } from './registry.js';
-import { Ring, RINGS_MAX, type RingRef, RingState } from './records.js';
 
 /** Takes one finding: the rule's number, and where and how it is broken. */
 export type Report = (rule: string, message: string) => void;
@@ -24,7 +24,13 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
   const { words, atomics } = machine;
   const { load } = atomics;
 
-  function underLock(lock: number, check: () => void): void {
+  /** R10: a lock that nobody will release is a finding, and what it guards is not looked at. */
+  function underLock(lock: number, tell: Report, check: () => void): void {
+    const owner = lockOwner(load(lock));
+    if (load(lock) !== 0 && !threads.isLive(owner)) {
+      tell('R10', `lock ${lock} is held by thread ${owner}, which does not live`);
+      return;
+    }
     locks.acquire(lock, LockRank.RING);
     try {
       check();
@@ -33,14 +39,24 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     }
   }
 
-  /** R5: whether all that is written of the ring when it is made is sound; nothing else is looked at if not. */
+  const firstWaiter = threads.waiterRef(1, 0);
+  const waiterWords = layoutOf(Waiter).words;
+  const endOfWaiters = threads.waiterRef(threads.maxThreads + 1, 0);
+  const isWaiter = (at: number): boolean =>
+    at >= firstWaiter && at < endOfWaiters && (at - firstWaiter) % waiterWords === 0;
+
+  /** R5: whether what was written when the ring was made is sound; if not, nothing else is looked at. */
   function recordIsSound(ring: RingRef, tell: Report): boolean {
     const capacity = words[ring + Ring.capacity] as number;
     const slots = words[ring + Ring.slots] as number;
     const slotCount = (words[ring + Ring.mask] as number) + 1;
     const page = slots >>> (PAGE_SHIFT - 2);
     if (load(ring + Ring.state) !== RingState.OPEN) tell('R5', `state is ${load(ring + Ring.state)}`);
-    else if (!isPowerOfTwo(slotCount) || capacity < 1 || slotCount !== pagesForCapacity(capacity) * PAGE_WORDS) {
+    else if (
+      !isPowerOfTwo(slotCount) ||
+      capacity < 1 ||
+      slotCount !== pagesForCapacity(capacity) * PAGE_WORDS
+    ) {
       tell('R5', `${slotCount} slots for a capacity of ${capacity}`);
     } else if (slots % PAGE_WORDS !== 0 || page < pages.firstPage || slots + slotCount > words.length) {
       tell('R5', `slots at word ${slots}`);
@@ -63,16 +79,27 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     let previous = 0;
     let seen = 0;
     for (let at = words[queue + WaitQueue.head] as number; at !== 0; at = words[at + Waiter.next] as number) {
-      const slot = words[at + Waiter.slot] as number;
       if (seen++ >= count) break;
-      if (words[at + Waiter.queue] !== queue) tell('R3', `waiter ${at} stands in the line and does not know it`);
+      if (!isWaiter(at)) {
+        tell('R3', `${at} stands in the line, and is no waiter`);
+        return;
+      }
+      const slot = words[at + Waiter.slot] as number;
+      if (words[at + Waiter.queue] !== queue)
+        tell('R3', `waiter ${at} stands in the line and does not know it`);
       if (words[at + Waiter.previous] !== previous) tell('R3', `waiter ${at} has a wrong link back`);
-      if (load(at + Waiter.state) !== WaiterState.WAITING) tell('R3', `waiter ${at} stands in the line and does not wait`);
+      if (load(at + Waiter.state) !== WaiterState.WAITING)
+        tell('R3', `waiter ${at} stands in the line and does not wait`);
       if (!threads.isLive(slot)) tell('R3', `waiter ${at} is of thread ${slot}, which does not live`);
       previous = at;
     }
-    if (seen !== count) tell('R3', `the line at ${queue - ring} has ${seen > count ? 'more than ' : ''}${Math.min(seen, count)} waiters, its count is ${count}`);
-    else if (words[queue + WaitQueue.tail] !== previous) tell('R3', `the line at ${queue - ring} ends with ${previous}, not with its tail`);
+    if (seen !== count)
+      tell(
+        'R3',
+        `the line at ${queue - ring} has ${seen > count ? 'more' : seen} waiters, its count is ${count}`,
+      );
+    else if (words[queue + WaitQueue.tail] !== previous)
+      tell('R3', `the line at ${queue - ring} ends with ${previous}, not with its tail`);
     if (load(waiting) !== count) tell('R4', `${load(waiting)} waiters are published, ${count} stand in line`);
   }
 
@@ -112,8 +139,10 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     const head = load(ring + Ring.head);
     const length = (load(ring + Ring.tail) - head) | 0;
     const closed = load(ring + Ring.closed) !== 0;
-    if (load(ring + Ring.takersWaiting) !== 0 && (length > 0 || closed)) return `takers wait, and there are ${length} words`;
-    if (load(ring + Ring.puttersWaiting) !== 0 && (length < capacity || closed)) return `putters wait, and there is room`;
+    if (load(ring + Ring.takersWaiting) !== 0 && (length > 0 || closed))
+      return `takers wait, and there are ${length} words`;
+    if (load(ring + Ring.puttersWaiting) !== 0 && (length < capacity || closed))
+      return `putters wait, and there is room`;
     return '';
   }
 
@@ -137,8 +166,8 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     if (name === '' || names.has(name)) tell('R9', `ring ${index} has no name of its own`);
     names.add(name);
     if (!recordIsSound(ring, tell)) continue;
-    underLock(ring + Ring.takeLock, () => auditTakeEnd(ring, tell));
-    underLock(ring + Ring.putLock, () => auditPutEnd(ring, tell));
+    underLock(ring + Ring.takeLock, tell, () => auditTakeEnd(ring, tell));
+    underLock(ring + Ring.putLock, tell, () => auditPutEnd(ring, tell));
     auditNeglect(ring, tell);
   }
 }

@@ -7,7 +7,7 @@
  * least one of the two sees the other, and no wakeup is lost. The same with head and `puttersWaiting`.
  */
 
-import { LockRank } from '../check/index.js';
+import { LockRank, MbumaError } from '../check/index.js';
 import { Waiter, type WaiterRef, WaiterState, WaitQueue } from '../machine/index.js';
 import type { RingContext } from './context.js';
 import { PutGift, Ring, RingIntent, type RingRef } from './records.js';
@@ -155,19 +155,24 @@ export function createHandOver(context: RingContext): HandOver {
     return served;
   }
 
-  function serveTakers(ring: RingRef): number {
-    acquire(ring + TAKE_LOCK, LockRank.RING);
-    const served = serveTakersLocked(ring);
-    unlock(ring + TAKE_LOCK);
+  /**
+   * Serves an end from outside. When a thread died with its lock, those who wait there wait for the
+   * repair: that is not the failure of a call which has done its work at the other end.
+   */
+  function serve(ring: RingRef, lock: number, serveLocked: (ring: RingRef) => number): number {
+    try {
+      acquire(ring + lock, LockRank.RING);
+    } catch (error) {
+      if (error instanceof MbumaError && error.code === 'OWNER_DIED') return 0;
+      throw error;
+    }
+    const served = serveLocked(ring);
+    unlock(ring + lock);
     return served;
   }
 
-  function servePutters(ring: RingRef): number {
-    acquire(ring + PUT_LOCK, LockRank.RING);
-    const served = servePuttersLocked(ring);
-    unlock(ring + PUT_LOCK);
-    return served;
-  }
+  const serveTakers = (ring: RingRef): number => serve(ring, TAKE_LOCK, serveTakersLocked);
+  const servePutters = (ring: RingRef): number => serve(ring, PUT_LOCK, servePuttersLocked);
 
   // Serving one end moves its counter, which may be what the other end waits for: both go on until
   // one of them has nothing to do. Each round gives a word to a waiter, so it ends.

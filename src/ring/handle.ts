@@ -1,65 +1,15 @@
-/** A ring as its users see it: arguments checked, ways of waiting chosen. */
+/** Makes a ring's handle: checks arguments, and chooses how to wait. */
 
-import { describeValue, MbumaError, requireInt32Array, requireInteger, requireTimeout } from '../check/index.js';
+import { MbumaError, requireTimeout } from '../check/index.js';
+import { ThreadSlot } from '../machine/index.js';
+import { isWord, requireSignal, requireWord, requireWords } from './arguments.js';
 import type { AsyncLine } from './async-line.js';
 import type { RingContext } from './context.js';
 import type { End, HandOver } from './hand-over.js';
 import { type Line, NO_GIFT } from './line.js';
-import { ThreadSlot } from '../machine/index.js';
 import { PutGift, Ring as RingRecord, type RingRef } from './records.js';
+import type { Ring } from './ring.js';
 import { PUT_CLOSED, type RingWords } from './words.js';
-
-/** What an asynchronous call may be given. */
-export interface RingWaitOptions {
-  /** Ends the wait: the promise is rejected with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * A bounded queue of words that are not 0, first in first out, between any number of threads.
- *
- * A word is a whole number from -2^31 to 2^31 - 1, but not 0. `try...` never waits, and does not
- * overtake those who do. Whoever waits is served in the order of arrival, blocking and asynchronous
- * calls in one line.
- *
- * Where many words are put and something goes wrong after some of them were accepted (the time is up, the
- * ring is closed, the signal aborts), the answer is how many were accepted; an error means that none was.
- */
-export interface Ring {
-  readonly name: string;
-  /** Words that it holds at most. */
-  readonly capacity: number;
-  /** Words in it now. Others may change it at any moment. */
-  readonly length: number;
-  /** Whether `close` was called. Words may still be there to be taken. */
-  readonly closed: boolean;
-
-  /** Puts `word`; false when the ring is full. */
-  tryPut(word: number): boolean;
-  /** Puts `word`; waits for room. Throws TIMED_OUT. */
-  put(word: number, timeoutMs?: number): void;
-  putAsync(word: number, options?: RingWaitOptions): Promise<void>;
-  /** Takes the oldest word; 0 when the ring is empty. */
-  tryTake(): number;
-  /** Takes the oldest word; waits for one. 0 when the time is up, or the ring is closed and empty. */
-  take(timeoutMs?: number): number;
-  takeAsync(options?: RingWaitOptions): Promise<number>;
-
-  /** Puts the first of `n` words for which there is room; says how many. */
-  tryPutMany(items: Int32Array, n: number): number;
-  /** Puts all `n` words; waits for room. Says how many were accepted: all, unless something ended the wait. */
-  putMany(items: Int32Array, n: number, timeoutMs?: number): number;
-  /** As `putMany`. The items are copied before it waits. */
-  putManyAsync(items: Int32Array, n: number, options?: RingWaitOptions): Promise<number>;
-  /** Takes up to `n` words; says how many. */
-  tryTakeMany(out: Int32Array, n: number): number;
-  /** Takes up to `n` words; waits for the first. 0 when the time is up, or the ring is closed and empty. */
-  takeMany(out: Int32Array, n: number, timeoutMs?: number): number;
-  takeManyAsync(out: Int32Array, n: number, options?: RingWaitOptions): Promise<number>;
-
-  /** Accepts no more words: puts throw RING_CLOSED, takes give what is left and then 0. */
-  close(): void;
-}
 
 /** What a handle is made of. */
 export interface RingParts {
@@ -80,44 +30,6 @@ export interface RingParts {
 const LOOKS_MIN = 16;
 const LOOKS_MAX = 512;
 const PAUSE_LOADS = 16;
-
-function isWord(word: unknown): boolean {
-  return typeof word === 'number' && (word | 0) === word && word !== 0;
-}
-
-function requireWord(word: unknown): void {
-  if (isWord(word)) return;
-  throw new MbumaError(
-    'BAD_ARGUMENT',
-    `word must be a whole number from -2147483648 to 2147483647, but not 0, not ${describeValue(word)}`,
-  );
-}
-
-function requireWords(words: unknown, n: unknown, name: string, least: number): void {
-  if (
-    words instanceof Int32Array &&
-    typeof n === 'number' &&
-    (n | 0) === n &&
-    n >= least &&
-    n <= words.length
-  ) {
-    return;
-  }
-  requireInt32Array(words, name, requireInteger(n, 'n', least, 0x7fffffff));
-}
-
-function requireSignal(options: unknown): AbortSignal | undefined {
-  if (options === undefined) return undefined;
-  if (typeof options !== 'object' || options === null) {
-    throw new MbumaError('BAD_ARGUMENT', `options must be an object, not ${describeValue(options)}`);
-  }
-  const { signal } = options as RingWaitOptions;
-  // Not by instanceof: the signal may come from another realm.
-  if (signal !== undefined && (typeof signal !== 'object' || typeof signal?.throwIfAborted !== 'function')) {
-    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(signal)}`);
-  }
-  return signal;
-}
 
 export function createRingHandle(parts: RingParts, ring: RingRef, name: string): Ring {
   const { handOver, ringWords, line, asyncLine, attachment } = parts;
@@ -217,7 +129,10 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     let count = start;
     try {
       while (count < n) {
-        const gift = putSlow(items[count] as number, deadline - performance.now(), 'ring.putMany');
+        const word = items[count] as number;
+        // The array may be shared, and may have changed since it was looked at.
+        requireWord(word);
+        const gift = putSlow(word, deadline - performance.now(), 'ring.putMany');
         if (gift === NO_GIFT) break;
         if (gift === PutGift.CLOSED) throw closedError();
         count++;
@@ -242,7 +157,8 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
         if (gift === PutGift.CLOSED) throw closedError();
         count++;
         assertAttached();
-        if (count < items.length) count += accepted(putWords(ring, items, count, items.length - count, false));
+        if (count < items.length)
+          count += accepted(putWords(ring, items, count, items.length - count, false));
       }
     } catch (error) {
       if (start + count === 0) throw error;

@@ -5,16 +5,17 @@ import { createAsyncLine } from './async-line.js';
 import { auditRings, type Report } from './audit.js';
 import type { RingContext } from './context.js';
 import { createHandOver } from './hand-over.js';
-import { createRingHandle, type Ring } from './handle.js';
+import { createRingHandle } from './handle.js';
 import { createLine } from './line.js';
 import { RING_CAPACITY_MAX, type RingRef } from './records.js';
 import { createRegistry } from './registry.js';
 import { createRepair } from './repair.js';
+import type { Ring } from './ring.js';
 import { createRingWords } from './words.js';
 
 export { planRings, type RingContext } from './context.js';
-export type { Ring, RingWaitOptions } from './handle.js';
-export { Ring as RingRecord, RING_CAPACITY_MAX, RingIntent, RingRegistry, RINGS_MAX } from './records.js';
+export { RING_CAPACITY_MAX, RINGS_MAX, Ring as RingRecord, RingIntent, RingRegistry } from './records.js';
+export type { Ring, RingWaitOptions } from './ring.js';
 
 export interface RingOptions {
   /** 1 to 47 printable ASCII characters; every thread finds the ring by it. */
@@ -35,7 +36,7 @@ export interface Rings {
   audit(report: Report): void;
   /** Before this thread gives its slot back: its asynchronous waits end with DETACHED, its handles refuse. */
   detach(): void;
-  /** After a thread's death: finishes what it was in the middle of, releases its locks, clears its places in line. */
+  /** After a thread's death: finishes what it was in the middle of, releases its locks, clears its places. */
   repair(slot: number): void;
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { WaitQueue, type WaiterRef } from '../machine/index.js';
+import { type WaiterRef, WaitQueue } from '../machine/index.js';
 import type { RingContext } from './context.js';
 import type { End, HandOver } from './hand-over.js';
 import type { RingRef } from './records.js';

@@ -89,5 +89,5 @@ export const RingIntent = {
   END_WAIT: 0x53,
 } as const;
 
-/** What a waiting putter is granted. A waiting taker is granted its word, or 0 when the ring is closed and empty. */
+/** What a waiting putter is granted. A waiting taker is granted its word, or 0: closed and empty. */
 export const PutGift = { ACCEPTED: 1, CLOSED: 2 } as const;

@@ -9,10 +9,10 @@ import {
   RING_NAME_WORDS,
   RING_REGISTRY_WORDS,
   RING_WORDS,
+  RINGS_MAX,
   Ring,
   type RingRef,
   RingRegistry,
-  RINGS_MAX,
   RingState,
 } from './records.js';
 

@@ -25,48 +25,57 @@ function refusesWhenClosed(model: Model, call: () => unknown): boolean {
   return true;
 }
 
-const putOne = word.map((value): Command => (model, ring) => {
-  if (refusesWhenClosed(model, () => ring.tryPut(value))) return;
-  const room = model.items.length < model.capacity;
-  assert.equal(ring.tryPut(value), room);
-  if (room) model.items.push(value);
-});
+const putOne = word.map(
+  (value): Command =>
+    (model, ring) => {
+      if (refusesWhenClosed(model, () => ring.tryPut(value))) return;
+      const room = model.items.length < model.capacity;
+      assert.equal(ring.tryPut(value), room);
+      if (room) model.items.push(value);
+    },
+);
 
 const takeOne = fc.constant<Command>((model, ring) => {
   assert.equal(ring.tryTake(), model.items.shift() ?? 0);
 });
 
-const putMany = fc
-  .tuple(fc.array(word, { maxLength: 40 }), fc.constantFrom('try', 'blocking'))
-  .map(([values, how]): Command => (model, ring) => {
-    const items = Int32Array.from([...values, 77, 78]);
-    const count = values.length;
-    const put = (): number =>
-      how === 'try' ? ring.tryPutMany(items, count) : ring.putMany(items, count, 0);
-    if (refusesWhenClosed(model, put)) return;
-    const accepted = Math.min(count, model.capacity - model.items.length);
-    assert.equal(put(), accepted);
-    model.items.push(...values.slice(0, accepted));
-  });
+const putMany = fc.tuple(fc.array(word, { maxLength: 40 }), fc.constantFrom('try', 'blocking')).map(
+  ([values, how]): Command =>
+    (model, ring) => {
+      const items = Int32Array.from([...values, 77, 78]);
+      const count = values.length;
+      const put = (): number =>
+        how === 'try' ? ring.tryPutMany(items, count) : ring.putMany(items, count, 0);
+      if (refusesWhenClosed(model, put)) return;
+      const accepted = Math.min(count, model.capacity - model.items.length);
+      assert.equal(put(), accepted);
+      model.items.push(...values.slice(0, accepted));
+    },
+);
 
-const takeMany = fc
-  .tuple(fc.integer({ min: 1, max: 40 }), fc.constantFrom('try', 'blocking'))
-  .map(([count, how]): Command => (model, ring) => {
-    const out = new Int32Array(count + 2).fill(99);
-    const taken = how === 'try' ? ring.tryTakeMany(out, count) : ring.takeMany(out, count, 0);
-    const expected = model.items.splice(0, count);
-    assert.deepEqual([...out.subarray(0, taken)], expected);
-    assert.ok(out.subarray(taken).every((each) => each === 99), 'nothing is written behind the words');
-  });
+const takeMany = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.constantFrom('try', 'blocking')).map(
+  ([count, how]): Command =>
+    (model, ring) => {
+      const out = new Int32Array(count + 2).fill(99);
+      const taken = how === 'try' ? ring.tryTakeMany(out, count) : ring.takeMany(out, count, 0);
+      const expected = model.items.splice(0, count);
+      assert.deepEqual([...out.subarray(0, taken)], expected);
+      assert.ok(
+        out.subarray(taken).every((each) => each === 99),
+        'nothing is written behind the words',
+      );
+    },
+);
 
-const putZero = fc
-  .tuple(fc.array(word, { maxLength: 10 }), fc.nat({ max: 10 }))
-  .map(([values, at]): Command => (model, ring) => {
-    const items = Int32Array.from([...values.slice(0, at), 0, ...values.slice(at)]);
-    const room = model.capacity - model.items.length;
-    if (model.closed || items.indexOf(0) >= room) return;
-    assert.throws(() => ring.tryPutMany(items, items.length), { code: 'BAD_ARGUMENT' });
-  });
+const putZero = fc.tuple(fc.array(word, { maxLength: 10 }), fc.nat({ max: 10 })).map(
+  ([values, at]): Command =>
+    (model, ring) => {
+      const items = Int32Array.from([...values.slice(0, at), 0, ...values.slice(at)]);
+      const room = model.capacity - model.items.length;
+      if (model.closed || items.indexOf(0) >= room) return;
+      assert.throws(() => ring.tryPutMany(items, items.length), { code: 'BAD_ARGUMENT' });
+    },
+);
 
 const close = fc.constant<Command>((model, ring) => {
   ring.close();
@@ -93,7 +102,7 @@ function startAt(memory: RingMemory, name: string, number: number): void {
 }
 
 for (const wasm of [undefined, false]) {
-  test(`a ring is a bounded first in, first out list (${wasm === false ? 'plain buffer' : 'WebAssembly'})`, () => {
+  test(`a ring is a bounded first in, first out list (${wasm === false ? 'plain' : 'wasm'})`, () => {
     let memory = createRingMemory({ wasm });
     let made = 0;
     fc.assert(

@@ -3,15 +3,24 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { WaitQueue } from '../machine/index.js';
+import { ThreadSlot, ThreadState, WaitQueue } from '../machine/index.js';
 import { RingRecord } from './index.js';
 import { createRingMemory, type RingMemory, ringRefOf } from './ring.test-support.js';
 import type { Style, Task } from './ring.test-worker.js';
 
 const NUMBER_MASK = 0xffffff;
 
-/** Starts a thread; when it is ready, gives the promise of its result. */
-async function start(memory: RingMemory, task: Omit<Task, 'handle'>): Promise<{ result: Promise<unknown> }> {
+/** A lost wakeup shows as a test that does not end. */
+const limits = { timeout: 120_000 };
+
+interface Started {
+  readonly worker: Worker;
+  readonly slot: number;
+  readonly result: Promise<unknown>;
+}
+
+/** Starts a thread, and comes back when it is attached. */
+async function start(memory: RingMemory, task: Omit<Task, 'handle'>): Promise<Started> {
   const workerData: Task = { handle: memory.handle, ...task };
   const worker = new Worker(new URL('./ring.test-worker.js', import.meta.url), { workerData });
   const failed = once(worker, 'error').then(([error]) => {
@@ -19,15 +28,15 @@ async function start(memory: RingMemory, task: Omit<Task, 'handle'>): Promise<{ 
   });
   const exit = once(worker, 'exit');
   const ready = once(worker, 'message');
-  await Promise.race([ready, failed]);
-  const [result] = [once(worker, 'message')];
-  const done = Promise.race([result, failed]).then(async (message) => {
+  const [slot] = (await Promise.race([ready, failed])) as [number];
+  const message = once(worker, 'message');
+  const result = Promise.race([message, failed]).then(async (values) => {
     await exit;
-    return (message as unknown[])[0];
+    return (values as unknown[])[0];
   });
-  done.catch(() => {});
+  result.catch(() => {});
   failed.catch(() => {});
-  return { result: done };
+  return { worker, slot, result };
 }
 
 interface Crowd {
@@ -76,13 +85,17 @@ async function runCrowd(memory: RingMemory, name: string, crowd: Crowd): Promise
   for (const [producer, marks] of seen.entries()) {
     assert.equal(marks.indexOf(0), -1, `word ${marks.indexOf(0)} of putter ${producer + 1} is lost`);
   }
-  if (crowd.closeAfterMs === undefined) assert.deepEqual(accepted, crowd.putters.map(() => count));
+  if (crowd.closeAfterMs === undefined)
+    assert.deepEqual(
+      accepted,
+      crowd.putters.map(() => count),
+    );
   assert.deepEqual(memory.audit(), []);
   return accepted.reduce((sum, each) => sum + each, 0);
 }
 
 for (const capacity of [1, 2, 8, 1000]) {
-  test(`2 threads, capacity ${capacity}: single and bulk, blocking and trying`, async () => {
+  test(`2 threads, capacity ${capacity}: single and bulk, blocking and trying`, limits, async () => {
     const memory = createRingMemory();
     let made = 0;
     const count = capacity < 8 ? 2000 : 20_000;
@@ -100,7 +113,7 @@ for (const capacity of [1, 2, 8, 1000]) {
     }
   });
 
-  test(`8 threads, capacity ${capacity}: every way of calling at once`, async () => {
+  test(`8 threads, capacity ${capacity}: every way of calling at once`, limits, async () => {
     const memory = createRingMemory();
     await runCrowd(memory, 'alike', {
       putters: ['many', 'many', 'one', 'one'],
@@ -117,12 +130,17 @@ for (const capacity of [1, 2, 8, 1000]) {
   });
 }
 
-test('on a plain buffer as well', async () => {
+test('on a plain buffer as well', limits, async () => {
   const memory = createRingMemory({ wasm: false });
-  await runCrowd(memory, 'mixed', { putters: ['mixed', 'one'], takers: ['mixed', 'one'], capacity: 4, count: 2000 });
+  await runCrowd(memory, 'mixed', {
+    putters: ['mixed', 'one'],
+    takers: ['mixed', 'one'],
+    capacity: 4,
+    count: 2000,
+  });
 });
 
-test('closed in the middle of things, every accepted word is taken', async () => {
+test('closed in the middle of things, every accepted word is taken', limits, async () => {
   const memory = createRingMemory();
   for (let round = 0; round < 12; round++) {
     await runCrowd(memory, `ring ${round}`, {
@@ -135,7 +153,7 @@ test('closed in the middle of things, every accepted word is taken', async () =>
   }
 });
 
-test('blocked takers are served in the order of arrival', async () => {
+test('blocked takers are served in the order of arrival', limits, async () => {
   const memory = createRingMemory();
   const ring = memory.rings.ring({ name: 'jobs', capacity: 8 });
   const takers = ringRefOf(memory, 'jobs') + RingRecord.takers;
@@ -152,7 +170,7 @@ test('blocked takers are served in the order of arrival', async () => {
   assert.deepEqual(memory.audit(), []);
 });
 
-test('a full ring holds its putters back', async () => {
+test('a full ring holds its putters back', limits, async () => {
   const memory = createRingMemory();
   const ring = memory.rings.ring({ name: 'jobs', capacity: 8 });
   const ref = ringRefOf(memory, 'jobs');
@@ -169,5 +187,26 @@ test('a full ring holds its putters back', async () => {
   while (taken < 200) taken += Number(ring.take() !== 0);
   assert.deepEqual(await Promise.all(putters.map((putter) => putter.result)), [100, 100]);
   assert.equal(ring.length, 0);
+  assert.deepEqual(memory.audit(), []);
+});
+
+test('a thread that is killed while it waits does not swallow words', limits, async () => {
+  const memory = createRingMemory();
+  const ring = memory.rings.ring({ name: 'jobs', capacity: 8 });
+  const takers = ringRefOf(memory, 'jobs') + RingRecord.takers;
+  const started: Started[] = [];
+  for (let index = 0; index < 3; index++) {
+    const common = { name: 'jobs', capacity: 8, count: 0, producer: 0, seed: 1 };
+    started.push(await start(memory, { ...common, role: 'takeOnce', style: 'one' }));
+    while (memory.machine.words[takers + WaitQueue.count] !== index + 1) await sleep(1);
+  }
+  const [first, killed, last] = started as [Started, Started, Started];
+  await killed.worker.terminate();
+  memory.machine.atomics.store(memory.threads.slotRef(killed.slot) + ThreadSlot.state, ThreadState.DEAD);
+  memory.rings.repair(killed.slot);
+  assert.equal(memory.machine.words[takers + WaitQueue.count], 2);
+  assert.deepEqual(memory.audit(), []);
+  ring.putMany(Int32Array.of(1, 2), 2);
+  assert.deepEqual(await Promise.all([first.result, last.result]), [1, 2]);
   assert.deepEqual(memory.audit(), []);
 });

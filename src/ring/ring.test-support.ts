@@ -50,10 +50,15 @@ function attach(machine: Machine, initialise: boolean): RingMemory {
   };
 }
 
-export function createRingMemory(options: { pageCount?: number; wasm?: boolean | undefined; mayBlock?: boolean } = {},
+export function createRingMemory(
+  options: { pageCount?: number; wasm?: boolean | undefined; mayBlock?: boolean } = {},
 ): RingMemory {
   const { pageCount = 256, wasm } = options;
-  const machine = createMachine({ pageCount, maxThreads: 16, maxZones: 1, checkLevel: 1, wasm }, PLANNERS, HASH);
+  const machine = createMachine(
+    { pageCount, maxThreads: 16, maxZones: 1, checkLevel: 1, wasm },
+    PLANNERS,
+    HASH,
+  );
   const memory = attach(options.mayBlock === false ? { ...machine, mayBlock: false } : machine, true);
   publishMachine(machine);
   return memory;

@@ -35,7 +35,10 @@ function createRandom(seed: number): (below: number) => number {
 }
 
 /** Aborts after a moment; null when it was aborted, else what the call gave. */
-async function abortSoon<Type>(ms: number, call: (signal: AbortSignal) => Promise<Type>): Promise<Type | null> {
+async function abortSoon<Type>(
+  ms: number,
+  call: (signal: AbortSignal) => Promise<Type>,
+): Promise<Type | null> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), ms);
   try {
@@ -63,7 +66,8 @@ async function putAll(ring: Ring, task: Task): Promise<number> {
         ring.put(word(sent));
         sent++;
       } else if (style === 'many') sent += ring.putMany(items, many);
-      else if (style === 'try') sent += random(2) === 0 ? ring.tryPutMany(items, many) : Number(ring.tryPut(word(sent)));
+      else if (style === 'try')
+        sent += random(2) === 0 ? ring.tryPutMany(items, many) : Number(ring.tryPut(word(sent)));
       else if (style === 'impatient') sent += ring.putMany(items, many, random(3) / 2);
       else if (style === 'async') {
         await ring.putAsync(word(sent));
@@ -109,7 +113,7 @@ async function takeAll(ring: Ring, task: Task): Promise<number[]> {
 const task = workerData as Task;
 const memory = openRingMemory(task.handle);
 const ring = memory.rings.ring({ name: task.name, capacity: task.capacity });
-parentPort?.postMessage('ready');
+parentPort?.postMessage(memory.threads.slot);
 if (task.role === 'put') parentPort?.postMessage(await putAll(ring, task));
 else if (task.role === 'take') parentPort?.postMessage(await takeAll(ring, task));
 else parentPort?.postMessage(ring.take());

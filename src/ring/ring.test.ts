@@ -59,7 +59,17 @@ test('bad arguments are refused and change nothing', async () => {
   const memory = createRingMemory();
   const { rings } = memory;
   const bad = code('BAD_ARGUMENT');
-  const numbers: unknown[] = [Number.NaN, 1.5, Number.POSITIVE_INFINITY, 2 ** 31, -(2 ** 31) - 1, '1', 1n, null, {}];
+  const numbers: unknown[] = [
+    Number.NaN,
+    1.5,
+    Number.POSITIVE_INFINITY,
+    2 ** 31,
+    -(2 ** 31) - 1,
+    '1',
+    1n,
+    null,
+    {},
+  ];
   const coerces = { valueOf: () => assert.fail('an argument was coerced') };
   for (const options of [undefined, null, 1, 'jobs']) assert.throws(() => rings.ring(options as never), bad);
   for (const name of [undefined, '', ' a', 'a\n', 'é', 'x'.repeat(48), 1]) {
@@ -190,7 +200,10 @@ test('a put of many that the close interrupts says how many were accepted', asyn
 test('those who wait are served in the order of arrival, whichever thread they are of', async () => {
   const first = createRingMemory();
   const second = openRingMemory(first.handle);
-  const rings = [first, second].map((memory) => memory.rings.ring({ name: 'jobs', capacity: 2 })) as [Ring, Ring];
+  const rings = [first, second].map((memory) => memory.rings.ring({ name: 'jobs', capacity: 2 })) as [
+    Ring,
+    Ring,
+  ];
   const takes: Promise<number>[] = [];
   for (let index = 0; index < 10; index++) takes.push((rings[index % 2] as Ring).takeAsync());
   for (let word = 1; word <= 10; word++) assert.equal(rings[0].tryPut(word), true);

@@ -192,6 +192,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       }
     }
     threads.armIntent(Intent.MAKE_SLAB, keg.number, page, slab);
+    clearBuckets(keg, data);
     writeHeader(keg, slab, page, data);
     pages.setObject(page, keg.pagesPerSlab, slab);
     pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
@@ -207,6 +208,11 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function trash(keg: KegState, item: number): void {
     if (trashing && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0)
       trashFill(words, item, keg.itemSize);
+  }
+
+  /** Free slots of buckets are 0, and pages come with whatever they held. */
+  function clearBuckets(keg: KegState, data: number): void {
+    if (keg.number === BUCKET_KEG) machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
   }
 
   function writeHeader(keg: KegState, slab: number, page: number, data: number): void {

@@ -101,9 +101,10 @@ abstract class Step implements fc.Command<Model, Real> {
   run(model: Model, real: Real): void {
     const who = this.who % real.parties.length;
     const at = this.at % model.zones.length;
-    this.act(model, real, who, at, real.zones[who]?.[at] as Zone, model.zones[at] as ZoneModel);
+    const zone = real.zones[who]?.[at] as Zone;
+    this.act(model, real, who, at, zone, model.zones[at] as ZoneModel);
     const { limit, live } = model.zones[at] as ZoneModel;
-    const { used, limit: told } = (real.zones[who]?.[at] as Zone).stats();
+    const { used, limit: told } = zone.stats();
     assert.deepEqual([told, used], [limit, live.size], 'figures of the zone');
     if (this.number % 16 === 0) assertClean(real.parties[who] as Party);
   }
@@ -119,7 +120,10 @@ class TryAlloc extends Step {
   act(model: Model, real: Real, who: number, at: number, zone: Zone, known: ZoneModel): void {
     const flags = this.number % 4 === 0 && known.name !== 'secondary' ? ZERO : 0;
     const item = zone.tryAlloc(flags);
-    if (item === 0) return assertLacking(model, real, who, at);
+    if (item === 0) {
+      assertLacking(model, real, who, at);
+      return;
+    }
     if (real.parties.length === 1) assert.ok(known.limit === 0 || known.live.size < known.limit, 'limit');
     const first = item >>> 2;
     if (flags === ZERO)
@@ -140,7 +144,8 @@ class Alloc extends Step {
         error instanceof MbumaError && ['TIMED_OUT', 'OUT_OF_MEMORY'].includes(error.code),
         String(error),
       );
-      return assertLacking(model, real, who, at);
+      assertLacking(model, real, who, at);
+      return;
     }
     take(model, real, who, at, item);
   }

@@ -190,7 +190,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const limit = attempt(() => optionalInteger(given.max, 'max', 0, LIMIT_MAX, 0), 0);
     if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
     const keg = primary?.kegState;
-    const size = keg?.size ?? attempt(() => requireInteger(given.size, 'size', 1, ITEM_SIZE_MAX), GRANULE);
+    // With a primary the size is that one's; one that is none has been told of above.
+    const readSize = (): unknown => (given.primary === undefined ? given.size : (given.size ?? GRANULE));
+    const size = keg?.size ?? attempt(() => requireInteger(readSize(), 'size', 1, ITEM_SIZE_MAX), GRANULE);
     const align =
       keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
     if (!isPowerOfTwo(align)) reasons.push(`align must be a power of two, not ${align}`);

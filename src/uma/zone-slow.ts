@@ -15,9 +15,9 @@ import { Lack, type ZoneState } from './zone-state.js';
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
   allocSlow(zone: ZoneState, flags: number, how: How): number;
-  /** Does to an item that was granted what an allocation does; 0 when its constructor lacks memory. */
+  /** Does to an item that was granted what an allocation does. Throws OUT_OF_MEMORY for its constructor. */
   finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number;
-  /** Throws OUT_OF_MEMORY where CANFAIL asks for it. */
+  /** Throws OUT_OF_MEMORY where sleeping cannot help, or CANFAIL asks for it. */
   refuseIfCanFail(zone: ZoneState, flags: number): void;
   /** Checks, destructs and takes back. */
   freeSlow(zone: ZoneState, item: unknown): void;
@@ -52,7 +52,7 @@ export function createZoneSlow(
       if (how === How.NOWAIT) ladder.countFailure(zone);
       return 0;
     }
-    return finishAlloc(zone, item, flags, how);
+    return constructItem(zone, item, flags, how);
   }
 
   function findItem(zone: ZoneState, how: How): number {
@@ -63,8 +63,16 @@ export function createZoneSlow(
     return item;
   }
 
-  /** Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`. */
   function finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number {
+    if (constructItem(zone, item, flags, how) === 0) refuseIfCanFail(zone, flags);
+    return item;
+  }
+
+  /**
+   * Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`.
+   * 0: the constructor lacks memory.
+   */
+  function constructItem(zone: ZoneState, item: number, flags: number, how: How): number {
     const { kegState, hooks } = zone;
     if (isTrashed(zone)) checkTrash(zone, item);
     if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
@@ -78,15 +86,17 @@ export function createZoneSlow(
     }
     ladder.countFailure(zone);
     returnUnconstructed(zone, item);
-    if (how === How.WAITOK) {
-      throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${zone.name} lacks memory`, { zone: zone.name });
-    }
+    zone.lack = Lack.CTOR;
     return 0;
   }
 
   function returnUnconstructed(zone: ZoneState, item: number): void {
     if (isTrashed(zone)) trashFill(words, item, zone.kegState.itemSize);
-    ladder.freeItem(zone, item);
+    try {
+      ladder.freeItem(zone, item);
+    } catch {
+      // A `fini` failed. The item is back in its keg, and the failure of the constructor came first.
+    }
   }
 
   function checkTrash(zone: ZoneState, item: number): void {
@@ -104,6 +114,8 @@ export function createZoneSlow(
   }
 
   function refuseIfCanFail(zone: ZoneState, flags: number): void {
+    if (zone.lack === Lack.CTOR)
+      throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${zone.name} lacks memory`, { zone: zone.name });
     if ((flags & CANFAIL) === 0 || zone.lack !== Lack.MEMORY) return;
     ladder.countFailure(zone);
     throw new MbumaError('OUT_OF_MEMORY', `zone ${zone.name}: there are no pages left`, { zone: zone.name });

@@ -28,6 +28,6 @@ export interface ZoneState {
   lack: Lack;
 }
 
-/** Why an allocation found nothing. */
-export const Lack = { NONE: 0, LIMIT: 1, MEMORY: 2 } as const;
+/** Why an allocation found nothing: the limit, no pages, or its constructor lacks memory. */
+export const Lack = { NONE: 0, LIMIT: 1, MEMORY: 2, CTOR: 3 } as const;
 export type Lack = (typeof Lack)[keyof typeof Lack];

@@ -116,11 +116,15 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
         !((owners[item >>> GRANULE] as number) > 0) ||
         pageKegs[item >>> PAGE] !== this.keg
       ) {
-        return freeSlow(this.state, item);
+        freeSlow(this.state, item);
+        return;
       }
       const cache = this.cache;
       const top = words[cache] as number;
-      if ((top & COUNT) >= (words[cache + FREE_LIMIT] as number)) return freeSlow(this.state, item);
+      if ((top & COUNT) >= (words[cache + FREE_LIMIT] as number)) {
+        freeSlow(this.state, item);
+        return;
+      }
       words[top + 1] = item;
       words[cache] = top + 1;
       owners[item >>> GRANULE] = 0;

@@ -35,7 +35,7 @@ export function createCaptureScanner(
     for (const bigEndian of [false, true]) {
       const magic = createByteOrder(bytes, bigEndian).read32(start);
       if (isPcapMagic(magic)) return createPcapScanner(feed, payload, bigEndian, start, refuse);
-      if (magic === SECTION_HEADER) return createPcapngScanner(feed, payload, start, refuse);
+      if (magic === SECTION_HEADER) return createPcapngScanner(feed, payload, parts, start, refuse);
     }
     return refuse(0, reasonForForeign(bytes, start));
   }
@@ -51,9 +51,9 @@ export function createCaptureScanner(
       scanner.scan();
     },
     finish(): void {
-      if (scanner !== undefined) return scanner.finish();
-      if (feed.offset === 0) refuse(0, 'the file is empty');
-      refuse(feed.offset, 'the file is too short to be a capture');
+      if (scanner !== undefined) scanner.finish();
+      else if (feed.offset === 0) refuse(0, 'the file is empty');
+      else refuse(feed.offset, 'the file is too short to be a capture');
     },
   };
 }

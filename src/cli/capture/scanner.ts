@@ -27,15 +27,9 @@ export interface ByteOrder {
 
 /** Numbers in the order in which the file's author stored them. */
 export function createByteOrder(bytes: Uint8Array, bigEndian: boolean): ByteOrder {
-  const byte = (address: number): number => bytes[address] as number;
-  if (bigEndian) {
-    return {
-      read16: (at) => (byte(at) << 8) | byte(at + 1),
-      read32: (at) => ((byte(at) << 24) | (byte(at + 1) << 16) | (byte(at + 2) << 8) | byte(at + 3)) >>> 0,
-    };
-  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    read16: (at) => (byte(at + 1) << 8) | byte(at),
-    read32: (at) => ((byte(at + 3) << 24) | (byte(at + 2) << 16) | (byte(at + 1) << 8) | byte(at)) >>> 0,
+    read16: (address) => view.getUint16(address, !bigEndian),
+    read32: (address) => view.getUint32(address, !bigEndian),
   };
 }

@@ -3,7 +3,7 @@
  * moves the conversations of each place to itself or to its new twin. Without memory for that, the lists grow instead.
  */
 
-import { CANFAIL, ZERO, type Memory, type Zone } from '../../index.js';
+import { CANFAIL, type Memory, ZERO, type Zone } from '../../index.js';
 import { Conversation, INDEX_PAGE_BYTES, INDEX_PAGE_WORDS } from './records.js';
 
 export interface ConversationIndex {

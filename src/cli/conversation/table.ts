@@ -20,11 +20,12 @@ import {
   FIELD_SEQUENCE,
   FIELD_TCP_FLAGS,
   PROTOCOL_TCP,
+  TCP_FRAGMENT,
 } from '../packet/fields.js';
 import { createConversationIndex } from './index-pages.js';
 import {
-  Conversation,
   CONVERSATION_BYTES,
+  Conversation,
   STATE_HIGH_FIRST,
   STATE_HIGH_SEQUENCE,
   STATE_LOW_SEQUENCE,
@@ -73,6 +74,7 @@ export function createConversationTable(memory: Memory): ConversationTable {
   const IPV4 = 4 << 8;
   const SYN = 2;
   const ACK = 16;
+  const FRAGMENT = TCP_FRAGMENT;
   const PROTOCOL_MASK = 0xff;
 
   let first: Addr | 0 = 0;
@@ -181,8 +183,11 @@ export function createConversationTable(memory: Memory): ConversationTable {
       if (word === 0) return 0;
       state = words[word + STATE] as number;
     }
-    if ((state & mineKnown) === 0) {
-      // A SYN takes the number itself; anything else comes at least one after it.
+    // Of a fragment tshark does not know where it ends, and learns nothing.
+    if ((flags & FRAGMENT) !== 0) return word;
+    if ((state & mineKnown) === 0 || (flags & (SYN | ACK)) === (SYN | ACK)) {
+      // A SYN takes the number itself; anything else comes at least one after it. An answer to a SYN tells better
+      // than what was seen before it.
       words[word + mine] = (flags & SYN) !== 0 ? sequence : (sequence - 1) | 0;
       state |= mineKnown;
     }

@@ -16,12 +16,15 @@ export const FIELD_LOW = 3;
 export const FIELD_HIGH = 7;
 /** 1 when the packet goes from the high end to the low one. */
 export const FIELD_BACKWARD = 11;
-/** TCP only. */
+/** TCP only: the byte of flags, and `TCP_FRAGMENT`. */
 export const FIELD_TCP_FLAGS = 12;
 export const FIELD_SEQUENCE = 13;
 export const FIELD_ACKNOWLEDGEMENT = 14;
 
 export const FIELD_COUNT = 16;
+
+/** Beside the flags of TCP: the packet goes on in other fragments. */
+export const TCP_FRAGMENT = 0x100;
 
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;

@@ -28,6 +28,7 @@ import {
   FIELD_PORTS,
   FIELD_SEQUENCE,
   FIELD_TCP_FLAGS,
+  TCP_FRAGMENT,
 } from './fields.js';
 
 export interface PacketParser {
@@ -83,6 +84,7 @@ export function createPacketParser(bytes: Uint8Array, seed: number): PacketParse
   const HIGH = FIELD_HIGH;
   const BACKWARD = FIELD_BACKWARD;
   const TCP_FLAGS = FIELD_TCP_FLAGS;
+  const FRAGMENT_FLAG = TCP_FRAGMENT;
   const SEQUENCE = FIELD_SEQUENCE;
   const ACKNOWLEDGEMENT = FIELD_ACKNOWLEDGEMENT;
   const IPV4_KIND = FAMILY_IPV4 << 8;
@@ -214,6 +216,7 @@ export function createPacketParser(bytes: Uint8Array, seed: number): PacketParse
     const portsAndClass = parseTransport(transport, packetEnd, end, protocol, false);
     if (portsAndClass < IS_TCP || (portsAndClass & CUT) !== 0) return portsAndClass | fragmentBit;
 
+    if (fragmentBit !== 0) fields[TCP_FLAGS] = (fields[TCP_FLAGS] as number) | FRAGMENT_FLAG;
     const source = read32(at + 12);
     const destination = read32(at + 16);
     const sourcePort = read16(transport);
@@ -303,6 +306,7 @@ export function createPacketParser(bytes: Uint8Array, seed: number): PacketParse
     if (position > packetEnd) return OTHER_IP | fragmentBit | cut;
     const portsAndClass = parseTransport(position, packetEnd, end, next, true);
     if (portsAndClass < IS_TCP || (portsAndClass & CUT) !== 0) return portsAndClass | fragmentBit;
+    if (fragmentBit !== 0) fields[TCP_FLAGS] = (fields[TCP_FLAGS] as number) | FRAGMENT_FLAG;
     setIpv6Key(at, read16(position), read16(position + 2), portsAndClass === IS_TCP ? TCP : UDP);
     return portsAndClass | fragmentBit;
   }

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readvSync } from 'node:fs';
 import type { Addr, Memory } from '../../index.js';
-import { CaptureError } from '../errors.js';
+import { CaptureError, InputError } from '../errors.js';
 
 /** Clusters that one call fills at most: 256 KiB of jumbo clusters. */
 const READ_AHEAD = 16;
@@ -108,7 +108,7 @@ function openFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw new CaptureError(path, 0, reasonOf(error));
+    throw new InputError(`${path}: ${reasonOf(error)}`);
   }
 }
 

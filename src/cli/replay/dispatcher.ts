@@ -14,13 +14,17 @@ import { createChainParser, LINK_AND_PASS, ORIGINAL_LENGTH, PASS_MASK, PASS_SHIF
 
 /** References made with one call. */
 const REFERENCES = 256;
-/** Packets that are put into a ring with one call, unless nothing more comes. */
-const BULK = 64;
+/**
+ * Packets that are put into a ring with one call, unless nothing more comes. A worker that has emptied its ring
+ * sleeps, and to wake it costs as much as to make 50 packets: for that, more must have come together.
+ */
+const BULK = 256;
+const WAKING_BULK = 2048;
 
 export interface Dispatcher {
   /** Makes packets of the parts from `parts.done` on, which lie in the cluster of `holder`. False: no mbuf was free. */
   dispatch(parts: Parts, holder: Addr, pass: number): boolean;
-  /** Hands waiting packets over. True when fewer than a bulk, or with `all` none, wait for room in some ring. */
+  /** Hands waiting packets over. False while too many, or with `all` any, wait for room. */
   flush(all: boolean): boolean;
   /** A ring that has no room now, if packets wait for one. */
   readonly fullRing: Ring | undefined;
@@ -49,7 +53,7 @@ export function createDispatcher(
   const shards = rings.length;
   const parser = shards > 1 ? createChainParser(memory, seed) : undefined;
   const references = new Int32Array(REFERENCES);
-  const queues = rings.map(() => new Int32Array(capacity + 2 * BULK));
+  const queues = rings.map(() => new Int32Array(capacity + WAKING_BULK));
   const queued = new Int32Array(shards);
   let turn = 0;
   let packets = 0;
@@ -117,13 +121,14 @@ export function createDispatcher(
     return true;
   }
 
-  function flushShard(shard: number, least: number): boolean {
+  function flushShard(shard: number, all: boolean): boolean {
     const waiting = queued[shard] as number;
-    if (waiting < least) return true;
-    const queue = queues[shard] as Int32Array;
-    const put = (rings[shard] as Ring).tryPutMany(queue, waiting);
+    const ring = rings[shard] as Ring;
+    if (!all && (waiting < BULK || (waiting < WAKING_BULK && ring.length === 0))) return true;
+    if (waiting === 0) return true;
+    const put = ring.tryPutMany(queues[shard] as Int32Array, waiting);
     dropFirst(shard, put);
-    return waiting - put < least;
+    return waiting - put < (all ? 1 : WAKING_BULK);
   }
 
   function dropFirst(shard: number, count: number): void {
@@ -133,9 +138,8 @@ export function createDispatcher(
   }
 
   function flush(all: boolean): boolean {
-    const least = all ? 1 : BULK;
     let done = true;
-    for (let shard = 0; shard < shards; shard++) done = flushShard(shard, least) && done;
+    for (let shard = 0; shard < shards; shard++) done = flushShard(shard, all) && done;
     return done;
   }
 

@@ -6,7 +6,7 @@
  *   user word 1     link shape in the low byte, pass of the replay above it
  */
 
-import { type Memory, Mbuf } from '../../index.js';
+import { Mbuf, type Memory } from '../../index.js';
 import { CLASS_CUT } from '../packet/fields.js';
 import { createPacketParser } from '../packet/parse.js';
 

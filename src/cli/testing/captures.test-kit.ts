@@ -14,6 +14,11 @@ export interface CapturedPacket {
 }
 
 export function concat(...parts: readonly (Bytes | readonly number[])[]): Bytes {
+  return concatAll(parts);
+}
+
+/** The same for any number of parts. */
+export function concatAll(parts: readonly (Bytes | readonly number[])[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
   const out = new Uint8Array(length);
@@ -231,7 +236,7 @@ class Writer {
     return this.raw(new Uint8Array((4 - (length & 3)) & 3));
   }
   done(): Bytes {
-    return concat(...this.parts);
+    return concatAll(this.parts);
   }
 }
 
@@ -289,7 +294,7 @@ export function pcapng(blocks: readonly Block[]): Bytes {
     if (block.kind === 'section') bigEndian = block.bigEndian ?? false;
     parts.push(pcapngBlock(block, bigEndian));
   }
-  return concat(...parts);
+  return concatAll(parts);
 }
 
 export function pcapngBlock(block: Block, bigEndian: boolean): Bytes {

@@ -145,20 +145,28 @@
                   (i32.xor (local.get $keg) (i32.load16_u
                       (i32.add
                         (local.get $pageKegs)
-                        (i32.shl (i32.shr_u (i32.load offset=0 (local.get $items)) (i32.const 12)) (i32.const 1)))))
+                        (i32.shl
+                          (i32.shr_u (i32.load offset=0 (local.get $items)) (i32.const 12))
+                          (i32.const 1)))))
                   (i32.xor (local.get $keg) (i32.load16_u
                       (i32.add
                         (local.get $pageKegs)
-                        (i32.shl (i32.shr_u (i32.load offset=4 (local.get $items)) (i32.const 12)) (i32.const 1))))))
+                        (i32.shl
+                          (i32.shr_u (i32.load offset=4 (local.get $items)) (i32.const 12))
+                          (i32.const 1))))))
                 (i32.or
                   (i32.xor (local.get $keg) (i32.load16_u
                       (i32.add
                         (local.get $pageKegs)
-                        (i32.shl (i32.shr_u (i32.load offset=8 (local.get $items)) (i32.const 12)) (i32.const 1)))))
+                        (i32.shl
+                          (i32.shr_u (i32.load offset=8 (local.get $items)) (i32.const 12))
+                          (i32.const 1)))))
                   (i32.xor (local.get $keg) (i32.load16_u
                       (i32.add
                         (local.get $pageKegs)
-                        (i32.shl (i32.shr_u (i32.load offset=12 (local.get $items)) (i32.const 12)) (i32.const 1))))))))))
+                        (i32.shl
+                          (i32.shr_u (i32.load offset=12 (local.get $items)) (i32.const 12))
+                          (i32.const 1))))))))))
         (v128.store (local.get $slot) (local.get $four))
         ;; Each owner byte is looked at and cleared before the next: so an item that comes twice is found.
         (block $free3 (block $free2 (block $free1 (block $free0

@@ -1,0 +1,22 @@
+/** What the comparison is asked for, and what it gives. */
+
+import type { ConversationRow } from '../conversation/read.js';
+import type { JobFigures } from '../replay/result.js';
+
+export interface BaselineOptions {
+  readonly files: readonly string[];
+  readonly workers: number;
+  /** Passes over the files. */
+  readonly repeat: number;
+  /** Conversations to name. */
+  readonly top: number;
+}
+
+export interface BaselineResult extends JobFigures {
+  readonly top: readonly ConversationRow[];
+  /** Bytes on the wire. */
+  readonly bytesPerSecond: number;
+}
+
+/** The one line that the program of the comparison prints: the result, or in one line what was wrong. */
+export type Outcome = BaselineResult | { readonly error: string };

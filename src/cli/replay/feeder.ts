@@ -1,0 +1,143 @@
+/**
+ * The main thread's work: read, find the packets, hand them over. It never waits long in one place, so that signals, progress and failing workers are
+ * seen; and it never loses a packet: without a free cluster, a free mbuf or room in a ring it waits until the workers have caught up.
+ */
+
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import type { Addr, Memory } from '../../index.js';
+import { type CaptureScanner, createCaptureScanner } from '../capture/capture.js';
+import { CARRY_BYTES } from '../capture/feed.js';
+import { Parts } from '../capture/parts.js';
+import { InterruptedError } from '../errors.js';
+import { type ClusterFile, openClusterFile } from './cluster-file.js';
+import type { Crew } from './crew.js';
+import { createDispatcher, type Dispatcher } from './dispatcher.js';
+import { memoryTooSmall } from './memory-size.js';
+import type { ReplayHooks, ReplayOptions } from './result.js';
+
+/** How long the event loop waits for its turn. */
+const TURN_MS = 15;
+/** Longest wait in one call. */
+const WAIT_MS = 10;
+/** Without memory and with nothing left for the workers to do for so long, the memory is too small. */
+const PATIENCE_MS = 1000;
+
+export interface Feeder {
+  /** Feeds all files, `repeat` times. */
+  feed(): Promise<void>;
+  /** Frees what was not handed over, and the feeder's own buffers. */
+  close(): void;
+}
+
+export function createFeeder(
+  memory: Memory,
+  crew: Crew,
+  options: ReplayOptions,
+  hooks: ReplayHooks,
+  clusterBytes: number,
+  bytesTotal: number,
+  seed: number,
+): Feeder {
+  const { mbufs } = memory;
+  const parts = new Parts(clusterBytes);
+  const dispatcher: Dispatcher = createDispatcher(memory, crew.rings, seed, parts.starts.length);
+  const carry = mbufs.get(0, PATIENCE_MS);
+  const carryAddress = mbufs.dataOf(carry);
+  let turnEnds = 0;
+  let bytesRead = 0;
+  let starvedSince = 0;
+  let file: ClusterFile | undefined;
+  let holder: Addr | 0 = 0;
+
+  /** Lets the event loop run, and sees what it brought. */
+  async function takeTurn(): Promise<void> {
+    hooks.onProgress?.({ bytesRead, bytesTotal, packets: dispatcher.packets });
+    await setImmediate();
+    if (hooks.signal?.aborted) throw new InterruptedError();
+    if (crew.failure !== undefined) throw crew.failure;
+    turnEnds = performance.now() + TURN_MS;
+  }
+
+  /** Waits until a ring has taken what waits for it. */
+  async function waitForRings(all: boolean): Promise<void> {
+    while (!dispatcher.flush(all)) {
+      dispatcher.waitForRoom(WAIT_MS);
+      if (performance.now() > turnEnds) await takeTurn();
+    }
+  }
+
+  /** Waits a little for `take` to have something to take: the workers must free it. */
+  async function waitForMemory(take: () => Addr): Promise<void> {
+    await waitForRings(true);
+    try {
+      mbufs.free(take());
+      starvedSince = 0;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'TIMED_OUT') throw error;
+      const now = performance.now();
+      const idle = crew.rings.every((ring) => ring.length === 0);
+      if (!idle || starvedSince === 0) starvedSince = now;
+      else if (now - starvedSince > PATIENCE_MS) {
+        throw memoryTooSmall(
+          options.memoryBytes,
+          'all is free that can be, and the next packet does not fit',
+        );
+      }
+    }
+    await takeTurn();
+  }
+
+  async function feedCluster(scanner: CaptureScanner, length: number, pass: number): Promise<void> {
+    const held = holder as Addr;
+    parts.clear();
+    scanner.feed.offer(mbufs.dataOf(held), length);
+    scanner.scan();
+    while (!dispatcher.dispatch(parts, held, pass)) await waitForMemory(() => mbufs.get(0, WAIT_MS));
+    mbufs.free(held);
+    holder = 0;
+    if (!dispatcher.flush(false)) await waitForRings(false);
+  }
+
+  async function feedFile(path: string, pass: number): Promise<void> {
+    const scanner = createCaptureScanner(path, memory.bytes, carryAddress, parts);
+    file = openClusterFile(memory, path, clusterBytes);
+    for (;;) {
+      while (!file.fill()) await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
+      if (file.atEnd) break;
+      for (let index = 0; index < file.filled; index++) {
+        holder = file.take(index);
+        const length = file.lengthOf(index);
+        bytesRead += length;
+        await feedCluster(scanner, length, pass);
+      }
+      if (performance.now() > turnEnds) await takeTurn();
+    }
+    scanner.finish();
+    file.close();
+    file = undefined;
+  }
+
+  async function feed(): Promise<void> {
+    for (let pass = 0; pass < options.repeat; pass++) {
+      for (const path of options.files) await feedFile(path, pass);
+    }
+    await waitForRings(true);
+    await takeTurn();
+  }
+
+  function close(): void {
+    file?.close();
+    file = undefined;
+    if (holder !== 0) mbufs.free(holder);
+    holder = 0;
+    dispatcher.discard();
+    mbufs.free(carry);
+  }
+
+  return { feed, close };
+}
+
+/** The carry is the data of one mbuf. */
+const CARRY_FITS: boolean = CARRY_BYTES <= 224;
+if (!CARRY_FITS) throw new Error('the carry does not fit an mbuf');

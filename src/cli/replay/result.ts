@@ -1,0 +1,49 @@
+/** What a replay is asked for, and what it gives. */
+
+import type { ZoneFigures } from '../../stat/index.js';
+import type { ConversationRow } from '../conversation/read.js';
+import type { GcFigures } from './gc-watch.js';
+import type { WorkerCounts } from './messages.js';
+
+export interface ReplayOptions {
+  readonly files: readonly string[];
+  readonly workers: number;
+  /** Passes over the files. */
+  readonly repeat: number;
+  readonly memoryBytes: number;
+  /** Conversations to name. */
+  readonly top: number;
+}
+
+/** How a program did on the job: the same figures for ours and for the one it is compared with. */
+export interface JobFigures extends WorkerCounts {
+  readonly files: number;
+  readonly seconds: number;
+  readonly packetsPerSecond: number;
+  readonly gc: GcFigures;
+  /** Bytes. */
+  readonly peakRss: number;
+  readonly workers: number;
+}
+
+export interface ReplayResult extends JobFigures {
+  readonly top: readonly ConversationRow[];
+  readonly zones: readonly ZoneFigures[];
+  readonly audit: {
+    readonly clean: boolean;
+    readonly violations: readonly { readonly rule: string; readonly message: string }[];
+  };
+}
+
+/** How far a replay is. */
+export interface Progress {
+  readonly bytesRead: number;
+  /** Bytes to be read in all passes; 0 when that is not known. */
+  readonly bytesTotal: number;
+  readonly packets: number;
+}
+
+export interface ReplayHooks {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,302 @@
+/** Schedules in which a wakeup, an item, a unit of the limit or a place in the line could get lost. */
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Addr } from '../record/index.js';
+import { atEachStep, interleave } from './interleave.test-kit.js';
+import { end, makePair, takeAll } from './pair.test-kit.js';
+import { ThreadCache } from './records.js';
+import { assertClean, cachedHere, codeOf, takeAllPages, turn, until } from './uma.test-kit.js';
+
+describe('a free while another thread goes to sleep', () => {
+  // 1: no caches at all; 8: A caches what it frees; 100: buckets of several items.
+  for (const limit of [1, 2, 8, 9, 100]) {
+    it(`wakes it at every step, limit ${limit}`, () => {
+      const steps = atEachStep((step) => {
+        const pair = makePair({ max: limit });
+        const items = takeAll(pair.zoneA, limit);
+        let freed = false;
+        const free = (): void => {
+          if (!freed) pair.zoneA.free(items.shift() as Addr);
+          freed = true;
+        };
+        pair.b.waiting.onPoll(() => {
+          free();
+          pair.a.waiting.poll();
+        });
+        let got = 0;
+        const count = interleave(
+          pair.b,
+          step,
+          () => {
+            got = pair.zoneB.alloc(0, 400);
+          },
+          free,
+        );
+        assert.notEqual(got, 0);
+        assert.equal(pair.a.uma.owners[got >>> 4], pair.b.threads.slot);
+        end(pair, [...items, got]);
+        return count;
+      });
+      assert.ok(steps > 10, `${steps} steps`);
+    });
+
+    it(`wakes it at every step, limit ${limit}, when A never polls but goes on working`, () => {
+      atEachStep((step) => {
+        const pair = makePair({ max: limit });
+        const other = pair.a.uma.zone({ name: 'other', size: 5000 });
+        const items = takeAll(pair.zoneA, limit);
+        const held: Addr[] = [];
+        let freed = false;
+        const free = (): void => {
+          if (!freed) pair.zoneA.free(items.shift() as Addr);
+          freed = true;
+        };
+        pair.b.waiting.onPoll(() => {
+          free();
+          // Any slow path answers what others ask.
+          const item = other.tryAlloc();
+          if (item !== 0) held.push(item);
+        });
+        let got = 0;
+        const count = interleave(
+          pair.b,
+          step,
+          () => {
+            got = pair.zoneB.alloc(0, 1000);
+          },
+          free,
+        );
+        for (const item of held) other.free(item);
+        end(pair, [...items, got]);
+        return count;
+      });
+    });
+  }
+
+  it('is seen when it goes into the own cache before the call stands in line', async () => {
+    const pair = makePair({ max: 8 });
+    const items = takeAll(pair.zoneA, 8);
+    const item = pair.zoneA.allocAsync();
+    pair.zoneA.free(items.pop() as Addr);
+    items.push(await item);
+    assertClean(pair.a);
+    end(pair, items);
+  });
+
+  it('is seen when onExhausted frees into the own cache and says that it did not', async () => {
+    let free = (): boolean => false;
+    const pair = makePair({ max: 8, onExhausted: () => free() });
+    const items = takeAll(pair.zoneA, 8);
+    free = () => {
+      pair.zoneA.free(items.pop() as Addr);
+      assert.equal(cachedHere(pair.a, pair.zoneA), 1);
+      free = () => false;
+      return false;
+    };
+    items.push(await pair.zoneA.allocAsync());
+    end(pair, items);
+  });
+
+  it('that had looked before the caches were closed reaches the sleeper at the next poll', async () => {
+    const pair = makePair({ max: 8 });
+    const items = takeAll(pair.zoneA, 8);
+    const item = pair.zoneB.allocAsync();
+    const freeLimit = pair.a.cacheOf(pair.zoneA) + ThreadCache.freeLimit;
+    assert.equal(pair.a.words[freeLimit], 0, 'closed');
+    // What A had read before B closed the caches, and acts on after.
+    pair.a.words[freeLimit] = 1;
+    pair.zoneA.free(items.pop() as Addr);
+    pair.a.words[freeLimit] = 0;
+    assert.deepEqual([cachedHere(pair.a, pair.zoneA), pair.zoneA.sleepers], [1, 1]);
+    pair.a.waiting.poll();
+    items.push(await item);
+    end(pair, items);
+  });
+});
+
+describe('a call that gives up', () => {
+  for (const limit of [1, 8]) {
+    it(`at the moment of the grant either has the item or leaves it, limit ${limit}`, () => {
+      const outcomes = new Set<string>();
+      atEachStep((step) => {
+        const pair = makePair({ max: limit });
+        const items = takeAll(pair.zoneA, limit);
+        let got = 0;
+        const count = interleave(
+          pair.b,
+          step,
+          () => {
+            const code = codeOf(() => {
+              got = pair.zoneB.alloc(0, 0);
+            });
+            outcomes.add(code);
+          },
+          () => pair.zoneA.free(items.shift() as Addr),
+        );
+        end(pair, got === 0 ? items : [...items, got]);
+        return count;
+      });
+      assert.deepEqual([...outcomes].sort(), ['TIMED_OUT', 'nothing thrown']);
+    });
+  }
+
+  it('by its signal after the grant gives the item to the next', async () => {
+    const pair = makePair({ max: 1 });
+    const [item] = takeAll(pair.zoneA, 1) as [Addr];
+    const controller = new AbortController();
+    const first = pair.zoneB.allocAsync(0, { signal: controller.signal });
+    const second = pair.zoneB.allocAsync();
+    pair.zoneA.free(item);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await assert.rejects(first, reason);
+    assert.equal(await second, item);
+    end(pair, [item]);
+  });
+
+  it('by its signal before the grant leaves the line, and at once', async () => {
+    const pair = makePair({ max: 1 });
+    const items = takeAll(pair.zoneA, 1);
+    const controller = new AbortController();
+    const waits = [1, 2, 3].map(() => pair.zoneB.allocAsync(0, { signal: controller.signal }));
+    await turn();
+    assert.equal(pair.zoneA.sleepers, 3);
+    const start = performance.now();
+    controller.abort();
+    for (const wait of waits) await assert.rejects(wait, { name: 'AbortError' });
+    assert.ok(performance.now() - start < 80, 'slept on');
+    end(pair, items);
+  });
+
+  it('by its signal after a unit of the limit was granted gives the unit back', async () => {
+    const pair = makePair({ max: 1 });
+    const items = takeAll(pair.zoneA, 1);
+    const controller = new AbortController();
+    const wait = pair.zoneB.allocAsync(0, { signal: controller.signal });
+    pair.zoneA.max = 2;
+    controller.abort();
+    await assert.rejects(wait, { name: 'AbortError' });
+    items.push(...takeAll(pair.zoneA, 1));
+    end(pair, items);
+  });
+
+  it('before it began has touched nothing', async () => {
+    const pair = makePair({ max: 1 });
+    await assert.rejects(pair.zoneA.allocAsync(0, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    assert.deepEqual([pair.zoneA.stats().requests, pair.zoneA.stats().sleeps], [0, 0]);
+    end(pair, []);
+  });
+});
+
+describe('a unit of the limit that cannot be used for lack of pages', () => {
+  it('does not make a blocking call spin: it times out', () => {
+    const pair = makePair({ max: 16 });
+    const items = takeAll(pair.zoneA, 16);
+    const give = takeAllPages(pair.a);
+    let raised = false;
+    pair.b.waiting.onPoll(() => {
+      if (!raised) pair.zoneA.max = 17;
+      raised = true;
+    });
+    assert.equal(
+      codeOf(() => pair.zoneB.alloc(0, 250)),
+      'TIMED_OUT',
+    );
+    give();
+    end(pair, items);
+  });
+
+  it('does not make an asynchronous call spin: it is served when pages come', async () => {
+    const pair = makePair({ max: 16 });
+    const items = takeAll(pair.zoneA, 16);
+    const give = takeAllPages(pair.a);
+    const wait = pair.zoneB.allocAsync();
+    pair.zoneA.max = 20;
+    assert.equal(pair.zoneA.sleepers, 0, 'granted');
+    await until(() => pair.zoneA.sleepers === 1, 'it stands in line for pages');
+    give();
+    items.push(await wait);
+    end(pair, items);
+  });
+
+  it('is not taken for a lack that another zone had', async () => {
+    const pair = makePair({ max: 1 });
+    const items = takeAll(pair.zoneA, 1);
+    const starving = pair.a.uma.zone({ name: 'starving', size: 4096 });
+    const give = takeAllPages(pair.a);
+    const first = pair.zoneA.allocAsync();
+    const second = starving.allocAsync();
+    pair.zoneA.max = 2;
+    // A waiter for a unit gets it at once; one for memory would look again only after its slice.
+    const start = performance.now();
+    items.push(await first);
+    assert.ok(performance.now() - start < 80);
+    give();
+    starving.free(await second);
+    end(pair, items);
+  });
+
+  it('at every step: pages and an item come to the head of the line at one time', () => {
+    const outcomes = new Set<number>();
+    atEachStep((step) => {
+      const pair = makePair({ size: 4096 });
+      const items = takeAll(pair.zoneA, 1);
+      pair.a.uma.drain();
+      const give = takeAllPages(pair.a);
+      let done = false;
+      const relieve = (): void => {
+        if (done) return;
+        done = true;
+        give();
+        pair.zoneA.free(items.shift() as Addr);
+      };
+      pair.b.waiting.onPoll(() => {
+        relieve();
+        pair.a.waiting.poll();
+      });
+      let got = 0;
+      const count = interleave(
+        pair.b,
+        step,
+        () => {
+          got = pair.zoneB.alloc(0, 1000);
+        },
+        relieve,
+      );
+      outcomes.add(pair.zoneB.stats().sleeps);
+      end(pair, [...items, got]);
+      return count;
+    });
+    assert.deepEqual([...outcomes].sort(), [0, 1]);
+  });
+});
+
+describe('a free that lets the lock of its zone go', () => {
+  it('to ask for a bucket sees who came meanwhile, with and without getting one', async () => {
+    for (const fails of [false, true]) {
+      const waits: Promise<Addr>[] = [];
+      const items: Addr[] = [];
+      atEachStep((step) => {
+        const pair = makePair({ max: 16 });
+        const held = takeAll(pair.zoneA, 16);
+        // B has no bucket: its first free must get one.
+        if (fails) pair.b.machine.failpoints.arm('uma.bucket', { from: 1 });
+        const count = interleave(
+          pair.b,
+          step,
+          () => pair.zoneB.free(held.shift() as Addr),
+          () => waits.push(pair.zoneA.allocAsync()),
+        );
+        if (waits.length > items.length) {
+          pair.b.waiting.poll();
+          assert.equal(pair.zoneA.sleepers, 0, `not served at step ${step}`);
+          items.push(0 as Addr);
+        }
+        return count;
+      });
+      assert.ok(waits.length > 3);
+      await Promise.all(waits);
+    }
+  });
+});
