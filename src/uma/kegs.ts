@@ -63,6 +63,8 @@ export interface Kegs {
   trash(keg: KegState, item: number): void;
   /** Gives back the pages of all empty slabs; how many pages. */
   drain(keg: KegState): number;
+  /** How often this thread found no pages for a slab: tells that from a hook that lacks memory. */
+  shortages(): number;
   /** The slab that the address lies in; 0 when it lies in none. */
   slabOf(address: number): number;
 }
@@ -95,6 +97,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { freeCount: FREE_COUNT, data: DATA, page: PAGE } = Slab;
   const states: KegState[] = [];
+  let shortages = 0;
   const single = threads.self + ThreadSlot.singleItem;
 
   function recordOf(number: number): number {
@@ -179,9 +182,11 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
 
   /** A new slab with every item free and initialised, in no list; 0 when there is no memory. */
   function allocSlab(keg: KegState, how: How): number {
-    if (slabSite.fails()) return 0;
-    const page = pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
-    if (page === 0) return 0;
+    const page = slabSite.fails() ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
+    if (page === 0) {
+      shortages++;
+      return 0;
+    }
     const data = page << PAGE_SHIFT;
     let slab = (data + keg.headerOffset) >>> 2;
     if (keg.headerKeg !== 0) {
@@ -356,6 +361,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     giveItem,
     trash,
     drain,
+    shortages: () => shortages,
     slabOf,
   };
 }

@@ -195,6 +195,27 @@ describe('the line of a zone', () => {
     assertClean(party);
   });
 
+  it('gets nothing that is cached beyond a limit that was lowered', async () => {
+    const a = makeParty();
+    const b = joinParty(a.machine.handle);
+    const zone = a.uma.zone({ name: 'zone', size: 64, max: 32 });
+    const items = takeAll(zone);
+    for (const item of items.splice(0, 3)) zone.free(item);
+    assert.equal(cachedHere(a, zone), 3);
+    const wait = b.uma.zone({ name: 'zone', size: 64 }).allocAsync();
+    assert.equal(zone.sleepers, 1);
+    zone.max = 20;
+    assert.deepEqual([zone.sleepers, zone.stats().used, zone.stats().cached], [1, 29, 0]);
+    while (items.length > 20) zone.free(items.pop() as Addr);
+    await turn();
+    assert.equal(zone.sleepers, 1);
+    zone.free(items.pop() as Addr);
+    items.push(await wait);
+    assert.equal(zone.stats().used, 20);
+    for (const item of items) zone.free(item);
+    assertClean(a);
+  });
+
   it('gets what a secondary zone lets go of', async () => {
     const party = makeParty();
     const primary = party.uma.zone({ name: 'primary', size: 64 });

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
 import { atEachStep, interleave } from './interleave.test-kit.js';
 import { end, makePair, takeAll } from './pair.test-kit.js';
-import { ThreadCache } from './records.js';
+import { ThreadCache, Zone as ZoneRecord } from './records.js';
 import { assertClean, cachedHere, codeOf, takeAllPages, turn, until } from './uma.test-kit.js';
 
 describe('a free while another thread goes to sleep', () => {
@@ -289,7 +289,8 @@ describe('a free that lets the lock of its zone go', () => {
           () => waits.push(pair.zoneA.allocAsync()),
         );
         if (waits.length > items.length) {
-          pair.b.waiting.poll();
+          // With a bucket the item may be in B's cache; without one nothing is left to ask for.
+          if (!fails) pair.b.waiting.poll();
           assert.equal(pair.zoneA.sleepers, 0, `not served at step ${step}`);
           items.push(0 as Addr);
         }
@@ -298,5 +299,35 @@ describe('a free that lets the lock of its zone go', () => {
       assert.ok(waits.length > 3);
       await Promise.all(waits);
     }
+  });
+});
+
+describe('an allocation that lets the lock of its zone go', () => {
+  it('to fill a bucket shares it with who came meanwhile', async () => {
+    let shared = 0;
+    const waits: Promise<Addr>[] = [];
+    atEachStep((step) => {
+      const pair = makePair({ max: 16 });
+      takeAll(pair.zoneA, 14);
+      // Both units that are left are reserved, and in no cache yet.
+      let filling = false;
+      const count = interleave(
+        pair.b,
+        step,
+        () => void pair.zoneB.tryAlloc(),
+        () => {
+          const out = pair.a.words[pair.a.recordOf(pair.zoneA) + ZoneRecord.itemsOut];
+          filling = out === 16 && cachedHere(pair.b, pair.zoneB) === 0;
+          waits.push(pair.zoneA.allocAsync());
+        },
+      );
+      if (filling) shared++;
+      if (filling) assert.equal(pair.zoneA.sleepers, 0, `not served at step ${step}`);
+      for (const { waiting } of [pair.a, pair.b]) waiting.poll();
+      assert.equal(pair.zoneA.sleepers, 0);
+      return count;
+    });
+    await Promise.all(waits);
+    assert.ok(shared > 3, `${shared} steps within the filling`);
   });
 });

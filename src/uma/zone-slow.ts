@@ -56,10 +56,12 @@ export function createZoneSlow(
   }
 
   function findItem(zone: ZoneState, how: How): number {
+    const shortages = kegs.shortages();
     let item = ladder.allocItem(zone, how);
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
-    if (item === 0 && zone.lack === Lack.MEMORY && reclaimer.reclaimPages())
-      item = ladder.allocItem(zone, how);
+    // A hook that lacks memory, such as a packet's when the clusters' limit is reached, is no lack of pages.
+    const shortOfPages = zone.lack === Lack.MEMORY && kegs.shortages() !== shortages;
+    if (item === 0 && shortOfPages && reclaimer.reclaimPages()) item = ladder.allocItem(zone, how);
     return item;
   }
 

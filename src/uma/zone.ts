@@ -133,6 +133,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     alloc(flags = 0, timeoutMs?: number): Addr {
       const timeout = requireTimeout(timeoutMs);
       if (checkLevel >= CheckLevel.WITNESS) witness.assertMaySleep(`alloc of zone ${this.name}`);
+      if (flags === 0 && ((words[this.cache] as number) & COUNT) !== 0) return this.tryAlloc() as Addr;
       const item = allocSlow(this.state, flags, How.WAITOK);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);

@@ -29,6 +29,8 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
   const holders = new Int32Array(READ_AHEAD);
   const lengths = new Int32Array(READ_AHEAD);
   const views: Uint8Array[] = [];
+  /** Views of clusters by address, made once. */
+  const known = new Map<number, Uint8Array>();
   let held = 0;
   let filled = 0;
   let atEnd = false;
@@ -43,14 +45,22 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
     while (held < READ_AHEAD) {
       const m = mbufs.tryGetjcl(clusterBytes);
       if (m === 0) return;
-      mbufs.setLength(m, clusterBytes);
       holders[held++] = m;
     }
   }
 
+  function viewOf(address: number): Uint8Array {
+    let view = known.get(address);
+    if (view === undefined) {
+      view = memory.bytes.subarray(address, address + clusterBytes);
+      known.set(address, view);
+    }
+    return view;
+  }
+
   function readGroup(): number {
     views.length = held;
-    for (let index = 0; index < held; index++) views[index] = mbufs.view(holderAt(index));
+    for (let index = 0; index < held; index++) views[index] = viewOf(mbufs.dataOf(holderAt(index)));
     try {
       return readvSync(descriptor, views);
     } catch (error) {

@@ -88,33 +88,59 @@ export function createFeeder(
     await takeTurn();
   }
 
-  async function feedCluster(scanner: CaptureScanner, length: number, pass: number): Promise<void> {
+  /**
+   * Finds the packets in the cluster that is held and hands them over. False when it must wait in between; then
+   * `finishCluster` goes on.
+   */
+  function feedCluster(scanner: CaptureScanner, length: number, pass: number): boolean {
     const held = holder as Addr;
     parts.clear();
     scanner.feed.offer(mbufs.dataOf(held), length);
     scanner.scan();
-    while (!dispatcher.dispatch(parts, held, pass)) await waitForMemory(() => mbufs.get(0, WAIT_MS));
+    if (!dispatcher.dispatch(parts, held, pass)) return false;
     mbufs.free(held);
     holder = 0;
-    if (!dispatcher.flush(false)) await waitForRings(false);
+    return dispatcher.flush(false);
+  }
+
+  async function finishCluster(pass: number): Promise<void> {
+    if (holder !== 0) {
+      const held = holder;
+      while (!dispatcher.dispatch(parts, held, pass)) await waitForMemory(() => mbufs.get(0, WAIT_MS));
+      mbufs.free(held);
+      holder = 0;
+    }
+    await waitForRings(false);
+  }
+
+  /** Feeds the clusters that are filled, from `first` on. Which of them has to be finished, or -1. */
+  function feedGroup(from: ClusterFile, first: number, scanner: CaptureScanner, pass: number): number {
+    const { filled } = from;
+    for (let index = first; index < filled; index++) {
+      holder = from.take(index);
+      const length = from.lengthOf(index);
+      bytesRead += length;
+      if (!feedCluster(scanner, length, pass)) return index;
+    }
+    return -1;
   }
 
   async function feedFile(path: string, pass: number): Promise<void> {
     const scanner = createCaptureScanner(path, memory.bytes, carryAddress, parts);
-    file = openClusterFile(memory, path, clusterBytes);
+    const from = openClusterFile(memory, path, clusterBytes);
+    file = from;
     for (;;) {
-      while (!file.fill()) await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
-      if (file.atEnd) break;
-      for (let index = 0; index < file.filled; index++) {
-        holder = file.take(index);
-        const length = file.lengthOf(index);
-        bytesRead += length;
-        await feedCluster(scanner, length, pass);
+      while (!from.fill()) await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
+      if (from.atEnd) break;
+      let waiting = feedGroup(from, 0, scanner, pass);
+      while (waiting >= 0) {
+        await finishCluster(pass);
+        waiting = feedGroup(from, waiting + 1, scanner, pass);
       }
       if (performance.now() > turnEnds) await takeTurn();
     }
     scanner.finish();
-    file.close();
+    from.close();
     file = undefined;
   }
 
