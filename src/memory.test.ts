@@ -54,7 +54,10 @@ describe('making a memory', () => {
     const items: number[] = [];
     for (let item = zone.tryAlloc(); item !== 0; item = zone.tryAlloc()) items.push(item);
     assert.ok(items.length * 64 > 0.85 * free * 4096, `${items.length} items in ${free} pages`);
-    assert.equal(codeOf(() => attachMemory(memory.handle)), 'TOO_MANY_THREADS');
+    assert.equal(
+      codeOf(() => attachMemory(memory.handle)),
+      'TOO_MANY_THREADS',
+    );
     assertClean(memory);
     for (const item of items) zone.free(item as Addr);
     memory.drain();
@@ -71,8 +74,15 @@ describe('making a memory', () => {
         return true;
       },
     );
-    assert.equal(codeOf(() => createMemory({ bytes: MIB, maxThreads: 254, maxZones: 1024 })), 'BAD_ARGUMENT');
-    for (const bytes of [0, MIB - 1, 2 ** 31 + 1]) assert.equal(codeOf(() => make({ bytes })), 'BAD_ARGUMENT');
+    assert.equal(
+      codeOf(() => createMemory({ bytes: MIB, maxThreads: 254, maxZones: 1024 })),
+      'BAD_ARGUMENT',
+    );
+    for (const bytes of [0, MIB - 1, 2 ** 31 + 1])
+      assert.equal(
+        codeOf(() => make({ bytes })),
+        'BAD_ARGUMENT',
+      );
   });
 
   it('hostile options: a memory, or a coded error', () => {
@@ -80,10 +90,17 @@ describe('making a memory', () => {
       if (name === '2^31 - 1' || name === '2^31') continue; // A memory of 2 GiB: too much for a test.
       for (const option of ['bytes', 'maxThreads', 'maxZones', 'checkLevel', 'wasm', 'mbufs']) {
         const code = codeOf(() => assertClean(make({ [option]: value })));
-        assert.ok(['nothing thrown', 'BAD_ARGUMENT', 'BAD_CONFIGURATION'].includes(code), `${option}: ${code}`);
+        assert.ok(
+          ['nothing thrown', 'BAD_ARGUMENT', 'BAD_CONFIGURATION'].includes(code),
+          `${option}: ${code}`,
+        );
       }
       if (name !== 'a revoked proxy')
-        assert.match(codeOf(() => createMemory(value as never)), /^BAD_(ARGUMENT|CONFIGURATION)$/, name);
+        assert.match(
+          codeOf(() => createMemory(value as never)),
+          /^BAD_(ARGUMENT|CONFIGURATION)$/,
+          name,
+        );
     }
   });
 });
@@ -146,7 +163,11 @@ describe('attaching', () => {
     for (const [name, value] of hostileValues) {
       // What reading a property throws is the caller's own.
       if (name === 'a revoked proxy' || name === 'false Int32Array') continue;
-      assert.equal(codeOf(() => attachMemory(value as never)), 'BAD_HANDLE', name);
+      assert.equal(
+        codeOf(() => attachMemory(value as never)),
+        'BAD_HANDLE',
+        name,
+      );
     }
     const { handle } = make();
     const buffer = new SharedArrayBuffer(MIB);
@@ -157,7 +178,10 @@ describe('attaching', () => {
       { ...handle, wasm: null, buffer: new ArrayBuffer(MIB) },
       { kind: 'mbuma-memory' },
     ]) {
-      assert.equal(codeOf(() => attachMemory(bad as never)), 'BAD_HANDLE');
+      assert.equal(
+        codeOf(() => attachMemory(bad as never)),
+        'BAD_HANDLE',
+      );
     }
   });
 
@@ -168,7 +192,10 @@ describe('attaching', () => {
       const other = attachMemory(memory.handle);
       const theirs = other.zone({ name: 'zone', size: 64 });
       theirs.free(theirs.tryAlloc());
-      assert.equal(codeOf(() => attachMemory(memory.handle)), 'TOO_MANY_THREADS');
+      assert.equal(
+        codeOf(() => attachMemory(memory.handle)),
+        'TOO_MANY_THREADS',
+      );
       other.detach();
     }
     assert.equal(zone.stats().requests, 300, 'counts outlive the threads');
@@ -189,7 +216,10 @@ describe('detaching', () => {
     other.detach();
     assert.equal(zone.stats().used, 1);
     const items = Array.from({ length: 39 }, () => zone.tryAlloc());
-    assert.ok(items.every((each) => each !== 0), 'nothing is stranded');
+    assert.ok(
+      items.every((each) => each !== 0),
+      'nothing is stranded',
+    );
     assert.equal(zone.tryAlloc(), 0);
     zone.free(item);
     for (const each of items) zone.free(each as Addr);
@@ -216,10 +246,23 @@ describe('detaching', () => {
     const memory = make();
     const { poll, drain, audit, stats, detach } = memory;
     memory.detach();
-    for (const call of [poll, drain, audit, stats, detach]) assert.equal(codeOf(() => call()), 'DETACHED');
-    assert.equal(codeOf(() => memory.zone({ name: 'zone', size: 64 })), 'DETACHED');
-    assert.equal(codeOf(() => memory.mbufs), 'DETACHED');
-    assert.equal(codeOf(() => memory.ring({ name: 'ring', capacity: 8 })), 'DETACHED');
+    for (const call of [poll, drain, audit, stats, detach])
+      assert.equal(
+        codeOf(() => call()),
+        'DETACHED',
+      );
+    assert.equal(
+      codeOf(() => memory.zone({ name: 'zone', size: 64 })),
+      'DETACHED',
+    );
+    assert.equal(
+      codeOf(() => memory.mbufs),
+      'DETACHED',
+    );
+    assert.equal(
+      codeOf(() => memory.ring({ name: 'ring', capacity: 8 })),
+      'DETACHED',
+    );
   });
 });
 
@@ -230,13 +273,19 @@ describe('looking into a memory', () => {
     const zones = sizes.map((size) => memory.zone({ name: `of ${size}`, size, max: 500 }));
     const held = zones.flatMap((zone) => Array.from({ length: 20 }, () => [zone, zone.tryAlloc()] as const));
     const { zones: told, pages } = memory.stats();
-    assert.deepEqual(told.map(({ name }) => name), sizes.map((size) => `of ${size}`));
+    assert.deepEqual(
+      told.map(({ name }) => name),
+      sizes.map((size) => `of ${size}`),
+    );
     for (const [index, each] of told.entries()) {
       assert.deepEqual([each.size, each.limit, each.used, each.requests], [sizes[index], 500, 20, 20]);
       assert.ok(each.free >= each.cached && each.pages > 0);
     }
     const inZones = told.reduce((sum, each) => sum + each.pages, 0);
-    assert.ok(pages.free + inZones <= pages.pages && pages.pages - pages.free - inZones <= 6, 'headers, buckets');
+    assert.ok(
+      pages.free + inZones <= pages.pages && pages.pages - pages.free - inZones <= 6,
+      'headers, buckets',
+    );
     for (const [zone, item] of held) zone.free(item as Addr);
     memory.drain();
     assert.equal(memory.stats().pages.free, pages.pages);
@@ -247,7 +296,11 @@ describe('looking into a memory', () => {
     memory.zone({ name: 'one', size: 64 });
     const other = attachMemory(memory.handle);
     other.zone({ name: 'two', size: 64 });
-    for (const each of [memory, other]) assert.deepEqual(each.stats().zones.map(({ name }) => name), ['one', 'two']);
+    for (const each of [memory, other])
+      assert.deepEqual(
+        each.stats().zones.map(({ name }) => name),
+        ['one', 'two'],
+      );
   });
 
   it('the audit names rule and place', () => {

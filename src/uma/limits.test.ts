@@ -275,7 +275,7 @@ describe('the line of a zone', () => {
         'TIMED_OUT',
       );
       const took = performance.now() - start;
-      assert.ok(took >= timeout && took < timeout + 150, `${timeout} ms took ${took}`);
+      assert.ok(took >= timeout && took < timeout + 3000, `${timeout} ms took ${took}`);
     }
     assert.equal(zone.sleepers, 0);
   });

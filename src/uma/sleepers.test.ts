@@ -3,10 +3,32 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
+import { NO_MEMORY, type Zone } from './index.js';
 import { atEachStep, interleave } from './interleave.test-kit.js';
 import { end, makePair, takeAll } from './pair.test-kit.js';
 import { ThreadCache, Zone as ZoneRecord } from './records.js';
-import { assertClean, cachedHere, codeOf, takeAllPages, turn, until } from './uma.test-kit.js';
+import {
+  assertClean,
+  cachedHere,
+  codeOf,
+  joinParty,
+  makeParty,
+  takeAllPages,
+  turn,
+  until,
+} from './uma.test-kit.js';
+
+/** On a busy machine one attempt may be slow; one of several is not, unless somebody sleeps in it. */
+async function inLessThanASlice(attempt: () => Promise<void>): Promise<void> {
+  const times: number[] = [];
+  while (times.length < 8) {
+    const start = performance.now();
+    await attempt();
+    times.push(performance.now() - start);
+    if (Math.min(...times) < 80) return;
+  }
+  assert.fail(`it took ${times} ms`);
+}
 
 describe('a free while another thread goes to sleep', () => {
   // 1: no caches at all; 8: A caches what it frees; 100: buckets of several items.
@@ -156,17 +178,17 @@ describe('a call that gives up', () => {
   });
 
   it('by its signal before the grant leaves the line, and at once', async () => {
-    const pair = makePair({ max: 1 });
-    const items = takeAll(pair.zoneA, 1);
-    const controller = new AbortController();
-    const waits = [1, 2, 3].map(() => pair.zoneB.allocAsync(0, { signal: controller.signal }));
-    await turn();
-    assert.equal(pair.zoneA.sleepers, 3);
-    const start = performance.now();
-    controller.abort();
-    for (const wait of waits) await assert.rejects(wait, { name: 'AbortError' });
-    assert.ok(performance.now() - start < 80, 'slept on');
-    end(pair, items);
+    await inLessThanASlice(async () => {
+      const pair = makePair({ max: 1 });
+      const items = takeAll(pair.zoneA, 1);
+      const controller = new AbortController();
+      const waits = [1, 2, 3].map(() => pair.zoneB.allocAsync(0, { signal: controller.signal }));
+      await turn();
+      assert.equal(pair.zoneA.sleepers, 3);
+      controller.abort();
+      for (const wait of waits) await assert.rejects(wait, { name: 'AbortError' });
+      end(pair, items);
+    });
   });
 
   it('by its signal after a unit of the limit was granted gives the unit back', async () => {
@@ -221,20 +243,26 @@ describe('a unit of the limit that cannot be used for lack of pages', () => {
   });
 
   it('is not taken for a lack that another zone had', async () => {
-    const pair = makePair({ max: 1 });
-    const items = takeAll(pair.zoneA, 1);
-    const starving = pair.a.uma.zone({ name: 'starving', size: 4096 });
-    const give = takeAllPages(pair.a);
-    const first = pair.zoneA.allocAsync();
-    const second = starving.allocAsync();
-    pair.zoneA.max = 2;
     // A waiter for a unit gets it at once; one for memory would look again only after its slice.
-    const start = performance.now();
-    items.push(await first);
-    assert.ok(performance.now() - start < 80);
-    give();
-    starving.free(await second);
-    end(pair, items);
+    await inLessThanASlice(async () => {
+      const pair = makePair({ max: 1 });
+      const items = takeAll(pair.zoneA, 1);
+      const starving = pair.a.uma.zone({ name: 'starving', size: 4096 });
+      const give = takeAllPages(pair.a);
+      const first = pair.zoneA.allocAsync();
+      const controller = new AbortController();
+      // One may find the page of an empty bucket; three do not.
+      const others = [1, 2, 3].map(() => starving.allocAsync(0, { signal: controller.signal }));
+      assert.notEqual(starving.sleepers, 0);
+      pair.zoneA.max = 2;
+      items.push(await first);
+      controller.abort();
+      for (const outcome of await Promise.allSettled(others)) {
+        if (outcome.status === 'fulfilled') starving.free(outcome.value);
+      }
+      give();
+      end(pair, items);
+    });
   });
 
   it('at every step: pages and an item come to the head of the line at one time', () => {
@@ -329,5 +357,30 @@ describe('an allocation that lets the lock of its zone go', () => {
     });
     await Promise.all(waits);
     assert.ok(shared > 3, `${shared} steps within the filling`);
+  });
+
+  it('to fill a bucket, and cannot fill it, serves who came meanwhile', async () => {
+    const waits: Promise<Addr>[] = [];
+    const steps = atEachStep((step) => {
+      const a = makeParty({ maxThreads: 2 });
+      const b = joinParty(a.machine.handle);
+      const [zoneA, zoneB] = [a, b].map(({ uma }) => {
+        const primary = uma.zone({ name: 'primary', size: 64 });
+        // In B every item lacks memory.
+        const init = (): number => (uma === b.uma ? NO_MEMORY : 0);
+        return uma.zone({ name: 'zone', primary, max: 16, init });
+      }) as [Zone, Zone];
+      takeAll(zoneA, 14);
+      const count = interleave(
+        b,
+        step,
+        () => assert.equal(zoneB.tryAlloc(), 0),
+        () => waits.push(zoneA.allocAsync()),
+      );
+      assert.equal(zoneA.sleepers, 0, `not served at step ${step}`);
+      return count;
+    });
+    await Promise.all(waits);
+    assert.ok(steps > 10);
   });
 });

@@ -13,6 +13,7 @@ import { type Accounts, GIFT_UNIT, WaitFor } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { How } from './hooks.js';
+import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
@@ -50,6 +51,7 @@ interface Latecomer {
 
 export function createSleepers(
   context: UmaContext,
+  kegs: Kegs,
   accounts: Accounts,
   ladder: Ladder,
   drains: Drains,
@@ -113,11 +115,8 @@ export function createSleepers(
     return waiting.first(zone.record + QUEUE) === waiter && waiting.requestOf(waiter) === WaitFor.MEMORY;
   }
 
-  /** Under no lock: what the head of the line does when it lacks pages. 0: nothing yet. */
-  function retryAsHead(zone: ZoneState, waiter: WaiterRef): number {
-    if (!isStarvingHead(zone, waiter)) return 0;
-    zone.onExhausted?.();
-    reclaimer.reclaimPages();
+  /** An item for the head of the line, on a unit of its own; 0 when there is none, or it is the head no more. */
+  function takeAsHead(zone: ZoneState, waiter: WaiterRef): number {
     const { record } = zone;
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
@@ -125,8 +124,18 @@ export function createSleepers(
     const mayTry = !waiting.isGranted(waiter) && isStarvingHead(zone, waiter) && (limit === 0 || out < limit);
     if (mayTry) words[record + ITEMS_OUT] = out + 1;
     locks.release(record);
-    if (!mayTry) return 0;
-    const item = ladder.takeReserved(zone, How.NOWAIT);
+    return mayTry ? ladder.takeReserved(zone, How.NOWAIT) : 0;
+  }
+
+  /** Under no lock: what the head of the line does when it lacks memory. 0: nothing yet. */
+  function retryAsHead(zone: ZoneState, waiter: WaiterRef): number {
+    if (!isStarvingHead(zone, waiter)) return 0;
+    zone.onExhausted?.();
+    const shortages = kegs.shortages();
+    let item = takeAsHead(zone, waiter);
+    // A hook that lacks memory is no lack of pages.
+    const shortOfPages = item === 0 && kegs.shortages() !== shortages;
+    if (shortOfPages && reclaimer.reclaimPages()) item = takeAsHead(zone, waiter);
     if (item === 0) return 0;
     ladder.own(zone, item);
     try {

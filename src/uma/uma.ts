@@ -127,7 +127,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const ladder = createLadder(context, kegs, accounts, owners, dead);
   const drains = createDrains(context, kegs, accounts, dead);
   const reclaimer = createReclaimer(context, kegs, drains, owners);
-  const sleepers = createSleepers(context, accounts, ladder, drains, reclaimer);
+  const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
   const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer });
   const createSite = machine.failpoints.site('uma.zone');
   const opened = new Map<string, { zone: Zone; state: ZoneState }>();

@@ -1,13 +1,14 @@
 /**
- * The bytes of a capture file as a scanner meets them: one cluster after the other, each seen once, none copied. A header that straddles two
- * clusters is the exception: its bytes are put together in the *carry*, a small buffer of the same memory.
+ * The bytes of a capture file as a scanner meets them: one cluster after the other, each seen once, none
+ * copied. A header that straddles two clusters is the exception: its bytes are put together in the *carry*, a
+ * small buffer of the same memory.
  *
  *      cluster n                 cluster n+1
  *   [ ...packet|head ]        [ er|packet... ]
  *               └──── carry ────┘
  *
- * A scanner takes what it needs and may be left in the middle of anything: `take` that cannot be served answers 0, keeps what it has, and is asked
- * again with the same number when the next cluster is there.
+ * A scanner takes what it needs and may be left in the middle of anything: `take` that cannot be served
+ * answers 0, keeps what it has, and is asked again with the same number when the next cluster is there.
  */
 
 /** Bytes the carry must hold. */
@@ -50,7 +51,10 @@ export class Feed {
     return this.limit - this.position;
   }
 
-  /** Takes `count` bytes (at most `CARRY_BYTES`) and gives their address, or 0 when this cluster does not hold enough of them. */
+  /**
+   * Takes `count` bytes (at most `CARRY_BYTES`) and gives their address, or 0 when this cluster does not hold
+   * enough of them.
+   */
   take(count: number): number {
     const address = this.position;
     if (this.carried === 0 && this.limit - address >= count) {

@@ -1,5 +1,6 @@
 /**
- * Link types: what stands in front of the IP header. Capture files tell theirs by a number of the tcpdump registry; the parser knows five shapes.
+ * Link types: what stands in front of the IP header. Capture files tell theirs by a number of the tcpdump
+ * registry; the parser knows five shapes.
  */
 
 /** Nothing we look into: such packets count as not IP. */

@@ -1,6 +1,6 @@
 /**
- * What a scanner finds in one cluster: the packets that lie in it, and the parts of packets that reach into the next one or come from the one
- * before. Columns of numbers, made once and used for every cluster.
+ * What a scanner finds in one cluster: the packets that lie in it, and the parts of packets that reach into
+ * the next one or come from the one before. Columns of numbers, made once and used for every cluster.
  */
 
 /** This part goes on a packet that began in an earlier cluster. */

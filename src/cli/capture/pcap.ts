@@ -1,5 +1,6 @@
 /**
- * pcap: a file header of 24 bytes, then for each packet 16 bytes (seconds, fraction, captured length, original length) and the captured bytes.
+ * pcap: a file header of 24 bytes, then for each packet 16 bytes (seconds, fraction, captured length,
+ * original length) and the captured bytes.
  *
  *   magic a1b2c3d4 (microseconds) or a1b23c4d (nanoseconds), in the byte order of the whole file
  */

@@ -1,14 +1,16 @@
 /**
- * pcapng: blocks of `type, length, body, length`, a section header first. The section's byte order holds until the next section header; interfaces
- * are numbered anew in each section. Blocks of other types are passed over.
+ * pcapng: blocks of `type, length, body, length`, a section header first. The section's byte order holds
+ * until the next section header; interfaces are numbered anew in each section. Blocks of other types are
+ * passed over.
  *
  *   section  0a0d0d0a  magic 1a2b3c4d, version, section length, options
  *   interface       1  link type, reserved, snap length, options
  *   packet          6  interface, time, captured length, original length, data, options
  *   simple packet   3  original length, data; of interface 0
- *   old packet      2  interface and drops (16 bits each), time, captured length, original length, data, options
+ *   old packet      2  interface, drops (16 bits each), time, captured length, original length, data, options
  *
- * A block is scanned in the steps HEADER, FIXED (what its type has in front), payload, SKIP (padding and options), TRAILER (the length again).
+ * A block is scanned in the steps HEADER, FIXED (what its type has in front), payload, SKIP (padding and
+ * options), TRAILER (the length again).
  */
 
 import type { Feed } from './feed.js';
@@ -66,7 +68,10 @@ function nameOf(type: number): string {
   }
 }
 
-/** Scans what follows the type and the length of the first section header, which are taken already and stood at `start`. */
+/**
+ * Scans what follows the type and the length of the first section header, which are taken already and stood
+ * at `start`.
+ */
 export function createPcapngScanner(
   feed: Feed,
   payload: Payload,
@@ -199,8 +204,8 @@ export function createPcapngScanner(
   }
 
   /**
-   * Packets of type 6 that lie in this cluster whole and have nothing wrong: nearly all. Stops before anything
-   * else, for `scan` to look at it step by step.
+   * Packets of type 6 that lie in this cluster whole and have nothing wrong: nearly all. Stops before
+   * anything else, for `scan` to look at it step by step.
    */
   function scanWholePackets(): void {
     if (step !== HEADER || feed.carriesBytes) return;

@@ -1,6 +1,7 @@
 /**
- * The index: a hash table that grows by doubling, in segments of 1024 places. A segment never moves; doubling adds as many segments as there are, and
- * moves the conversations of each place to itself or to its new twin. Without memory for that, the lists grow instead.
+ * The index: a hash table that grows by doubling, in segments of 1024 places. A segment never moves; doubling
+ * adds as many segments as there are, and moves the conversations of each place to itself or to its new twin.
+ * Without memory for that, the lists grow instead.
  */
 
 import { CANFAIL, type Memory, ZERO, type Zone } from '../../index.js';

@@ -1,5 +1,6 @@
 /**
- * The records of conversations. All of one worker: nobody else touches them before it has said that it is done.
+ * The records of conversations. All of one worker: nobody else touches them before it has said that it is
+ * done.
  *
  * Guards: `W` the worker whose packets the conversation belongs to; the main thread once that has finished.
  *

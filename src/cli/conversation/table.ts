@@ -2,10 +2,12 @@
  * Counts packets into conversations.
  *
  *   1 find the record of the 5-tuple, or make one
- *   2 TCP: a SYN whose number is not that of the conversation begins the next use of the same ports, with a record of its own (so does tshark)
+ *   2 TCP: a SYN whose number is not that of the conversation begins the next use of the same ports, with a
+ *     record of its own (so does tshark)
  *   3 one packet more, in its direction
  *
- * A replay of several passes counts each pass into the same records: a new pass begins again with the first use of the ports.
+ * A replay of several passes counts each pass into the same records: a new pass begins again with the first
+ * use of the ports.
  */
 
 import type { Addr, Memory, Zone } from '../../index.js';
@@ -32,7 +34,9 @@ import {
 } from './records.js';
 
 export interface ConversationTable {
-  /** Counts the packet in `fields`, of `bytes` bytes on the wire. False: there is no memory for its record. */
+  /**
+   * Counts the packet in `fields`, of `bytes` bytes on the wire. False: there is no memory for its record.
+   */
   count(fields: Int32Array, bytes: number, pass: number): boolean;
   /** First of the list of all conversations; 0 when there are none. */
   readonly first: Addr | 0;
@@ -157,7 +161,10 @@ export function createConversationTable(memory: Memory): ConversationTable {
     return word;
   }
 
-  /** The record of the next use of the ports whose first record is `root` and whose present one is `word`; 0 without memory. */
+  /**
+   * The record of the next use of the ports whose first record is `root` and whose present one is `word`; 0
+   * without memory.
+   */
   function nextUse(root: number, word: number, fields: Int32Array): number {
     let next = (words[word + NEXT_USE] as number) >> 2;
     if (next === 0) {
@@ -169,7 +176,10 @@ export function createConversationTable(memory: Memory): ConversationTable {
     return begin(next);
   }
 
-  /** The record that a TCP packet belongs to, having learnt from it where the two ends' numbers begin; 0 without memory. */
+  /**
+   * The record that a TCP packet belongs to, having learnt from it where the two ends' numbers begin; 0
+   * without memory.
+   */
   function follow(root: number, present: number, fields: Int32Array): number {
     const flags = fields[F_TCP_FLAGS] as number;
     const backward = fields[F_BACKWARD] === 1;
@@ -186,8 +196,8 @@ export function createConversationTable(memory: Memory): ConversationTable {
     // Of a fragment tshark does not know where it ends, and learns nothing.
     if ((flags & FRAGMENT) !== 0) return word;
     if ((state & mineKnown) === 0 || (flags & (SYN | ACK)) === (SYN | ACK)) {
-      // A SYN takes the number itself; anything else comes at least one after it. An answer to a SYN tells better
-      // than what was seen before it.
+      // A SYN takes the number itself; anything else comes at least one after it. An answer to a SYN tells
+      // better than what was seen before it.
       words[word + mine] = (flags & SYN) !== 0 ? sequence : (sequence - 1) | 0;
       state |= mineKnown;
     }

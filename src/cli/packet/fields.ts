@@ -1,8 +1,10 @@
 /**
- * Where the parser leaves what it read: one array of words, made once. The first part is the key of the conversation, in the shape in which the
- * conversation's record holds it, so that finding one is comparing words.
+ * Where the parser leaves what it read: one array of words, made once. The first part is the key of the
+ * conversation, in the shape in which the conversation's record holds it, so that finding one is comparing
+ * words.
  *
- * A conversation has no first and second end that a packet could tell, so the ends are put in order: *low* before *high*.
+ * A conversation has no first and second end that a packet could tell, so the ends are put in order: *low*
+ * before *high*.
  */
 
 /** Hash of the key. */

@@ -3,9 +3,10 @@
  *
  *   link shape ─► type of the payload ─► IPv4 | IPv6 ─► extension headers ─► TCP | UDP ─► key and hash
  *
- * It reads bytes where they lie, allocates nothing, and never looks at or behind `end`. What it finds stands in `fields`; what the packet is, is the
- * answer. It agrees with tshark on what belongs to a conversation: a TCP packet needs its whole header, options too; a UDP packet its 8 bytes; of a
- * fragmented packet only the first fragment has ports; nothing inside of ICMP errors or tunnels is counted.
+ * It reads bytes where they lie, allocates nothing, and never looks at or behind `end`. What it finds stands
+ * in `fields`; what the packet is, is the answer. It agrees with tshark on what belongs to a conversation: a
+ * TCP packet needs its whole header, options too; a UDP packet its 8 bytes; of a fragmented packet only the
+ * first fragment has ports; nothing inside of ICMP errors or tunnels is counted.
  */
 
 import { LINK_ETHERNET, LINK_LINUX, LINK_LINUX_2, LINK_LOOPBACK, LINK_RAW } from '../capture/links.js';
@@ -34,7 +35,10 @@ import {
 export interface PacketParser {
   /** See `fields.ts`. Valid after an answer of class TCP or UDP. */
   readonly fields: Int32Array;
-  /** Parses the packet of shape `link` whose captured bytes stand from `start` to before `end`. Gives `CLASS_...`. */
+  /**
+   * Parses the packet of shape `link` whose captured bytes stand from `start` to before `end`. Gives
+   * `CLASS_...`.
+   */
   parse(start: number, end: number, link: number): number;
 }
 
@@ -201,7 +205,8 @@ export function createPacketParser(bytes: Uint8Array, seed: number): PacketParse
     const totalBytes = read16(at + 2);
     let packetEnd = end;
     if (totalBytes !== 0) {
-      // 0 is what a card with segmentation offload leaves there: then the packet goes to the end of the frame.
+      // 0 is what a card with segmentation offload leaves there: then the packet goes to the end of the
+      // frame.
       if (totalBytes < headerBytes) return OTHER_IP;
       if (totalBytes < end - at) packetEnd = at + totalBytes;
     }
@@ -236,7 +241,10 @@ export function createPacketParser(bytes: Uint8Array, seed: number): PacketParse
     return portsAndClass | fragmentBit;
   }
 
-  /** Class TCP or UDP when the header at `at` is there and whole; for TCP the flags and numbers go into `fields`. */
+  /**
+   * Class TCP or UDP when the header at `at` is there and whole; for TCP the flags and numbers go into
+   * `fields`.
+   */
   function parseTransport(
     at: number,
     packetEnd: number,

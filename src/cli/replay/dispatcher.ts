@@ -15,14 +15,17 @@ import { createChainParser, LINK_AND_PASS, ORIGINAL_LENGTH, PASS_MASK, PASS_SHIF
 /** References made with one call. */
 const REFERENCES = 256;
 /**
- * Packets that are put into a ring with one call, unless nothing more comes. A worker that has emptied its ring
- * sleeps, and to wake it costs as much as to make 50 packets: for that, more must have come together.
+ * Packets that are put into a ring with one call, unless nothing more comes. A worker that has emptied its
+ * ring sleeps, and to wake it costs as much as to make 50 packets: for that, more must have come together.
  */
 const BULK = 256;
-const WAKING_BULK = 2048;
+const WAKING_BULK = 1024;
 
 export interface Dispatcher {
-  /** Makes packets of the parts from `parts.done` on, which lie in the cluster of `holder`. False: no mbuf was free. */
+  /**
+   * Makes packets of the parts from `parts.done` on, which lie in the cluster of `holder`. False: no mbuf was
+   * free.
+   */
   dispatch(parts: Parts, holder: Addr, pass: number): boolean;
   /** Hands waiting packets over. False while too many, or with `all` any, wait for room. */
   flush(all: boolean): boolean;

@@ -10,7 +10,7 @@ import { type CaptureScanner, createCaptureScanner } from '../capture/capture.js
 import { CARRY_BYTES } from '../capture/feed.js';
 import { Parts } from '../capture/parts.js';
 import { InterruptedError } from '../errors.js';
-import { type ClusterFile, openClusterFile } from './cluster-file.js';
+import { type ClusterFile, type Group, openClusterFile } from './cluster-file.js';
 import type { Crew } from './crew.js';
 import { createDispatcher, type Dispatcher } from './dispatcher.js';
 import { memoryTooSmall } from './memory-size.js';
@@ -27,7 +27,7 @@ export interface Feeder {
   /** Feeds all files, `repeat` times. */
   feed(): Promise<void>;
   /** Frees what was not handed over, and the feeder's own buffers. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function createFeeder(
@@ -113,12 +113,12 @@ export function createFeeder(
     await waitForRings(false);
   }
 
-  /** Feeds the clusters that are filled, from `first` on. Which of them has to be finished, or -1. */
-  function feedGroup(from: ClusterFile, first: number, scanner: CaptureScanner, pass: number): number {
-    const { filled } = from;
+  /** Feeds the clusters of the group from `first` on. Which of them has to be finished, or -1. */
+  function feedGroup(group: Group, first: number, scanner: CaptureScanner, pass: number): number {
+    const { filled } = group;
     for (let index = first; index < filled; index++) {
-      holder = from.take(index);
-      const length = from.lengthOf(index);
+      holder = group.take(index);
+      const length = group.lengthOf(index);
       bytesRead += length;
       if (!feedCluster(scanner, length, pass)) return index;
     }
@@ -130,18 +130,23 @@ export function createFeeder(
     const from = openClusterFile(memory, path, clusterBytes);
     file = from;
     for (;;) {
-      while (!from.fill()) await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
-      if (from.atEnd) break;
-      let waiting = feedGroup(from, 0, scanner, pass);
+      from.submit();
+      while (!from.isReading) {
+        await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
+        from.submit();
+      }
+      const group = await from.next();
+      if (group === undefined) break;
+      let waiting = feedGroup(group, 0, scanner, pass);
       while (waiting >= 0) {
         await finishCluster(pass);
-        waiting = feedGroup(from, waiting + 1, scanner, pass);
+        waiting = feedGroup(group, waiting + 1, scanner, pass);
       }
       if (performance.now() > turnEnds) await takeTurn();
     }
     scanner.finish();
-    from.close();
     file = undefined;
+    await from.close();
   }
 
   async function feed(): Promise<void> {
@@ -152,8 +157,8 @@ export function createFeeder(
     await takeTurn();
   }
 
-  function close(): void {
-    file?.close();
+  async function close(): Promise<void> {
+    await file?.close();
     file = undefined;
     if (holder !== 0) mbufs.free(holder);
     holder = 0;

@@ -1,5 +1,6 @@
 /**
- * How a packet of a capture stands in an mbuf chain, for the thread that makes it and the threads that read it.
+ * How a packet of a capture stands in an mbuf chain, for the thread that makes it and the threads that read
+ * it.
  *
  *   packet length   captured bytes
  *   user word 0     bytes on the wire
@@ -28,8 +29,8 @@ export interface ChainParser {
 }
 
 /**
- * Parses packets where they lie. A packet whose headers are cut in two by the end of a cluster is the rare exception: its first bytes are copied
- * together.
+ * Parses packets where they lie. A packet whose headers are cut in two by the end of a cluster is the rare
+ * exception: its first bytes are copied together.
  */
 export function createChainParser(memory: Memory, seed: number): ChainParser {
   const { words, mbufs } = memory;

@@ -15,7 +15,7 @@ import type { WorkerCounts } from './messages.js';
 import type { ReplayHooks, ReplayOptions, ReplayResult } from './result.js';
 
 /** Packets that a ring holds: enough to keep a worker busy while the reader waits for the disk. */
-const RING_CAPACITY_MAX = 8192;
+const RING_CAPACITY_MAX = 4096;
 const RING_CAPACITY_MIN = 256;
 /** One word of all rings together for so many bytes of memory. */
 const BYTES_PER_RING_WORD = 256;
@@ -128,7 +128,7 @@ async function feedAll(
   try {
     await feeder.feed();
   } finally {
-    feeder.close();
+    await feeder.close();
   }
 }
 

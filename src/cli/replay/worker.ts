@@ -1,6 +1,6 @@
 /**
- * A worker of the replay: takes packets from its ring, parses and counts them where they lie, and frees them. At the end it says what it counted, and
- * leaves the conversations to the main thread.
+ * A worker of the replay: takes packets from its ring, parses and counts them where they lie, and frees them.
+ * At the end it says what it counted, and leaves the conversations to the main thread.
  */
 
 import { performance } from 'node:perf_hooks';

@@ -1,11 +1,13 @@
 /**
- * Captures made in the tests: frames from the inside out, then a pcap or pcapng file around them. Everything returns plain byte arrays, so a test
- * can cut, lengthen or spoil them as it likes.
+ * Captures made in the tests: frames from the inside out, then a pcap or pcapng file around them. Everything
+ * returns plain byte arrays, so a test can cut, lengthen or spoil them as it likes.
  */
 
 export type Bytes = Uint8Array;
 
-/** A packet as a capture file tells of it. `originalLength` is what was on the wire; the data may be shorter. */
+/**
+ * A packet as a capture file tells of it. `originalLength` is what was on the wire; the data may be shorter.
+ */
 export interface CapturedPacket {
   readonly data: Bytes;
   readonly originalLength?: number;

@@ -35,8 +35,9 @@ const ADDRESSES_6 = ['fe80::1', '2001:db8::2', '::1'];
 const TAGS = [0x8100, 0x88a8, 0x9100];
 
 /**
- * `count` packets of some hundred conversations over both versions of IP, with VLAN tags, IP options, extension headers, fragments, packets that the
- * capture has cut, packets of 0 bytes, jumbo packets up to 60 KB, other protocols, and ports that are used again.
+ * `count` packets of some hundred conversations over both versions of IP, with VLAN tags, IP options,
+ * extension headers, fragments, packets that the capture has cut, packets of 0 bytes, jumbo packets up to 60
+ * KB, other protocols, and ports that are used again.
  */
 export function mixedPackets(count: number, seed: number): CapturedPacket[] {
   const choose = createChooser(seed);
