@@ -1,4 +1,7 @@
-/** The payload of the packet that a scanner is in: how much of it is still to come, and which parts of it lie in this cluster. */
+/**
+ * The payload of the packet that a scanner is in: how much of it is still to come, and which parts of it lie
+ * in this cluster.
+ */
 
 import type { Feed } from './feed.js';
 import { PART_CONTINUED, PART_CONTINUES, type Parts } from './parts.js';

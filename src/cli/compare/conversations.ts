@@ -58,13 +58,20 @@ export class Conversations {
   private readonly udpPairs = new Map<string, Direction>();
 
   /** Counts a packet of class `kind` (TCP or UDP) and of `bytes` bytes on the wire. */
-  count(buffer: Buffer, headers: Headers, kind: number, bytes: number, pass: number): void {
+  count(
+    buffer: Buffer,
+    headers: Headers,
+    kind: number,
+    bytes: number,
+    pass: number,
+    isFragment = false,
+  ): void {
     const isTcp = kind === CLASS_TCP;
     const pairs = isTcp ? this.tcpPairs : this.udpPairs;
     const key = keyOf(buffer, headers);
     const direction = pairs.get(key) ?? this.addPair(pairs, key, buffer, headers, isTcp, pass);
     const conversation = isTcp
-      ? this.followTcp(direction, buffer, headers.transport, pass)
+      ? this.followTcp(direction, buffer, headers.transport, pass, isFragment)
       : (direction.pair.uses[0] as Conversation);
     if (direction.isBackward) {
       conversation.packetsBackward++;
@@ -117,7 +124,13 @@ export class Conversations {
   /**
    * The use of the ports that a TCP packet belongs to. A SYN with a number of its own begins the next one.
    */
-  private followTcp(direction: Direction, buffer: Buffer, at: number, pass: number): Conversation {
+  private followTcp(
+    direction: Direction,
+    buffer: Buffer,
+    at: number,
+    pass: number,
+    isFragment: boolean,
+  ): Conversation {
     const { pair, isBackward } = direction;
     if (pair.pass !== pass) {
       pair.pass = pass;
@@ -134,6 +147,13 @@ export class Conversations {
     const isFirstSyn = (flags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
     const isNext = isFirstSyn && known !== undefined && known !== sequence;
     const conversation = isNext ? this.nextUse(pair, isBackward) : current;
+    // Of a fragment nobody knows where it ends: it teaches no numbers.
+    if (isFragment) return conversation;
+    // An answer to a SYN tells better than what was seen before it.
+    if ((flags & (TCP_SYN | TCP_ACK)) === (TCP_SYN | TCP_ACK)) {
+      if (isBackward) conversation.backwardSequence = sequence;
+      else conversation.forwardSequence = sequence;
+    }
     // A SYN takes the first number itself; anything else comes at least one after it.
     const mine = (flags & TCP_SYN) !== 0 ? sequence : (sequence - 1) >>> 0;
     const theirs = (flags & TCP_ACK) !== 0 ? (buffer.readUInt32BE(at + 8) - 1) >>> 0 : undefined;

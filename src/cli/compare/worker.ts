@@ -26,7 +26,7 @@ function countPacket({ data, original, link }: Packet, pass: number): void {
   switch (kind) {
     case CLASS_TCP:
       totals.tcp++;
-      conversations.count(bytesOf(data), headers, kind, original, pass);
+      conversations.count(bytesOf(data), headers, kind, original, pass, (found & CLASS_FRAGMENT) !== 0);
       break;
     case CLASS_UDP:
       totals.udp++;

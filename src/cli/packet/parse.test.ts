@@ -55,7 +55,9 @@ interface Parsed {
   readonly fields: readonly number[];
 }
 
-/** Parses twice, with different bytes around the packet: neither the answer nor the fields may depend on them. */
+/**
+ * Parses twice, with different bytes around the packet: neither the answer nor the fields may depend on them.
+ */
 function parse(packet: Bytes, link: number = LINK_ETHERNET): Parsed {
   const [first, second] = [0, 0xff].map((poison) => {
     const bytes = new Uint8Array(packet.length + 200).fill(poison);

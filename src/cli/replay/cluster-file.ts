@@ -1,10 +1,14 @@
 /**
  * A file, read straight into clusters of the shared memory. None of its bytes is copied by us.
  *
- *   submitted:  [ group 5 | group 6 | group 7 | group 8 ]   each some clusters, filled by one call to the system in a thread of
- *                   └─► next()                              Node's pool, several at a time; taken in order
+ *   submitted   [ group 5 | group 6 | group 7 | group 8 ]
+ *                   └─► next()
  *
- * Reading is what a replay spends most of its time on: copying from the system's cache. So this thread only asks for it.
+ * A group is some clusters that one call to the system fills, in a thread of Node's pool. Several are under
+ * way at a time; they are taken in order.
+ *
+ * Reading is what a replay spends most of its time on: copying from the system's cache. So this thread only
+ * asks for it.
  */
 
 import { closeSync, fstatSync, openSync, readv } from 'node:fs';
@@ -29,12 +33,12 @@ export interface Group {
 }
 
 export interface ClusterFile {
-  /** Asks for as many groups as there are clusters for. */
-  submit(): void;
-  /** Whether something is being read. If not, there was no cluster to read into. */
-  readonly isReading: boolean;
+  /** Asks for as many groups as there are clusters for. False when not even one is being read. */
+  submit(): boolean;
   /** The next bytes of the file; undefined at its end. Something must be being read. */
   next(): Promise<Group | undefined>;
+  /** The group that `next` gave is used up: its clusters that were not taken go back. */
+  finish(): void;
   /** Waits for what is being read, gives back the clusters that were not taken, and closes the file. */
   close(): Promise<void>;
 }
@@ -88,7 +92,6 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
   let current: FileGroup | undefined;
   /** Where the next group begins. */
   let submitOffset = 0;
-  let isAtEnd = false;
 
   /** Views of clusters, made once. */
   function viewOf(address: number): Uint8Array {
@@ -101,8 +104,8 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
   }
 
   /**
-   * Clusters that the rest of the file needs, as far as its size is known. Beyond that it is read a cluster at a
-   * time until nothing comes: it may have grown.
+   * Clusters that the rest of the file needs, as far as its size is known. Beyond that it is read a cluster
+   * at a time until nothing comes: it may have grown.
    */
   function clustersWanted(): number {
     if (!isSeekable) return groupClusters;
@@ -145,16 +148,17 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
     submitted.push(group);
   }
 
-  function submit(): void {
-    while (!isAtEnd && idle.length > 0) {
+  function submit(): boolean {
+    while (idle.length > 0) {
       const wanted = clustersWanted();
-      if (wanted === 0) return;
+      if (wanted === 0) break;
       const group = idle[idle.length - 1] as FileGroup;
       holdClusters(group, wanted);
-      if (group.held === 0) return;
+      if (group.held === 0) break;
       idle.pop();
       read(group);
     }
+    return submitted.length > 0;
   }
 
   async function waitFor(group: FileGroup): Promise<void> {
@@ -165,7 +169,9 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
     group.wake = undefined;
   }
 
-  /** Forgets the groups behind `group`, which was not filled: the file goes on where that ended, or nowhere. */
+  /**
+   * Forgets the groups behind `group`, which was not filled: the file goes on where that ended, or nowhere.
+   */
   async function resumeAfter(group: FileGroup): Promise<void> {
     for (const later of submitted.splice(0)) {
       await waitFor(later);
@@ -176,12 +182,6 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
   }
 
   async function next(): Promise<Group | undefined> {
-    if (current !== undefined) {
-      release(current, 0);
-      idle.push(current);
-      current = undefined;
-      submit();
-    }
     const group = submitted.shift();
     if (group === undefined) return undefined;
     current = group;
@@ -189,18 +189,21 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
     if (group.error !== undefined) throw group.error;
     if (group.bytesRead < group.held * clusterBytes) await resumeAfter(group);
     release(group, group.filled);
-    isAtEnd = group.bytesRead === 0;
-    return isAtEnd ? undefined : group;
+    return group.bytesRead === 0 ? undefined : group;
+  }
+
+  function finish(): void {
+    if (current === undefined) return;
+    release(current, 0);
+    idle.push(current);
+    current = undefined;
   }
 
   return {
     submit,
-    get isReading() {
-      return submitted.length > 0;
-    },
     next,
+    finish,
     async close() {
-      isAtEnd = true;
       if (current !== undefined) submitted.unshift(current);
       for (const group of submitted.splice(0)) {
         await waitFor(group);

@@ -1,6 +1,7 @@
 /**
- * The main thread's work: read, find the packets, hand them over. It never waits long in one place, so that signals, progress and failing workers are
- * seen; and it never loses a packet: without a free cluster, a free mbuf or room in a ring it waits until the workers have caught up.
+ * The main thread's work: read, find the packets, hand them over. It never waits long in one place, so that
+ * signals, progress and failing workers are seen; and it never loses a packet: without a free cluster, a free
+ * mbuf or room in a ring it waits until the workers have caught up.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -89,8 +90,8 @@ export function createFeeder(
   }
 
   /**
-   * Finds the packets in the cluster that is held and hands them over. False when it must wait in between; then
-   * `finishCluster` goes on.
+   * Finds the packets in the cluster that is held and hands them over. False when it must wait in between;
+   * then `finishCluster` goes on.
    */
   function feedCluster(scanner: CaptureScanner, length: number, pass: number): boolean {
     const held = holder as Addr;
@@ -130,11 +131,7 @@ export function createFeeder(
     const from = openClusterFile(memory, path, clusterBytes);
     file = from;
     for (;;) {
-      from.submit();
-      while (!from.isReading) {
-        await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
-        from.submit();
-      }
+      while (!from.submit()) await waitForMemory(() => mbufs.getjcl(clusterBytes, 0, WAIT_MS));
       const group = await from.next();
       if (group === undefined) break;
       let waiting = feedGroup(group, 0, scanner, pass);
@@ -142,6 +139,7 @@ export function createFeeder(
         await finishCluster(pass);
         waiting = feedGroup(group, waiting + 1, scanner, pass);
       }
+      from.finish();
       if (performance.now() > turnEnds) await takeTurn();
     }
     scanner.finish();

@@ -59,8 +59,8 @@ function totalBytes({ files, repeat }: ReplayOptions): number {
 }
 
 /**
- * Packets may not take it all: clusters take half of the memory at most, which is their zones' default, and mbufs
- * an eighth. The rest is for conversations.
+ * Packets may not take it all: clusters take half of the memory at most, which is their zones' default, and
+ * mbufs an eighth. The rest is for conversations.
  */
 const MBUF_SHARE = 1 / 8;
 const MBUFS_MIN = 512;

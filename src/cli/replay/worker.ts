@@ -15,7 +15,7 @@ import { createChainParser, LINK_AND_PASS, ORIGINAL_LENGTH, PASS_SHIFT } from '.
 /** Packets taken from the ring at a time. */
 const BULK = 512;
 /** How long a worker waits for memory for a conversation before it gives up. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 500;
 
 interface Counter {
   /** Counts `n` packets; how many of them, before there was no memory for a conversation. */

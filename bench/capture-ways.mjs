@@ -1,15 +1,16 @@
-// Measures three ways in which the packets of a capture file can get from disk into mbufs, single-threaded: read, make
-// the mbufs, free them. Prints nanoseconds a packet, the best of several rounds, the ways taking turns.
+// Measures three ways in which the packets of a capture file can get from disk into mbufs, single-threaded:
+// read, make the mbufs, free them. Prints nanoseconds a packet, the best of several rounds, the ways taking
+// turns.
 //
-//   npm run build && node docs/decisions/0010-how-captures-reach-clusters.mjs FILE.pcap [rounds]
+//   npm run build && node bench/capture-ways.mjs FILE.pcap [rounds]
 //
 // It reads little-endian pcap and pcapng with packet blocks of type 6 only: enough for a measurement.
 
 import { closeSync, openSync, readFileSync, readSync, readvSync } from 'node:fs';
-import { createMemory, Mbuf } from '../../dist/index.js';
+import { createMemory, Mbuf } from '../dist/index.js';
 
 const [path, rounds = '15'] = process.argv.slice(2);
-if (path === undefined) throw new Error('usage: 0010-how-captures-reach-clusters.mjs FILE.pcap [rounds]');
+if (path === undefined) throw new Error('usage: capture-ways.mjs FILE.pcap [rounds]');
 
 const CHUNK = 256 * 1024;
 const CLUSTER = 16384;
@@ -19,7 +20,10 @@ const memory = createMemory({ bytes: 256 << 20 });
 const { bytes, words, mbufs } = memory;
 const { data: DATA, length: LENGTH, packetLength: PACKET_LENGTH } = Mbuf;
 
-/** Where each packet's payload stands in the file. Found beforehand, so that the ways differ in moving bytes only. */
+/**
+ * Where each packet's payload stands in the file. Found beforehand, so that the ways differ in moving bytes
+ * only.
+ */
 function findPayloads(file) {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const found = [];
@@ -77,11 +81,16 @@ const staging = memory.zone({ name: 'staging', size: 2 * CHUNK }).alloc();
 const stagingViews = new Map();
 function stagingView(offset) {
   let view = stagingViews.get(offset);
-  if (view === undefined) stagingViews.set(offset, (view = bytes.subarray(staging + offset, staging + offset + CHUNK)));
+  if (view === undefined) {
+    view = bytes.subarray(staging + offset, staging + offset + CHUNK);
+    stagingViews.set(offset, view);
+  }
   return view;
 }
 
-/** 1: chunks into a staging area of the same memory, each payload copied to its own cluster by memory.copy. */
+/**
+ * 1: chunks into a staging area of the same memory, each payload copied to its own cluster by memory.copy.
+ */
 function stagingAndCopy(descriptor) {
   let chunkAt = 0;
   let chunkEnd = 0;
@@ -107,7 +116,8 @@ function clusterView(address, length) {
   let view = clusterViews.get(key);
   if (view === undefined) {
     if (clusterViews.size > 100_000) clusterViews.clear();
-    clusterViews.set(key, (view = bytes.subarray(address, address + length)));
+    view = bytes.subarray(address, address + length);
+    clusterViews.set(key, view);
   }
   return view;
 }
@@ -188,7 +198,9 @@ for (let round = 0; round < Number(rounds); round++) {
 const total = payloads.reduce((sum, { length }) => sum + length, 0);
 console.log(`${payloads.length} packets of ${Math.round(total / payloads.length)} bytes on average`);
 for (const [name, nanoseconds] of Object.entries(best)) {
-  console.log(`${name.padEnd(16)} ${nanoseconds.toFixed(0).padStart(6)} ns a packet  ${(total / payloads.length / nanoseconds).toFixed(2)} GB/s`);
+  console.log(
+    `${name.padEnd(16)} ${nanoseconds.toFixed(0).padStart(6)} ns a packet  ${(total / payloads.length / nanoseconds).toFixed(2)} GB/s`,
+  );
 }
 const { clean, violations } = memory.audit();
 if (!clean) throw new Error(JSON.stringify(violations));
