@@ -289,6 +289,18 @@ describe('the audit finds', () => {
     });
   }
 
+  it('nothing where a bucket stands on a page that held something else', () => {
+    const party = makeParty();
+    const { uma, words, machine } = party;
+    const first = machine.layout.firstPage << 10;
+    const rest = words.slice(0, first);
+    words.fill(-1);
+    words.set(rest);
+    const zone = uma.zone({ name: 'zone', size: 2048 });
+    zone.free(zone.tryAlloc());
+    assert.deepEqual(findings(party), []);
+  });
+
   it('U9: a cache that takes frees while somebody waits', async () => {
     const { party, words } = makeScene();
     const zone = party.uma.zone({ name: 'zone', size: 64, max: 16 });

@@ -207,7 +207,7 @@ describe('check level 2: trash', () => {
       const item = secondary.tryAlloc() as Addr;
       secondary.free(item);
       secondary.drain();
-      const items = Array.from({ length: 100 }, () => primary.tryAlloc() as Addr);
+      const items = Array.from({ length: 300 }, () => primary.tryAlloc() as Addr);
       assert.ok(items.every((each) => each !== 0));
       for (const each of items) primary.free(each);
     }
@@ -223,7 +223,7 @@ describe('check level 2: trash', () => {
     for (const max of [0, 1]) {
       picky.max = max;
       assert.throws(() => picky.tryAlloc(), /broken/);
-      const items = Array.from({ length: 100 }, () => primary.tryAlloc() as Addr);
+      const items = Array.from({ length: 300 }, () => primary.tryAlloc() as Addr);
       for (const each of items) primary.free(each);
     }
     failing = false;

@@ -146,6 +146,7 @@ export function createLadder(
         words[cache + SPARE] = words[cache] as number;
         words[cache] = top;
         if (spare !== dead) pushEmpty(zone, spare);
+        growBuckets(zone);
         words[cache + FREE_LIMIT] = capacityOf(zone);
         words[cache + IN_FLIGHT] = 0;
         locks.release(record);
@@ -156,11 +157,16 @@ export function createLadder(
     }
   }
 
+  /** Each miss makes the zone's buckets one item larger, so that a busy zone misses less often. */
+  function growBuckets(zone: ZoneState): void {
+    const { record, capacityMax } = zone;
+    words[record + CAPACITY] = Math.min(capacityMax, (words[record + CAPACITY] as number) + 1);
+  }
+
   /** Enters with the zone's lock and leaves without. */
   function fillFromKegLocked(zone: ZoneState, how: How): boolean {
     const { record, realCache: cache } = zone;
-    const grown = Math.min(zone.capacityMax, (words[record + CAPACITY] as number) + 1);
-    words[record + CAPACITY] = grown;
+    growBuckets(zone);
     const capacity = capacityOf(zone);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
