@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Addr } from '../record/index.js';
 import {
   chooseGeometry,
   type Geometry,
@@ -10,6 +11,7 @@ import {
   type Shape,
 } from './geometry.js';
 import { COUNTER_STRIDE, SLAB_HEADER_WORDS } from './records.js';
+import { assertEmpty, makeParty } from './uma.test-kit.js';
 
 const PAGE = 4096;
 
@@ -172,4 +174,47 @@ describe('slab geometry: the rule', () => {
       }
     }
   });
+});
+
+describe('slabs as they are cut', () => {
+  // One shape for each size of off-page header, and one with its header inline.
+  const shapes = [
+    { size: 16, referenceCounted: false, header: 64 },
+    { size: 816, referenceCounted: true, header: 1024 },
+    { size: 1120, referenceCounted: true, header: 512 },
+    { size: 1312, referenceCounted: true, header: 256 },
+    { size: 3984, referenceCounted: true, header: 128 },
+    { size: 100, referenceCounted: true, header: 0 },
+  ];
+  for (const { size, referenceCounted, header } of shapes) {
+    it(`${size} bytes, ${header === 0 ? 'header inline' : `header of ${header} bytes`}: all comes back`, () => {
+      const { headerWords, offPage } = cut({ size, align: 16, referenceCounted });
+      assert.equal(offPage ? headerItemBytes(headerWords) : 0, header);
+      const party = makeParty();
+      const { uma, words, machine } = party;
+      const free = party.pages.freePages();
+      // Pages come with whatever they held.
+      const first = machine.layout.firstPage << 10;
+      words.subarray(first).fill(-1);
+      const zone = uma.zone({ name: 'zone', size, referenceCounted });
+      const items = Array.from({ length: 120 }, () => zone.tryAlloc() as Addr);
+      const counters = new Set<number>();
+      for (const item of referenceCounted ? items : []) {
+        const counter = uma.counterOf(item);
+        assert.equal(words[counter], 0, 'a counter of a new slab');
+        assert.equal(counter % COUNTER_STRIDE, 0, 'at the start of a line');
+        counters.add(counter);
+        words[counter] = item;
+      }
+      assert.equal(counters.size, referenceCounted ? 120 : 0);
+      for (const item of items) words.fill(item, item >>> 2, (item + size) >>> 2);
+      for (const item of items.slice(60)) zone.free(item);
+      zone.trim();
+      for (const item of referenceCounted ? items.slice(0, 60) : []) {
+        assert.equal(words[uma.counterOf(item)], item, 'untouched');
+      }
+      for (const item of items.slice(0, 60)) zone.free(item);
+      assertEmpty(party, free);
+    });
+  }
 });

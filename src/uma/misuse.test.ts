@@ -203,6 +203,26 @@ describe('free: the misuse table', () => {
     assertClean(party);
   });
 
+  it('of an item of a thread that leaves at this moment: it is free, and nobody owns it', () => {
+    const { party, zone } = makeScene();
+    const b = joinParty(party.machine.handle);
+    const theirs = b.uma.zone({ name: 'zone', size: 100 });
+    const items = Array.from({ length: 8 }, () => theirs.tryAlloc() as Addr).sort((x, y) => x - y);
+    // The one that leaves has found the item as its own, and not changed the owner byte yet.
+    const { owners } = b.uma;
+    let next = 0;
+    owners.indexOf = (slot, from) => {
+      const found = Uint8Array.prototype.indexOf.call(owners, slot, from);
+      if (found === (items[next] as number) >>> 4) zone.free(items[next++] as Addr);
+      return found;
+    };
+    b.uma.reclaimer.leave();
+    b.threads.release();
+    assert.equal(next, 8);
+    for (const item of items) assert.equal(party.uma.owners[item >>> 4], 0);
+    assertClean(party);
+  });
+
   it('of what a thread held when it left: still allocated, the memory is its owner', () => {
     const { party, zone } = makeScene();
     const b = joinParty(party.machine.handle);

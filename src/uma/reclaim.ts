@@ -48,6 +48,8 @@ export function createReclaimer(
     workingSet: WORKING_SET,
     cachedItems: CACHED_ITEMS,
   } = Zone;
+  const { load, compareExchange } = machine.atomics;
+  const ownersArea = machine.area('owners');
   const zones: ZoneState[] = [];
   let reclaiming = false;
 
@@ -81,6 +83,20 @@ export function createReclaimer(
     floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
     locks.release(zone.record);
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
+  }
+
+  /**
+   * An item of this thread becomes the memory's, unless another thread frees it at this moment: its 0 must
+   * stand. The one place where owner bytes are changed by whole words, for there is no atomic byte yet.
+   */
+  function disown(granule: number): void {
+    const word = ownersArea + (granule >>> 2);
+    const shift = (granule & 3) * 8;
+    for (;;) {
+      const old = load(word);
+      if (((old >>> shift) & 0xff) !== threads.slot) return;
+      if (compareExchange(word, old, old | (OWNER_MEMORY << shift)) === old) return;
+    }
   }
 
   return {
@@ -131,7 +147,7 @@ export function createReclaimer(
         retireCounts(zone);
       }
       for (let at = owners.indexOf(threads.slot); at >= 0; at = owners.indexOf(threads.slot, at + 1)) {
-        owners[at] = OWNER_MEMORY;
+        disown(at);
       }
     },
   };

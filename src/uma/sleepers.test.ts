@@ -13,10 +13,12 @@ import {
   codeOf,
   joinParty,
   makeParty,
+  type Party,
   takeAllPages,
   turn,
   until,
 } from './uma.test-kit.js';
+import type { ZoneState } from './zone-state.js';
 
 /** On a busy machine one attempt may be slow; one of several is not, unless somebody sleeps in it. */
 async function inLessThanASlice(attempt: () => Promise<void>): Promise<void> {
@@ -300,63 +302,124 @@ describe('a unit of the limit that cannot be used for lack of pages', () => {
   });
 });
 
-describe('a free that lets the lock of its zone go', () => {
-  it('to ask for a bucket sees who came meanwhile, with and without getting one', async () => {
-    for (const fails of [false, true]) {
+/** A thread that does not get to look at what others ask of it. */
+function deafen({ threads }: Party): void {
+  (threads as { takeAttention: () => number }).takeAttention = () => 0;
+}
+
+describe('a call that lets the lock of its zone go', () => {
+  for (const fails of [false, true]) {
+    it(`to ask for a bucket, ${fails ? 'in vain' : 'and gets it'}: a free sees who came meanwhile`, async () => {
       const waits: Promise<Addr>[] = [];
-      const items: Addr[] = [];
+      let within = 0;
       atEachStep((step) => {
         const pair = makePair({ max: 16 });
         const held = takeAll(pair.zoneA, 16);
         // B has no bucket: its first free must get one.
         if (fails) pair.b.machine.failpoints.arm('uma.bucket', { from: 1 });
+        deafen(pair.b);
+        let cached = 0;
+        let called = false;
         const count = interleave(
           pair.b,
           step,
           () => pair.zoneB.free(held.shift() as Addr),
-          () => waits.push(pair.zoneA.allocAsync()),
+          () => {
+            cached = cachedHere(pair.b, pair.zoneB);
+            called = true;
+            waits.push(pair.zoneA.allocAsync());
+          },
         );
-        if (waits.length > items.length) {
-          // With a bucket the item may be in B's cache; without one nothing is left to ask for.
-          if (!fails) pair.b.waiting.poll();
+        if (called && cached === 0) {
+          within++;
           assert.equal(pair.zoneA.sleepers, 0, `not served at step ${step}`);
-          items.push(0 as Addr);
+        }
+        if (called && cached > 0) {
+          pair.b.uma.reclaimer.drain((pair.zoneB as unknown as { state: ZoneState }).state);
+          assert.equal(pair.zoneA.sleepers, 0);
         }
         return count;
       });
-      assert.ok(waits.length > 3);
+      assert.ok(within > 3, `${within} steps within the call`);
       await Promise.all(waits);
-    }
-  });
-});
+    });
+  }
 
-describe('an allocation that lets the lock of its zone go', () => {
-  it('to fill a bucket shares it with who came meanwhile', async () => {
-    let shared = 0;
+  it('to fill a bucket shares it with who came meanwhile, and is closed for frees', async () => {
     const waits: Promise<Addr>[] = [];
+    let within = 0;
     atEachStep((step) => {
       const pair = makePair({ max: 16 });
       takeAll(pair.zoneA, 14);
+      deafen(pair.b);
       // Both units that are left are reserved, and in no cache yet.
       let filling = false;
+      let got: Addr | 0 = 0;
       const count = interleave(
         pair.b,
         step,
-        () => void pair.zoneB.tryAlloc(),
+        () => {
+          got = pair.zoneB.tryAlloc();
+        },
         () => {
           const out = pair.a.words[pair.a.recordOf(pair.zoneA) + ZoneRecord.itemsOut];
           filling = out === 16 && cachedHere(pair.b, pair.zoneB) === 0;
-          waits.push(pair.zoneA.allocAsync());
+          waits.push(pair.zoneA.allocAsync(), pair.zoneA.allocAsync());
         },
       );
-      if (filling) shared++;
-      if (filling) assert.equal(pair.zoneA.sleepers, 0, `not served at step ${step}`);
-      for (const { waiting } of [pair.a, pair.b]) waiting.poll();
-      assert.equal(pair.zoneA.sleepers, 0);
+      if (filling) {
+        within++;
+        assert.equal(pair.zoneA.sleepers, 1, `the first is not served at step ${step}`);
+        pair.zoneB.free(got);
+      } else {
+        pair.zoneB.free(got);
+        for (const { uma } of [pair.a, pair.b]) uma.drain();
+      }
+      assert.equal(pair.zoneA.sleepers, 0, `the second is not served at step ${step}`);
       return count;
     });
     await Promise.all(waits);
-    assert.ok(shared > 3, `${shared} steps within the filling`);
+    assert.ok(within > 3, `${within} steps within the filling`);
+  });
+
+  it('never takes more than the limit, with and without a bucket', () => {
+    for (const fails of [false, true]) {
+      atEachStep((step) => {
+        const pair = makePair({ max: 4 });
+        const items: number[] = takeAll(pair.zoneA, 2);
+        if (fails) pair.b.machine.failpoints.arm('uma.bucket', { from: 1 });
+        const count = interleave(
+          pair.b,
+          step,
+          () => items.push(pair.zoneB.tryAlloc(), pair.zoneB.tryAlloc()),
+          () => items.push(pair.zoneA.tryAlloc(), pair.zoneA.tryAlloc()),
+        );
+        const held = items.filter((item) => item !== 0);
+        assert.ok(held.length <= 4, `${held.length} at step ${step}`);
+        end(pair, held);
+        return count;
+      });
+    }
+  });
+
+  it('to hand an item over has given it the new owner at once', async () => {
+    const pair = makePair({ max: 8 });
+    const items = takeAll(pair.zoneA, 8);
+    const waits = [pair.zoneB.allocAsync(), pair.zoneB.allocAsync()];
+    const [freed, cached] = items.splice(0, 2) as [Addr, Addr];
+    // One goes through A's cache and the list of the zone, the other from hand to hand.
+    const freeLimit = pair.a.cacheOf(pair.zoneA) + ThreadCache.freeLimit;
+    pair.a.words[freeLimit] = 1;
+    pair.zoneA.free(cached);
+    pair.a.words[freeLimit] = 0;
+    pair.zoneA.free(freed);
+    pair.a.waiting.poll();
+    for (const item of [freed, cached]) {
+      assert.equal(pair.a.uma.owners[item >>> 4], pair.b.threads.slot);
+    }
+    assertClean(pair.a, 'granted, and not taken yet');
+    items.push(...(await Promise.all(waits)));
+    end(pair, items);
   });
 
   it('to fill a bucket, and cannot fill it, serves who came meanwhile', async () => {

@@ -15,8 +15,8 @@ import { closeSync, fstatSync, openSync, readv } from 'node:fs';
 import { type Addr, Mbuf, type Mbufs, type Memory } from '../../index.js';
 import { CaptureError, InputError } from '../errors.js';
 
-/** Groups that are read at a time: as many as Node's pool has threads. */
-const GROUPS = 4;
+/** Groups that are read at a time: with two processors, more threads only get in each other's way. */
+const GROUPS = 2;
 /** Bytes of a group at most: a call to the system and a wake of a thread are little beside it. */
 const GROUP_BYTES_MAX = 2 ** 20;
 /** Clusters of a group at least, and what share of all clusters it may be. */
