@@ -63,6 +63,13 @@ export function optionalFunction<Type>(value: Type | undefined, name: string): T
   return value;
 }
 
+/** Requires an AbortSignal, or undefined. */
+export function requireSignal(value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(value)}`);
+  }
+}
+
 /** Longest name of a zone or ring, in characters. */
 export const NAME_LENGTH_MAX = 47;
 

@@ -14,6 +14,7 @@ import {
   requireInt32Array,
   requireInteger,
   requireObject,
+  requireSignal,
   requireTimeout,
 } from '../check/index.js';
 import { askAllToDrain, PAGE_SHIFT } from '../machine/index.js';
@@ -142,6 +143,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 
     async allocAsync(flags = 0, options: AsyncOptions = {}): Promise<Addr> {
       requireObject(options, 'options');
+      requireSignal(options.signal);
       options.signal?.throwIfAborted();
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
