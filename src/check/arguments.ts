@@ -63,9 +63,11 @@ export function optionalFunction<Type>(value: Type | undefined, name: string): T
   return value;
 }
 
-/** Requires an AbortSignal, or undefined. */
+/** Requires an AbortSignal, or undefined. Not by instanceof: the signal may come from another realm. */
 export function requireSignal(value: unknown): void {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
+  if (value === undefined) return;
+  const { throwIfAborted } = Object(value) as { throwIfAborted?: unknown };
+  if (typeof throwIfAborted !== 'function') {
     throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(value)}`);
   }
 }
