@@ -64,12 +64,13 @@ export function optionalFunction<Type>(value: Type | undefined, name: string): T
 }
 
 /** Requires an AbortSignal, or undefined. Not by instanceof: the signal may come from another realm. */
-export function requireSignal(value: unknown): void {
-  if (value === undefined) return;
-  const { throwIfAborted } = Object(value) as { throwIfAborted?: unknown };
-  if (typeof throwIfAborted !== 'function') {
-    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(value)}`);
+export function requireSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const signal = value as AbortSignal | null;
+  if (typeof signal !== 'object' || typeof signal?.throwIfAborted !== 'function') {
+    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(signal)}`);
   }
+  return signal;
 }
 
 /** Longest name of a zone or ring, in characters. */

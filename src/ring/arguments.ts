@@ -1,6 +1,13 @@
 /** Checks of what users pass in. Nothing is coerced, and nothing is touched before all is checked. */
 
-import { describeValue, MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
+import {
+  describeValue,
+  MbumaError,
+  requireInt32Array,
+  requireInteger,
+  requireObject,
+  requireSignal,
+} from '../check/index.js';
 import type { RingWaitOptions } from './ring.js';
 
 export function isWord(word: unknown): boolean {
@@ -31,15 +38,7 @@ export function requireWords(words: unknown, n: unknown, name: string, least: nu
 }
 
 /** The signal of the options, if there is one. */
-export function requireSignal(options: unknown): AbortSignal | undefined {
+export function signalOf(options: unknown): AbortSignal | undefined {
   if (options === undefined) return undefined;
-  if (typeof options !== 'object' || options === null) {
-    throw new MbumaError('BAD_ARGUMENT', `options must be an object, not ${describeValue(options)}`);
-  }
-  const { signal } = options as RingWaitOptions;
-  // Not by instanceof: the signal may come from another realm.
-  if (signal !== undefined && (typeof signal !== 'object' || typeof signal?.throwIfAborted !== 'function')) {
-    throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(signal)}`);
-  }
-  return signal;
+  return requireSignal((requireObject(options, 'options') as RingWaitOptions).signal);
 }

@@ -2,7 +2,7 @@
 
 import { MbumaError, requireTimeout } from '../check/index.js';
 import { ThreadSlot } from '../machine/index.js';
-import { isWord, requireSignal, requireWord, requireWords } from './arguments.js';
+import { isWord, requireWord, requireWords, signalOf } from './arguments.js';
 import type { AsyncLine } from './async-line.js';
 import type { RingContext } from './context.js';
 import type { End, HandOver } from './hand-over.js';
@@ -198,7 +198,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     async putAsync(word, options) {
       assertAttached();
       requireWord(word);
-      const signal = requireSignal(options);
+      const signal = signalOf(options);
       const gift = await asyncLine.wait(putEnd, ring, word, () => putGift(word), signal);
       if (gift === PutGift.CLOSED) throw closedError();
     },
@@ -214,7 +214,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     },
     async takeAsync(options) {
       assertAttached();
-      return asyncLine.wait(takeEnd, ring, 0, takeGift, requireSignal(options));
+      return asyncLine.wait(takeEnd, ring, 0, takeGift, signalOf(options));
     },
 
     tryPutMany(items, n) {
@@ -232,7 +232,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     async putManyAsync(items, n, options) {
       assertAttached();
       requireWords(items, n, 'items', 0);
-      const signal = requireSignal(options);
+      const signal = signalOf(options);
       signal?.throwIfAborted();
       const count = accepted(putWords(ring, items, 0, n, true));
       return count === n ? n : putManyAsyncSlow(items.slice(count, n), count, signal);
@@ -256,7 +256,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     async takeManyAsync(out, n, options) {
       assertAttached();
       requireWords(out, n, 'out', 1);
-      const word = await asyncLine.wait(takeEnd, ring, 0, takeGift, requireSignal(options));
+      const word = await asyncLine.wait(takeEnd, ring, 0, takeGift, signalOf(options));
       if (word === 0) return 0;
       if (out.length < n) {
         throw new MbumaError('BAD_ARGUMENT', `out has become too short while word ${word} was on its way`);
