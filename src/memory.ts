@@ -21,6 +21,8 @@ import {
   createLocks,
   createMachine,
   createWaiting,
+  type Fabric,
+  joinMachine,
   type Machine,
   type MemoryHandle,
   openMachine,
@@ -33,6 +35,7 @@ import {
   ThreadSlot,
   Waiter,
   WaitQueue,
+  type Weave,
 } from './machine/index.js';
 import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
 import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
@@ -278,11 +281,24 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
  * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
  */
 export function createMemory(options: MemoryOptions): Memory {
+  return createMemoryOver(options).memory;
+}
+
+/** As `createMemory`, over the fabric that `weave` makes; the machine is for `joinMemory`. */
+export function createMemoryOver(
+  options: MemoryOptions,
+  weave?: Weave,
+): { memory: Memory; machine: Machine } {
   const checked = readOptions(options);
-  const machine = createMachine(checked, planners, layoutHash(records));
+  const machine = createMachine(checked, planners, layoutHash(records), weave);
   const memory = assemble(machine, true, checked.mbufs);
   publishMachine(machine);
-  return memory;
+  return { memory, machine };
+}
+
+/** As `attachMemory`, over another fabric of the memory that `machine` made. */
+export function joinMemory(machine: Machine, fabric: Fabric): Memory {
+  return assemble(joinMachine(machine, fabric), false, {});
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Witness {
   assertMaySleep(what: string): void;
   /** How many locks are held. */
   held(): number;
+  /** Holds none: see `Fabric.onRewind`. */
+  reset(): void;
 }
 
 export function createWitness(): Witness {
@@ -64,5 +66,9 @@ export function createWitness(): Witness {
       }
     },
     held: () => locks.length,
+    reset() {
+      locks.length = 0;
+      ranks.length = 0;
+    },
   };
 }

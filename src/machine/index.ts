@@ -1,4 +1,5 @@
-export type { Helper, WasmMemory } from './helper/index.js';
+export * from './fabric.js';
+export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
 export * from './layout.js';
 export * from './locks.js';
 export * from './machine.js';

@@ -25,9 +25,6 @@ const SLOT_MASK = 0xff;
 const GENERATION_SHIFT = 9;
 const CONTENDED = 1;
 
-/** Loads before a taker goes to sleep: about as long as a lock is held. */
-const SPIN_LOADS = 60;
-
 /** How long a sleep for a lock lasts before the owner's life is looked at again. */
 const SLICE_MS = 20;
 
@@ -37,7 +34,7 @@ export function lockOwner(word: number): number {
 }
 
 export function createLocks(machine: Machine, threads: Threads): Locks {
-  const { words, witness, mayBlock } = machine;
+  const { words, witness, mayBlock, wait, spinLoads } = machine;
   const { load, compareExchange, exchange, notify } = machine.atomics;
   const { pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
   const { state: STATE, generation: GENERATION } = ThreadSlot;
@@ -66,7 +63,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   }
 
   function acquireSlow(lock: number): void {
-    for (let spin = 0; spin < SPIN_LOADS; spin++) {
+    for (let spin = 0; spin < spinLoads; spin++) {
       if (load(lock) === 0 && compareExchange(lock, 0, mine) === 0) return;
     }
     for (;;) {
@@ -79,7 +76,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
       const contended = word | CONTENDED;
       if (word !== contended && compareExchange(lock, word, contended) !== word) continue;
       assertOwnerLives(lock, contended);
-      if (mayBlock) Atomics.wait(words, lock, contended, SLICE_MS);
+      if (mayBlock) wait(lock, contended, SLICE_MS);
     }
   }
 

@@ -1,8 +1,7 @@
 /**
- * The machine: views, atomics, bulk fill and copy over one shared buffer. With its neighbours
- * in this folder the only place that touches `SharedArrayBuffer`, `WebAssembly.Memory` and `Atomics`.
- *
- * Views have an explicit length and are never replaced: the buffer is allocated whole and never grows.
+ * The machine: a fabric, and what the memory in it is: layout, level of checking, failpoints, witness.
+ * With its neighbours in this folder the only place that touches `SharedArrayBuffer`,
+ * `WebAssembly.Memory` and `Atomics`.
  */
 
 import {
@@ -13,16 +12,8 @@ import {
   MbumaError,
   type Witness,
 } from '../check/index.js';
-import { WORD_SHIFT } from '../record/index.js';
-import {
-  createPlainHelper,
-  createWasmMemory,
-  type Helper,
-  instantiateHelper,
-  isWasmMemory,
-  type WasmMemory,
-  wasmPageBytes,
-} from './helper/index.js';
+import { createFabric, type Fabric } from './fabric.js';
+import { createWasmMemory, isWasmMemory, type WasmMemory, wasmPageBytes } from './helper/index.js';
 import { type AreaPlanner, areaOf, bootBytes, type Layout, planLayout } from './layout.js';
 import { FORMAT_VERSION, MAGIC, PAGE_SIZE, SUPERBLOCK, Superblock } from './records.js';
 
@@ -47,37 +38,17 @@ export interface MachineOptions {
   readonly wasm: boolean | undefined;
 }
 
-/** The seven atomic operations on word indexes. Sequentially consistent, all of them. */
-export interface AtomicWords {
-  load(index: number): number;
-  store(index: number, value: number): void;
-  add(index: number, value: number): number;
-  exchange(index: number, value: number): number;
-  compareExchange(index: number, expected: number, replacement: number): number;
-  /** Wakes up to `count` threads that sleep on the word. */
-  notify(index: number, count: number): number;
-}
-
 /** One thread's view of the memory, before it has a slot. */
-export interface Machine {
+export interface Machine extends Fabric {
   readonly handle: MemoryHandle;
-  readonly words: Int32Array;
-  readonly bytes: Uint8Array;
-  /** 64-bit floats, for counters: index = word index / 2. */
-  readonly floats: Float64Array;
-  readonly atomics: AtomicWords;
   readonly layout: Layout;
   readonly checkLevel: CheckLevel;
   readonly failpoints: Failpoints;
   readonly witness: Witness;
-  /** Whether this thread may block in `Atomics.wait` (not in a browser's main thread). */
-  readonly mayBlock: boolean;
   /** Word index of a boot area. */
   area(name: string): number;
   /** Copies `length` bytes inside the memory; the ranges may overlap. */
   copyBytes(target: number, source: number, length: number): void;
-  /** See helper/helper.wat. */
-  readonly helper: Helper;
   /** Fills `length` bytes with `value`. */
   fillBytes(address: number, value: number, length: number): void;
 }
@@ -102,66 +73,50 @@ function isSharedBuffer(value: unknown): value is SharedArrayBuffer {
   return Object.prototype.toString.call(value) === '[object SharedArrayBuffer]';
 }
 
-/** `Atomics.wait` throws where blocking is forbidden, even when it would not wait. */
-function detectMayBlock(words: Int32Array): boolean {
-  try {
-    Atomics.wait(words, 0, 1, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function buildMachine(
-  handle: MemoryHandle,
-  buffer: SharedArrayBuffer,
-  layout: Layout,
-  checkLevel: CheckLevel,
-): Machine {
-  const byteLength = layout.parameters.pageCount * PAGE_SIZE;
-  const words = new Int32Array(buffer, 0, byteLength / 4);
-  const bytes = new Uint8Array(buffer, 0, byteLength);
-  const floats = new Float64Array(buffer, 0, byteLength / 8);
-  const helper: Helper =
-    (handle.wasm === null ? null : instantiateHelper(handle.wasm)) ?? createPlainHelper(words, bytes);
-  const { copy, fill } = helper;
+function buildMachine(handle: MemoryHandle, fabric: Fabric, layout: Layout, checkLevel: CheckLevel): Machine {
+  const { copy, fill } = fabric.helper;
+  const witness = createWitness();
+  const failpoints = createFailpoints();
+  fabric.onRewind(() => witness.reset());
   return {
+    ...fabric,
     handle,
-    words,
-    bytes,
-    floats,
     layout,
     checkLevel,
-    atomics: createAtomics(helper),
-    failpoints: createFailpoints(),
-    witness: createWitness(),
-    mayBlock: detectMayBlock(words),
+    failpoints,
+    witness,
     area: (name) => areaOf(layout, name),
-    helper,
     copyBytes: (target, source, length) => copy(target, source, length),
     fillBytes: (address, value, length) => fill(address, value, length),
   };
 }
 
-/** The helper beats `Atomics`, which V8 calls and does not inline, by 2 to 3 times: see helper/README.md. */
-function createAtomics(helper: Helper): AtomicWords {
-  const { load, store, add, exchange, compareExchange, notify } = helper;
-  return {
-    load: (index) => load(index << WORD_SHIFT),
-    store: (index, value) => store(index << WORD_SHIFT, value),
-    add: (index, value) => add(index << WORD_SHIFT, value),
-    exchange: (index, value) => exchange(index << WORD_SHIFT, value),
-    compareExchange: (index, expected, replacement) =>
-      compareExchange(index << WORD_SHIFT, expected, replacement),
-    notify: (index, count) => notify(index << WORD_SHIFT, count),
+/** A handle and a fabric for a new memory of so many bytes. */
+export type Weave = (byteLength: number) => { handle: MemoryHandle; fabric: Fabric };
+
+function weaveFor(options: MachineOptions): Weave {
+  return (byteLength) => {
+    const { wasm, buffer } = makeBuffer(options);
+    const handle: MemoryHandle = {
+      kind: 'mbuma-memory',
+      version: FORMAT_VERSION,
+      buffer: wasm === null ? buffer : null,
+      wasm,
+    };
+    return { handle, fabric: createFabric(buffer, wasm, byteLength) };
   };
 }
 
-/** Makes the buffer and writes the superblock, all but the magic word: `publishMachine` does that. */
+/**
+ * Makes the buffer and writes the superblock, all but the magic word: `publishMachine` does that.
+ *
+ * @param weave makes the memory itself; by default a real one, as the options say
+ */
 export function createMachine(
   options: MachineOptions,
   planners: readonly AreaPlanner[],
   hash: number,
+  weave: Weave = weaveFor(options),
 ): Machine {
   const layout = planLayout(options, planners);
   if (layout.firstPage >= options.pageCount) {
@@ -170,14 +125,8 @@ export function createMachine(
       `a memory of ${options.pageCount * PAGE_SIZE} bytes is too small: ${bootBytes(layout)} are needed before the first page`,
     );
   }
-  const { wasm, buffer } = makeBuffer(options);
-  const handle: MemoryHandle = {
-    kind: 'mbuma-memory',
-    version: FORMAT_VERSION,
-    buffer: wasm === null ? buffer : null,
-    wasm,
-  };
-  const machine = buildMachine(handle, buffer, layout, options.checkLevel);
+  const { handle, fabric } = weave(options.pageCount * PAGE_SIZE);
+  const machine = buildMachine(handle, fabric, layout, options.checkLevel);
   if (options.wasm === true && machine.helper.kind !== 'wasm') {
     throw new MbumaError('BAD_CONFIGURATION', 'wasm is true, and WebAssembly is not there or not allowed');
   }
@@ -234,5 +183,11 @@ export function openMachine(handle: unknown, planners: readonly AreaPlanner[], h
   const opened: MemoryHandle = isWasmMemory(wasm)
     ? { kind, version: FORMAT_VERSION, buffer: null, wasm }
     : { kind, version: FORMAT_VERSION, buffer: shared, wasm: null };
-  return buildMachine(opened, shared, layout, level);
+  const fabric = createFabric(shared, opened.wasm, shared.byteLength);
+  return buildMachine(opened, fabric, layout, level);
+}
+
+/** Opens, over another fabric, the memory that `machine` made: what `openMachine` does for a handle. */
+export function joinMachine(machine: Machine, fabric: Fabric): Machine {
+  return buildMachine(machine.handle, fabric, machine.layout, machine.checkLevel);
 }

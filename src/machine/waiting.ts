@@ -54,15 +54,8 @@ export interface Waiting {
   poll(): void;
 }
 
-type WaitAsync = (
-  words: Int32Array,
-  index: number,
-  value: number,
-  timeoutMs: number,
-) => { async: false; value: string } | { async: true; value: Promise<string> };
-
 export function createWaiting(machine: Machine, threads: Threads): Waiting {
-  const { words, witness, mayBlock, floats } = machine;
+  const { words, witness, mayBlock, floats, wait, waitAsync } = machine;
   const { load, store, notify } = machine.atomics;
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
   const { request: REQUEST, slot: SLOT } = Waiter;
@@ -72,9 +65,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { IDLE, WAITING, GRANTED } = WaiterState;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
   const freeWaiters: WaiterRef[] = [];
-  for (let index = ASYNC_WAITERS; index >= 1; index--)
-    freeWaiters.push(threads.waiterRef(threads.slot, index));
-  const waitAsync = (Atomics as unknown as { waitAsync?: WaitAsync }).waitAsync;
+  function resetWaiters(): void {
+    freeWaiters.length = 0;
+    for (let index = ASYNC_WAITERS; index >= 1; index--)
+      freeWaiters.push(threads.waiterRef(threads.slot, index));
+  }
+  resetWaiters();
+  machine.onRewind(resetWaiters);
   const polls: (() => void)[] = [];
 
   function poll(): void {
@@ -148,25 +145,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;
       store(threads.self + SLEEPING_ON, waiter + STATE);
       poll();
-      Atomics.wait(words, waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
+      wait(waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
       store(threads.self + SLEEPING_ON, 0);
       return load(waiter + STATE) === GRANTED;
     },
     async sleepSliceAsync(waiter, timeoutMs) {
       poll();
-      const slice = Math.min(timeoutMs, SLICE_MS);
-      if (waitAsync !== undefined) {
-        // A pending waitAsync does not keep a process alive: a timer of our own does.
-        const keepAlive = setTimeout(() => {}, slice + 1000);
-        try {
-          const wait = waitAsync(words, waiter + STATE, WAITING, slice);
-          if (wait.async) await wait.value;
-        } finally {
-          clearTimeout(keepAlive);
-        }
-      } else {
-        await new Promise((resolve) => setTimeout(resolve, Math.min(slice, 2)));
-      }
+      await waitAsync(waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
       return load(waiter + STATE) === GRANTED;
     },
     onPoll(callback) {

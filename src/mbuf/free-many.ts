@@ -55,6 +55,11 @@ export function createFreeingMany(
   let times = 0;
   let cluster = 0;
   let kind = 0;
+  machine.onRewind(() => {
+    batched = 0;
+    packetsBatched = 0;
+    counter = 0;
+  });
 
   function flushReferences(): void {
     const last = counter;

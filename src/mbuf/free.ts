@@ -77,6 +77,10 @@ export function createFreeing(
   const kindIn = kindOf;
   let kept: unknown;
   let hasKept = false;
+  machine.onRewind(() => {
+    kept = undefined;
+    hasKept = false;
+  });
 
   // The fast way looks at the first only: who waits for mbufs lacks pages, and looks for them himself.
   const partsWanted = (): boolean => words[clusterWaiters] !== 0 || words[mbufWaiters] !== 0;

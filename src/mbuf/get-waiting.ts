@@ -27,7 +27,7 @@ export function createWaitingGetters(
   headers: Headers,
   getters: Getters,
 ): WaitingForms {
-  const { words } = machine;
+  const { words, now: clock } = machine;
   const { buffer: BUFFER, capacity: CAPACITY } = Mbuf;
   const { mbuf: mbufZone } = zones;
   const { writeBare, writeHeader } = headers;
@@ -71,11 +71,11 @@ export function createWaitingGetters(
 
   function getKindBlocking(kind: number, flags = 0, timeoutMs?: number): Addr {
     const zoneFlags = requireFlags(flags);
-    const deadline = performance.now() + requireTimeout(timeoutMs);
+    const deadline = clock() + requireTimeout(timeoutMs);
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
     const zone = zoneOf(kind);
-    const left = (): number => Math.max(0, deadline - performance.now());
+    const left = (): number => Math.max(0, deadline - clock());
     const cluster = zone.alloc(zoneFlags, left());
     let m: Addr;
     try {

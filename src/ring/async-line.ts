@@ -56,6 +56,10 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
   const noWaiter = machine.failpoints.site('ring.waiter');
   const calls = new Set<Call>();
   const homes = new Map<number, Call[]>();
+  machine.onRewind(() => {
+    calls.clear();
+    homes.clear();
+  });
 
   function finish(call: Call, gift: number): void {
     call.outcome = 'gift';

@@ -21,7 +21,7 @@ const HAND_OVER_MS = 200;
 
 export function auditRings(context: RingContext, registry: Registry, report: Report): void {
   const { machine, locks, threads, pages } = context;
-  const { words, atomics } = machine;
+  const { words, atomics, now } = machine;
   const { load } = atomics;
 
   /** R10: a lock that nobody will release is a finding, and what it guards is not looked at. */
@@ -147,9 +147,9 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
   }
 
   function auditNeglect(ring: RingRef, tell: Report): void {
-    const deadline = performance.now() + HAND_OVER_MS;
+    const deadline = now() + HAND_OVER_MS;
     let finding = findNeglected(ring);
-    while (finding !== '' && performance.now() < deadline) finding = findNeglected(ring);
+    while (finding !== '' && now() < deadline) finding = findNeglected(ring);
     if (finding !== '') tell('R6', finding);
   }
 

@@ -42,6 +42,9 @@ export function createHandOver(context: RingContext): HandOver {
   const { acquire, release } = locks;
   /** Waiters to be woken when the lock is released. */
   const granted: number[] = [];
+  machine.onRewind(() => {
+    granted.length = 0;
+  });
   const { putLock: PUT_LOCK, putLimit: PUT_LIMIT, putters: PUTTERS, tail: TAIL } = Ring;
   const { takeLock: TAKE_LOCK, takeLimit: TAKE_LIMIT, takers: TAKERS, head: HEAD } = Ring;
   const { takersWaiting: TAKERS_WAITING, puttersWaiting: PUTTERS_WAITING, closed: CLOSED } = Ring;

@@ -33,7 +33,7 @@ const PAUSE_LOADS = 16;
 
 export function createRingHandle(parts: RingParts, ring: RingRef, name: string): Ring {
   const { handOver, ringWords, line, asyncLine, attachment } = parts;
-  const { words } = parts.context.machine;
+  const { words, now, spinLoads } = parts.context.machine;
   const { load } = parts.context.machine.atomics;
   const { putEnd, takeEnd } = handOver;
   const { putWord, putWords, takeWord, takeWords } = ringWords;
@@ -87,6 +87,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
 
   /** Looks for a while whether there is something to take or room; not when others wait for it. */
   function spin(end: End, worthwhile: (length: number) => boolean): boolean {
+    if (spinLoads === 0) return false;
     for (let look = 0; look < looks; look++) {
       if (worthwhile((load(ring + TAIL) - load(ring + HEAD)) | 0)) {
         looks = Math.min(looks * 2, LOOKS_MAX);
@@ -125,14 +126,14 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
   }
 
   function putManySlow(items: Int32Array, start: number, n: number, timeoutMs: number): number {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = now() + timeoutMs;
     let count = start;
     try {
       while (count < n) {
         const word = items[count] as number;
         // The array may be shared, and may have changed since it was looked at.
         requireWord(word);
-        const gift = putSlow(word, deadline - performance.now(), 'ring.putMany');
+        const gift = putSlow(word, deadline - now(), 'ring.putMany');
         if (gift === NO_GIFT) break;
         if (gift === PutGift.CLOSED) throw closedError();
         count++;

@@ -49,6 +49,9 @@ export function createRings(context: RingContext): Rings {
   const { repair } = createRepair(context, registry, handOver);
   const handles = new Map<RingRef, Ring>();
   const attachment = { here: true };
+  context.machine.onRewind(() => {
+    attachment.here = true;
+  });
   const parts = { context, handOver, ringWords, line, asyncLine, attachment };
 
   function detachedError(): MbumaError {

@@ -33,7 +33,7 @@ export interface Line {
 
 export function createLine(context: RingContext, { unlock }: HandOver): Line {
   const { locks, waiting, machine } = context;
-  const { words } = machine;
+  const { words, now } = machine;
   const { store } = machine.atomics;
   const { count: COUNT } = WaitQueue;
 
@@ -70,11 +70,11 @@ export function createLine(context: RingContext, { unlock }: HandOver): Line {
   function wait(end: End, ring: RingRef, request: number, timeoutMs: number, what: string): number {
     waiting.assertMayBlock(what);
     const waiter = waiting.blockingWaiter;
-    const deadline = performance.now() + timeoutMs;
+    const deadline = now() + timeoutMs;
     enter(end, ring, waiter, request);
     try {
       while (!waiting.isGranted(waiter)) {
-        const left = deadline - performance.now();
+        const left = deadline - now();
         if (left <= 0) break;
         if (!waiting.sleepSlice(waiter, left)) serve(end, ring);
       }

@@ -114,6 +114,7 @@ export function openMortalMemory(handle: MemoryHandle): MortalMemory {
       add: guard(atomics.add),
       exchange: guard(atomics.exchange),
       compareExchange: guard(atomics.compareExchange),
+      compareExchangeByte: guard(atomics.compareExchangeByte),
       notify: guard(atomics.notify),
     },
   };

@@ -86,11 +86,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const slabs = createSlabs(machine);
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
-  const pageKegs = new Uint16Array(
-    words.buffer,
-    machine.area('page kegs') * 4,
-    machine.layout.parameters.pageCount,
-  );
+  const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
   const trashing = machine.checkLevel >= CheckLevel.TRASH;
   const slabSite = machine.failpoints.site('uma.slab');
   const itemSite = machine.failpoints.site('uma.item');

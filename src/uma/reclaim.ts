@@ -48,10 +48,13 @@ export function createReclaimer(
     workingSet: WORKING_SET,
     cachedItems: CACHED_ITEMS,
   } = Zone;
-  const { load, compareExchange } = machine.atomics;
-  const ownersArea = machine.area('owners');
+  const { compareExchangeByte } = machine.atomics;
+  const ownersAddress = machine.area('owners') << 2;
   const zones: ZoneState[] = [];
   let reclaiming = false;
+  machine.onRewind(() => {
+    reclaiming = false;
+  });
 
   function drain(zone: ZoneState): number {
     drains.drainCache(zone);
@@ -85,18 +88,9 @@ export function createReclaimer(
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
   }
 
-  /**
-   * An item of this thread becomes the memory's, unless another thread frees it at this moment: its 0 must
-   * stand. The one place where owner bytes are changed by whole words, for there is no atomic byte yet.
-   */
+  /** An item of this thread becomes the memory's, unless another thread frees it at this moment: its 0 must stand. */
   function disown(granule: number): void {
-    const word = ownersArea + (granule >>> 2);
-    const shift = (granule & 3) * 8;
-    for (;;) {
-      const old = load(word);
-      if (((old >>> shift) & 0xff) !== threads.slot) return;
-      if (compareExchange(word, old, old | (OWNER_MEMORY << shift)) === old) return;
-    }
+    compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }
 
   return {

@@ -58,12 +58,17 @@ export function createSleepers(
   reclaimer: Reclaimer,
 ): Sleepers {
   const { machine, threads, locks, waiting } = context;
-  const { words } = machine;
+  const { words, now } = machine;
   const { waitHead: QUEUE, limit: LIMIT, itemsOut: ITEMS_OUT } = Zone;
   const calls = new Set<Call>();
   /** Longest first. */
   const latecomers: Latecomer[] = [];
   let left = false;
+  machine.onRewind(() => {
+    calls.clear();
+    latecomers.length = 0;
+    left = false;
+  });
 
   function wantsOf(zone: ZoneState): number {
     return zone.lack === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT;
@@ -164,7 +169,7 @@ export function createSleepers(
     if (words[waiter + Waiter.queue] !== 0) {
       throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
     }
-    const deadline = performance.now() + timeoutMs;
+    const deadline = now() + timeoutMs;
     let inLine = false;
     try {
       for (;;) {
@@ -176,7 +181,7 @@ export function createSleepers(
             inLine = false;
             return item;
           }
-          const remaining = deadline - performance.now();
+          const remaining = deadline - now();
           if (remaining > 0) {
             waiting.sleepSlice(waiter, remaining);
           } else if (!leaveLine(zone, waiter)) {

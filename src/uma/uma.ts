@@ -119,8 +119,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const zonesArea = machine.area('zones');
   const cachesArea = machine.area('thread caches');
   const dead = machine.area('dead bucket');
-  const owners = new Uint8Array(words.buffer, machine.area('owners') * 4, pageCount * 256);
-  const pageKegs = new Uint16Array(words.buffer, machine.area('page kegs') * 4, pageCount);
+  const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
+  const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const maps = { words, owners, pageKegs };
   const kegs = createKegs(context, initialise);
   const accounts = createAccounts(context, owners);
