@@ -17,10 +17,8 @@ import {
 } from './check/index.js';
 import {
   type AreaPlanner,
-  attachThread,
-  createLocks,
+  createAttachment,
   createMachine,
-  createWaiting,
   type Fabric,
   joinMachine,
   type Machine,
@@ -32,6 +30,7 @@ import {
   publishMachine,
   Superblock,
   THREADS_MAX,
+  type ThreadName,
   ThreadSlot,
   Waiter,
   WaitQueue,
@@ -39,6 +38,7 @@ import {
 } from './machine/index.js';
 import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
 import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
+import { createReaping, type Reaped, type ReapListener } from './reaping.js';
 import { alignUp, layoutHash } from './record/index.js';
 import {
   createRings,
@@ -108,6 +108,8 @@ export interface Memory {
   readonly bytes: Uint8Array;
   /** Slot of this thread, 1 to 254: what the owner bytes say. */
   readonly thread: number;
+  /** Slot and generation of this thread: what `declareDead` is told. */
+  readonly name: ThreadName;
   /** Named places that can be made to fail, for this thread. */
   readonly failpoints: Failpoints;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
@@ -122,6 +124,18 @@ export interface Memory {
   fillBytes(address: number, value: number, length: number): void;
   /** Does what other threads ask of this one, such as giving back cached items. Call it when idle. */
   poll(): void;
+  /**
+   * Cleans up after threads that have been declared dead; what became of what they had. Every thread is asked to,
+   * and does it at its next slow path, sleep or `poll`; one of them gets it. So there is hardly ever a need to call it.
+   */
+  reap(): Reaped[];
+  /** Calls `listener` after each thread that this one has cleaned up after. */
+  onReaped(listener: ReapListener): void;
+  /**
+   * Says that a thread has ended without having detached. Only who knows that it has ended, and can write no more,
+   * may say so: `terminate()` having been called is not enough. False: it was not attached, or this has been said.
+   */
+  declareDead(thread: ThreadName): boolean;
   /** Gives back all that is cached and not needed now: buckets, empty slabs, pages. */
   drain(): void;
   /** Gives the thread slot back. Items that this thread still holds stay allocated. */
@@ -201,15 +215,22 @@ function readOptions(options: MemoryOptions): {
 }
 
 function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: number }): Memory {
-  const threads = attachThread(machine);
-  const locks = createLocks(machine, threads);
-  const waiting = createWaiting(machine, threads);
-  const pages = createPages(machine, locks, initialise);
-  const context = { machine, threads, locks, waiting, pages };
+  const attachment = createAttachment(machine);
+  const { threads, waiting } = attachment;
+  const pages = createPages(attachment, initialise);
+  const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
-  const rings = createRings(context);
+  const rings = createRings(context, uma.carry);
+  const reaping = createReaping(attachment, uma, rings, () => {
+    if (uma.zoneNames().includes('mbuf')) openMbufs();
+  });
   let mbufs: Mbufs | null = null;
   let attached = true;
+
+  function openMbufs(): Mbufs {
+    mbufs ??= createMbufs({ ...context, uma }, mbufOptions);
+    return mbufs;
+  }
 
   function assertAttached(): void {
     if (!attached) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
@@ -220,6 +241,7 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
     words: machine.words,
     bytes: machine.bytes,
     thread: threads.slot,
+    name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
     zone(options) {
       assertAttached();
@@ -227,8 +249,7 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
     },
     get mbufs() {
       assertAttached();
-      mbufs ??= createMbufs({ ...context, uma }, mbufOptions);
-      return mbufs;
+      return openMbufs();
     },
     ring(options) {
       assertAttached();
@@ -239,6 +260,17 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
     poll() {
       assertAttached();
       waiting.poll();
+    },
+    reap() {
+      assertAttached();
+      return reaping.reap();
+    },
+    onReaped: reaping.onReaped,
+    declareDead({ slot, generation }) {
+      assertAttached();
+      requireInteger(slot, 'slot', 1, threads.maxThreads);
+      requireInteger(generation, 'generation', 0, Number.MAX_SAFE_INTEGER);
+      return threads.declareDead(slot, generation);
     },
     drain() {
       assertAttached();

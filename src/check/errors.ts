@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   SLEEP_WITH_LOCK: 'a call that may sleep was made while a lock is held',
   LOCK_ORDER: 'locks were taken against their rank, or twice',
   OWNER_DIED: 'a thread died while it held a lock that is needed',
+  GIVEN_UP: 'this thread was declared dead, and what it held has been or will be cleaned up',
   FREE_FOREIGN: 'the address does not lie in a slab of this memory',
   FREE_WRONG_ZONE: 'the item belongs to another zone',
   FREE_UNALIGNED: 'the address lies inside an item, not at its start',

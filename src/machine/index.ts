@@ -1,5 +1,8 @@
+export * from './attachment.js';
 export * from './fabric.js';
+export * from './hands.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
+export * from './intents.js';
 export * from './layout.js';
 export * from './locks.js';
 export * from './machine.js';

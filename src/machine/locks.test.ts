@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CheckLevel, LockRank } from '../check/index.js';
 import { createLocks, HELD_LOCKS_MAX, lockOwner, ThreadSlot, ThreadState } from './index.js';
-import { makeParty, type Party, Place, until, withHands } from './machine.test-kit.js';
+import { bury, joinParty, makeParty, type Party, Place, until, withHands } from './machine.test-kit.js';
 
 const { RING, ZONE, KEG, PAGES } = LockRank;
 const CONTENDED = 1;
@@ -48,19 +48,15 @@ describe('a lock, one thread', () => {
     const { machine } = party;
     for (let slot = 2; slot <= 254; slot++)
       machine.words[party.threads.slotRef(slot) + ThreadSlot.state] = ThreadState.LIVE;
-    const threads = {
-      ...party.threads,
-      slot: 254,
-      self: party.threads.slotRef(254),
-      generation: 2 ** 21 - 1,
-    };
-    machine.words[threads.self + ThreadSlot.generation] = threads.generation;
+    const generation = 2 ** 20 - 1;
+    const threads = { ...party.threads, slot: 254, self: party.threads.slotRef(254), generation };
+    machine.words[threads.self + ThreadSlot.state] = (generation << 11) | ThreadState.LIVE;
     const locks = createLocks(machine, threads);
     const lock = party.at(Place.LOCK);
     locks.acquire(lock, ZONE);
     const word = machine.atomics.load(lock);
     assert.ok(word > 0);
-    assert.deepEqual([lockOwner(word), word >>> 9], [254, 2 ** 21 - 1]);
+    assert.deepEqual([lockOwner(word), word >>> 9], [254, generation]);
     locks.release(lock);
   });
 
@@ -148,8 +144,7 @@ describe('a lock, one thread', () => {
       const lock = party.at(Place.LOCK);
       const other = threads.slotRef(threads.slot + 1);
       const theirs = (5 << 9) | ((threads.slot + 1) << 1);
-      machine.words[other + ThreadSlot.state] = ThreadState.LIVE;
-      machine.words[other + ThreadSlot.generation] = 5;
+      machine.words[other + ThreadSlot.state] = (5 << 11) | ThreadState.LIVE;
       machine.words[lock] = theirs;
       let looks = 0;
       let intruded = 0;
@@ -174,15 +169,15 @@ describe('a lock, one thread', () => {
     }
   });
 
-  it('is still in the held list when its word is given up: a list may name too much, never too little', () => {
+  it('is still in the held list when its word is given up: it may name too much, never too little', () => {
     const party = makeParty();
     const lock = party.at(Place.LOCK);
     let seen: unknown;
-    const { exchange } = party.machine.atomics;
+    const { compareExchange } = party.machine.atomics;
     const atomics = {
       ...party.machine.atomics,
-      exchange(index: number, value: number) {
-        const word = exchange(index, value);
+      compareExchange(index: number, expected: number, replacement: number) {
+        const word = compareExchange(index, expected, replacement);
         seen = heldLocks(party);
         return word;
       },
@@ -198,30 +193,28 @@ describe('a lock whose owner is gone', () => {
   /** A lock that another attachment of this memory took, and what then became of its slot. */
   function orphan(fate: (owner: Party, party: Party) => void): { party: Party; lock: number; slot: number } {
     const party = makeParty();
-    const threads = party.threads;
-    // The other attachment lives in this JavaScript thread too; its witness must not be ours.
-    const slot = threads.slot + 1;
-    const self = threads.slotRef(slot);
-    party.machine.words[self + ThreadSlot.state] = ThreadState.LIVE;
-    party.machine.words[self + ThreadSlot.generation] = 77;
-    const owner: Party = { ...party, threads: { ...threads, slot, self, generation: 77 } };
+    const owner = joinParty(party.machine.handle);
     const lock = party.at(Place.LOCK);
-    createLocks({ ...party.machine, checkLevel: 0 }, owner.threads).acquire(lock, ZONE);
+    owner.locks.acquire(lock, ZONE);
     fate(owner, party);
-    return { party, lock, slot };
+    return { party, lock, slot: owner.threads.slot };
   }
 
-  const fates: Record<string, (owner: Party) => void> = {
-    'is DEAD': ({ machine, threads }) =>
-      machine.atomics.store(threads.self + ThreadSlot.state, ThreadState.DEAD),
-    'is FREE again': ({ machine, threads }) =>
-      machine.atomics.store(threads.self + ThreadSlot.state, ThreadState.FREE),
-    'has another thread now': ({ machine, threads }) =>
-      machine.atomics.store(threads.self + ThreadSlot.generation, 78),
+  const fates: Record<string, (owner: Party, party: Party) => void> = {
+    'is DEAD': (owner, { threads }) => bury(threads, owner.threads),
+    'is being cleaned up': (owner, { threads }) => {
+      bury(threads, owner.threads);
+      assert.equal(threads.claimDead(), owner.threads.slot);
+    },
+    'is FREE again': ({ threads }) => threads.release(),
+    'has another thread now': ({ machine, threads }) => {
+      threads.release();
+      assert.equal(joinParty(machine.handle).threads.slot, threads.slot);
+    },
   };
 
   for (const [what, fate] of Object.entries(fates)) {
-    it(`gives OWNER_DIED when the slot ${what}, and nothing of the attempt stays`, () => {
+    it(`that nobody can repair gives OWNER_DIED when the slot ${what}, and leaves nothing behind`, () => {
       const { party, lock, slot } = orphan(fate);
       for (let attempt = 0; attempt < 3; attempt++) {
         assert.throws(() => party.locks.acquire(lock, ZONE), {
@@ -241,7 +234,7 @@ describe('a lock whose owner is gone', () => {
   }
 
   it('with another lock held, leaves that one held', () => {
-    const { party, lock } = orphan(fates['is DEAD'] as (owner: Party) => void);
+    const { party, lock } = orphan(fates['is DEAD'] as (owner: Party, party: Party) => void);
     party.locks.acquire(party.at(Place.SECOND_LOCK), RING);
     assert.throws(() => party.locks.acquire(lock, ZONE), { code: 'OWNER_DIED' });
     assert.deepEqual(heldLocks(party), [party.at(Place.SECOND_LOCK)]);
@@ -279,7 +272,7 @@ describe('a lock, real workers', () => {
     });
   }
 
-  it('a taker goes to sleep, is woken by the release, and takes the lock marked for the next sleeper', async () => {
+  it('a taker sleeps, is woken by the release, and takes the lock marked for the next one', async () => {
     const party = makeParty();
     const { handle, atomics, words } = party.machine;
     const lock = party.at(Place.LOCK);
@@ -316,13 +309,15 @@ describe('a lock, real workers', () => {
     const lock = party.at(Place.LOCK);
     let holderSlot = 0;
     await withHands([{ task: 'hold', handle }], async ([holder]) => {
-      holderSlot = (await holder?.says('held'))?.slot as number;
+      const held = await holder?.says('held');
+      holderSlot = held?.slot as number;
+      const generation = held?.generation as number;
       await withHands([{ task: 'take', handle }], async ([taker]) => {
         assert.ok(taker);
         await taker.says('taking');
         await until(() => (atomics.load(lock) & CONTENDED) !== 0, 'the taker is about to sleep');
         await holder?.end();
-        atomics.store(party.threads.slotRef(holderSlot) + ThreadSlot.state, ThreadState.DEAD);
+        bury(party.threads, { slot: holderSlot, generation });
         const { code, owner } = await taker.says('refused');
         assert.deepEqual([code, owner], ['OWNER_DIED', holderSlot]);
       });

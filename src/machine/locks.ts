@@ -2,9 +2,10 @@
  * Locks that know their owner.
  *
  * A lock is one word: 0, or the owner's slot and generation and the bit "somebody sleeps here". Taking
- * one is written down first (the slot's pending word) and afterwards (its held list), so that whoever
- * finds a dead owner can tell what it held. Locks are held for a few hundred instructions, never
- * across a hook, a sleep or I/O; so a taker spins first and sleeps, in slices, only after that.
+ * one is written down first (the slot's pending word) and afterwards (its held list). Who finds that the
+ * owner is dead takes the lock over as it is, repairs what it guards, and goes on. Locks are held for a
+ * few hundred instructions, never across a hook, a sleep or I/O; so a taker spins first and sleeps, in
+ * slices, only after that.
  */
 
 import { CheckLevel, type LockRank, MbumaError } from '../check/index.js';
@@ -14,10 +15,24 @@ import type { Threads } from './threads.js';
 
 /** Takes and releases locks for one thread. A lock is named by its word index. */
 export interface Locks {
+  /**
+   * Takes a lock; waits for it. Repairs what it guards when its owner is dead.
+   *
+   * @throws DETACHED, GIVEN_UP when this thread is attached no more; LOCK_ORDER; OWNER_DIED when nobody has
+   *   said how to repair what the lock guards
+   */
   acquire(lock: number, rank: LockRank): void;
   release(lock: number): void;
   /** Whether this thread holds any lock. */
   holdsAny(): boolean;
+  /**
+   * Says how to repair what the locks with words from `first` to below `end` guard. `repair` runs in the
+   * thread that took the lock over and holds it now. It makes the structure whole for every dead thread, may
+   * itself be cut short and run again, and takes no lock of the same or a lower rank.
+   */
+  onTakeOver(first: number, end: number, rank: LockRank, repair: (lock: number) => void): void;
+  /** Takes over, one after the other, the locks that a dead thread has or wanted; releases them repaired. */
+  takeOverAll(slot: number): void;
 }
 
 const SLOT_SHIFT = 1;
@@ -33,14 +48,25 @@ export function lockOwner(word: number): number {
   return (word >>> SLOT_SHIFT) & SLOT_MASK;
 }
 
+interface Repairer {
+  readonly first: number;
+  readonly end: number;
+  readonly rank: LockRank;
+  readonly repair: (lock: number) => void;
+}
+
 export function createLocks(machine: Machine, threads: Threads): Locks {
   const { words, witness, mayBlock, wait, spinLoads } = machine;
-  const { load, compareExchange, exchange, notify } = machine.atomics;
-  const { pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
-  const { state: STATE, generation: GENERATION } = ThreadSlot;
-  const { self, slotRef } = threads;
+  const { load, compareExchange, notify } = machine.atomics;
+  const { state: STATE, pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
+  const { self, slotRef, assertHere } = threads;
   const mine = (threads.generation << GENERATION_SHIFT) | (threads.slot << SLOT_SHIFT);
+  const here = (threads.generation << 11) | ThreadState.LIVE;
   const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
+  const repairers: Repairer[] = [];
+
+  const repairerOf = (lock: number): Repairer | undefined =>
+    repairers.find(({ first, end }) => lock >= first && lock < end);
 
   /** Undoes what `acquire` wrote down of a lock that it could not take. */
   function giveUp(lock: number): void {
@@ -48,18 +74,52 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     if (witnessed) witness.release(lock);
   }
 
-  function assertOwnerLives(lock: number, word: number): void {
+  function ownerLives(lock: number, word: number): boolean {
     const owner = lockOwner(word);
     if (owner === threads.slot && (word & ~CONTENDED) === mine) {
       giveUp(lock);
       throw new MbumaError('LOCK_ORDER', `lock ${lock} taken twice by thread ${owner}`, { owner });
     }
-    const at = slotRef(owner);
-    const alive =
-      load(at + STATE) === ThreadState.LIVE && load(at + GENERATION) === word >>> GENERATION_SHIFT;
-    if (alive || load(lock) !== word) return;
-    giveUp(lock);
-    throw new MbumaError('OWNER_DIED', `thread ${owner} ended while it held lock ${lock}`, { owner });
+    return threads.lives(owner, word >>> GENERATION_SHIFT);
+  }
+
+  /** The dead thread's word becomes ours. False: somebody else was faster. */
+  function takeOver(lock: number, word: number): boolean {
+    const repairer = repairerOf(lock);
+    if (repairer === undefined) {
+      const owner = lockOwner(word);
+      if (load(lock) !== word) return false;
+      giveUp(lock);
+      throw new MbumaError('OWNER_DIED', `thread ${owner} ended while it held lock ${lock}`, { owner });
+    }
+    // The repair takes other locks, and so the pending word: the held list names this one before.
+    const count = words[COUNT] as number;
+    words[FIRST + count] = lock;
+    if (compareExchange(lock, word, mine | CONTENDED) !== word) return false;
+    words[COUNT] = count + 1;
+    try {
+      repairer.repair(lock);
+    } catch (error) {
+      // It is as it was: whoever comes next tries to repair it again, and does not wait for this thread.
+      words[COUNT] = count;
+      compareExchange(lock, mine | CONTENDED, word);
+      giveUp(lock);
+      throw error;
+    }
+    strike(lock);
+    return true;
+  }
+
+  /** The lock is the dead threads' no more. */
+  function strike(lock: number): void {
+    for (let slot = 1; slot <= threads.maxThreads; slot++) {
+      if (!threads.isDead(slot)) continue;
+      const at = slotRef(slot);
+      if (words[at + PENDING_LOCK] === lock) words[at + PENDING_LOCK] = 0;
+      for (let index = 0; index < HELD_LOCKS_MAX; index++) {
+        if (words[at + HELD + index] === lock) words[at + HELD + index] = 0;
+      }
+    }
   }
 
   function acquireSlow(lock: number): void {
@@ -75,8 +135,15 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
       }
       const contended = word | CONTENDED;
       if (word !== contended && compareExchange(lock, word, contended) !== word) continue;
-      assertOwnerLives(lock, contended);
+      if (!ownerLives(lock, contended)) {
+        if (takeOver(lock, contended)) return;
+        continue;
+      }
       if (mayBlock) wait(lock, contended, SLICE_MS);
+      if ((words[self + STATE] as number) !== here) {
+        giveUp(lock);
+        assertHere();
+      }
     }
   }
 
@@ -85,6 +152,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   const PENDING = self + PENDING_LOCK;
   const COUNT = self + HELD_COUNT;
   const FIRST = self + HELD;
+  const MY_STATE = self + STATE;
   const MOST = HELD_LOCKS_MAX;
 
   function tooMany(): never {
@@ -100,25 +168,54 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     }
   }
 
+  /** Somebody sleeps on the word; or this thread was given up, and the lock is another's: it stays so. */
+  function releaseSlow(lock: number): void {
+    if (compareExchange(lock, mine | CONTENDED, 0) === (mine | CONTENDED)) notify(lock, 1);
+    else assertHere();
+  }
+
+  function acquire(lock: number, rank: LockRank): void {
+    if ((words[MY_STATE] as number) !== here) assertHere();
+    const count = words[COUNT] as number;
+    if (count >= MOST) tooMany();
+    if (witnessed) witness.acquire(lock, rank);
+    words[PENDING] = lock;
+    if (compareExchange(lock, 0, mine) !== 0) acquireSlow(lock);
+    words[FIRST + count] = lock;
+    words[COUNT] = count + 1;
+    words[PENDING] = 0;
+  }
+
+  function release(lock: number): void {
+    if (witnessed) witness.release(lock);
+    const last = (words[COUNT] as number) - 1;
+    if (compareExchange(lock, mine, 0) !== mine) releaseSlow(lock);
+    if (words[FIRST + last] !== lock) closeGap(lock, last);
+    words[COUNT] = last;
+  }
+
   return {
-    acquire(lock, rank) {
-      const count = words[COUNT] as number;
-      if (count >= MOST) tooMany();
-      if (witnessed) witness.acquire(lock, rank);
-      words[PENDING] = lock;
-      if (compareExchange(lock, 0, mine) !== 0) acquireSlow(lock);
-      words[FIRST + count] = lock;
-      words[COUNT] = count + 1;
-      words[PENDING] = 0;
-    },
-    release(lock) {
-      if (witnessed) witness.release(lock);
-      const word = exchange(lock, 0);
-      const last = (words[COUNT] as number) - 1;
-      if (words[FIRST + last] !== lock) closeGap(lock, last);
-      words[COUNT] = last;
-      if ((word & CONTENDED) !== 0) notify(lock, 1);
-    },
+    acquire,
+    release,
     holdsAny: () => words[COUNT] !== 0,
+    onTakeOver(first, end, rank, repair) {
+      repairers.push({ first, end, rank, repair });
+    },
+    takeOverAll(slot) {
+      const at = slotRef(slot);
+      for (const word of [
+        at + PENDING_LOCK,
+        ...Array.from({ length: HELD_LOCKS_MAX }, (_, i) => at + HELD + i),
+      ]) {
+        const lock = words[word] as number;
+        const repairer = repairerOf(lock);
+        if (repairer !== undefined) {
+          // Whether it is the dead thread's, another's that repairs it, or nobody's: it is whole afterwards.
+          acquire(lock, repairer.rank);
+          release(lock);
+        }
+        words[word] = 0;
+      }
+    },
   };
 }

@@ -5,19 +5,18 @@ import { Worker } from 'node:worker_threads';
 import type { CheckLevel } from '../check/index.js';
 import {
   type AreaPlanner,
-  attachThread,
-  createLocks,
+  type Attachment,
+  createAttachment,
   createMachine,
-  createWaiting,
-  type Locks,
   type Machine,
   type MemoryHandle,
   openMachine,
   planThreads,
   publishMachine,
+  type ThreadName,
   type Threads,
-  type Waiting,
 } from './index.js';
+import { type Mortal, makeMortal } from './mortal.test-kit.js';
 
 /** Words for tests: places that share no cache line. */
 export const Place = {
@@ -51,21 +50,14 @@ export function makeMachine(options: Options = {}): Machine {
 }
 
 /** One attachment. Several of them in one JavaScript thread play several threads. */
-export interface Party {
-  readonly machine: Machine;
-  readonly threads: Threads;
-  readonly locks: Locks;
-  readonly waiting: Waiting;
+export interface Party extends Attachment {
   /** Word index of a place. */
   at(place: number): number;
 }
 
 function partyOf(machine: Machine): Party {
-  const threads = attachThread(machine);
-  const locks = createLocks(machine, threads);
-  const waiting = createWaiting(machine, threads);
   const area = machine.area('test');
-  return { machine, threads, locks, waiting, at: (place) => area + place };
+  return { ...createAttachment(machine), at: (place) => area + place };
 }
 
 export function makeParty(options: Options = {}): Party {
@@ -74,6 +66,21 @@ export function makeParty(options: Options = {}): Party {
 
 export function joinParty(handle: MemoryHandle): Party {
   return partyOf(openMachine(handle, planners, HASH));
+}
+
+/** One that dies when it is told to: see mortal.test-kit.ts. */
+export interface MortalParty extends Party {
+  readonly mortal: Mortal;
+}
+
+export function joinMortal(handle: MemoryHandle): MortalParty {
+  const mortal = makeMortal(openMachine(handle, planners, HASH));
+  return { ...partyOf(mortal.machine), mortal };
+}
+
+/** Says that a thread has ended. */
+export function bury(threads: Threads, { slot, generation }: ThreadName): void {
+  assert.equal(threads.declareDead(slot, generation), true);
 }
 
 /** What a worker of `machine.test-worker.ts` is told. */

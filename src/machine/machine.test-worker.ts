@@ -14,7 +14,8 @@ const queue = party.at(Place.QUEUE);
 const gate = party.at(Place.GATE);
 
 function say(said: string, more: Record<string, unknown> = {}): void {
-  const report: Report = { said, slot: threads.slot, ...more };
+  const { slot, generation } = threads;
+  const report: Report = { said, slot, generation, ...more };
   parentPort?.postMessage(report);
 }
 
@@ -40,6 +41,15 @@ function count({ at }: Party): void {
   say('done');
 }
 
+/** The same, while others are killed: what the lock guards needs no repair. */
+function countOn(it: Party): void {
+  locks.onTakeOver(lock, lock + 1, LockRank.ZONE, () => {
+    add(it.at(Place.TURNS), 1);
+  });
+  say('counting');
+  count(it);
+}
+
 /** Takes the lock, says so, and keeps it until the gate opens. */
 function hold(): void {
   locks.acquire(lock, LockRank.ZONE);
@@ -60,6 +70,14 @@ function take(): void {
   }
   say('taken', { word: load(lock) });
   locks.release(lock);
+}
+
+/** The same, by one who knows how to repair what the lock guards: a plain counter. */
+function takeOver({ at }: Party): void {
+  locks.onTakeOver(lock, lock + 1, LockRank.ZONE, () => {
+    words[at(Place.COUNTER)] = (words[at(Place.COUNTER)] as number) + 1;
+  });
+  take();
 }
 
 /** Stands in line and waits for as long as it takes. */
@@ -130,7 +148,7 @@ function grant(): void {
       sum += gifts;
       waiting.grant(queue, waiter, gifts);
     }
-    locks.release(lock);
+    waiting.unlock(locks, lock);
   }
   say('done', { sum, gifts });
 }
@@ -174,8 +192,10 @@ function comeAndGo(): void {
 
 const tasks: Record<string, (party: Party) => void | Promise<void>> = {
   count,
+  countOn,
   hold,
   take,
+  takeOver,
   wait,
   waitInLoop,
   giveUp,

@@ -8,8 +8,11 @@
  * Guards: `const` written before the memory is shared; `A` atomics only; `T` the thread that owns the
  * slot (others only when it is dead); `L` the lock of the structure that the waiter or queue belongs to.
  *
- * Lock word:   30        9 8     1 0
+ * Lock word:    28       9 8     1 0
  *             [generation | slot  |C]   0 = free; C = somebody sleeps on the word
+ *
+ * State word:   30       11 10     3 2   0
+ *             [generation | reaper | life]   life = ThreadState; reaper = slot of who reaps it, else 0
  */
 
 import { array, f64, i32, ref, struct, u32 } from '../record/index.js';
@@ -26,23 +29,30 @@ export const Superblock = struct(
     maxZones: u32('const', 'Zones that can exist at one time.'),
     checkLevel: u32('const', 'CheckLevel that every thread uses.'),
     firstPage: u32('const', 'First page that the page layer may hand out; below are the boot areas.'),
-    attached: u32('A', 'Threads attached now.'),
-    attachments: u32('A', 'Attachments ever made; gives generations.'),
+    attached: u32('A', 'Threads attached now. A hint: counted anew at each attach, detach and reap.'),
+    deaths: u32('A', 'Threads ever declared dead: who sees it grow looks for somebody to reap.'),
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
     reserved: array(5, 'const', 'Zero.'),
   },
   { words: 16 },
 );
 
-/** One thread's place in the memory. Four cache lines; the first is written by others. */
+/** One thread's place in the memory. Eight cache lines; the first is written by others. */
 export const ThreadSlot = struct(
   'thread',
   {
     // Line 0: written by others.
-    state: u32('A', 'ThreadState.'),
-    generation: u32('A', 'Grows with each attachment to this slot; part of every lock word taken.'),
+    state: u32(
+      'A',
+      'State word. The one truth of the slot: life, generation and reaper change by one store.',
+    ),
+    agent: i32('A', 'Who attached, as its adopter knows it; 0 exactly when the slot is free to be claimed.'),
     attention: u32('A', 'Attention bits: what others ask of this thread.'),
-    spare0: array(13, 'const', 'Keeps the line to the words above.'),
+    confirmed: u32(
+      'A',
+      'Number of the last counted step of this thread that another has seen done: see mbuf.',
+    ),
+    spare0: array(12, 'const', 'Keeps the line to the words above.'),
     // Line 1: what the thread holds.
     heartbeat: u32('T', 'Grows with each poll and each slow path.'),
     pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),
@@ -50,15 +60,17 @@ export const ThreadSlot = struct(
     held: array(8, 'T', 'Locks held, in the order of taking.'),
     sleepingOn: u32('A', 'Word that this thread sleeps on; 0 when awake. Others wake it there.'),
     spare1: array(4, 'const', 'Fills the line.'),
-    // Line 2: what the thread is in the middle of.
-    intent: u32('T', 'Intent operation; 0 when none. Written last when armed, first when disarmed.'),
-    operands: array(15, 'T', 'Operands of the intent.'),
-    // Line 3: statistics.
+    // Lines 2 and 3: what the thread is in the middle of, under a lock.
+    intent: u32('T', 'Intent; 0 when none. Written last when armed, first when disarmed: see intents.ts.'),
+    operands: array(31, 'T', 'Operands of the intent.'),
+    // Lines 4 to 6: what the thread has in hand, in no list and no cache: see hands.ts.
+    hands: array(48, 'T', '12 hands of 4 words, in the order of taking.'),
+    // Line 7: statistics.
     sleeps: f64('T', 'Times that this thread slept.'),
-    singleItem: u32('T', 'An item on its way between a keg and this thread, outside any bucket.'),
+    handCount: u32('T', 'Hands in use: a hint for the thread itself; the kinds of the hands are the truth.'),
     spare2: array(13, 'const', 'Fills the line.'),
   },
-  { words: 64 },
+  { words: 128 },
 );
 
 /** One call that waits. A thread has one for blocking and several for asynchronous calls. */
@@ -69,10 +81,10 @@ export const Waiter = struct(
     grant: i32('L', 'What was handed over, by the one who set GRANTED.'),
     next: ref('waiter', 'L', 'Next in the queue; 0 ends it.'),
     previous: ref('waiter', 'L', 'Previous in the queue; 0 is the head.'),
-    queue: ref('wait queue', 'L', 'Queue that it stands in; 0 when in none.'),
+    queue: ref('wait queue', 'L', 'Queue that it stands in, or whose grant it has not taken yet; else 0.'),
     slot: u32('const', 'Slot of the thread that waits.'),
     request: u32('L', 'What is wanted; the queue defines the meaning.'),
-    spare: u32('const', 'Zero.'),
+    ticket: u32('L', 'Grows with each stand in a line: tells a wait from the next of the same waiter.'),
   },
   { words: 8 },
 );
@@ -98,8 +110,18 @@ export const FORMAT_VERSION = 1;
 /** Word index of the superblock: inside page 0, but not 0, which is null. */
 export const SUPERBLOCK = 16;
 
-/** Life of a slot: FREE -> LIVE (attach) -> FREE (detach); LIVE -> DEAD (death reported). */
-export const ThreadState = { FREE: 0, LIVE: 1, DEAD: 3 } as const;
+/**
+ * Life of a slot: FREE -> LIVE (attach) -> FREE (detach); LIVE -> DEAD (declared dead) -> REAPING (one
+ * thread cleans up; should that one die, another takes over) -> FREE.
+ */
+export const ThreadState = { FREE: 0, LIVE: 1, DEAD: 3, REAPING: 4 } as const;
+
+/** Hands of a thread: see hands.ts. */
+export const HANDS_MAX = 12;
+export const HAND_WORDS = 4;
+
+/** Words for operands of an intent. */
+export const OPERANDS_MAX = 31;
 
 /** Life of a waiter: IDLE -> WAITING (enqueue) -> GRANTED (hand-over) or IDLE (gives up) -> IDLE. */
 export const WaiterState = { IDLE: 0, WAITING: 1, GRANTED: 2 } as const;
@@ -108,6 +130,10 @@ export const WaiterState = { IDLE: 0, WAITING: 1, GRANTED: 2 } as const;
 export const Attention = {
   /** Give back what the caches of this thread hold. */
   DRAIN: 1,
+  /** The same, and pages too: somebody waits for them. */
+  RECLAIM: 2,
+  /** A thread has died: clean up, unless somebody else has begun to. */
+  REAP: 4,
 } as const;
 
 /** Locks that one thread may hold at one time: the number of ranks, and room. */

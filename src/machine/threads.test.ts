@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  ASYNC_WAITERS,
-  Attention,
-  askAllToDrain,
-  attachThread,
-  SUPERBLOCK,
-  Superblock,
-  ThreadSlot,
-  ThreadState,
-  Waiter,
-} from './index.js';
-import { makeMachine, makeParty, Place, withHands } from './machine.test-kit.js';
+import { layoutOf } from '../record/index.js';
+import { ASYNC_WAITERS, Attention, askAllToDrain, attachThread, ThreadSlot, Waiter } from './index.js';
+import { bury, makeMachine, makeParty, Place, withHands } from './machine.test-kit.js';
+
+const SLOT_WORDS: number = layoutOf(ThreadSlot).words;
 
 describe('thread slots', () => {
   it('are claimed from 1 on, counted, and given back', () => {
@@ -40,7 +33,7 @@ describe('thread slots', () => {
   it('are not reused while they are dead', () => {
     const machine = makeMachine({ maxThreads: 2 });
     const one = attachThread(machine);
-    machine.atomics.store(one.self + ThreadSlot.state, ThreadState.DEAD);
+    bury(one, one);
     assert.equal(attachThread(machine).slot, 2);
     assert.throws(() => attachThread(machine), { code: 'TOO_MANY_THREADS' });
   });
@@ -50,24 +43,30 @@ describe('thread slots', () => {
     const generations: number[] = [];
     for (let round = 0; round < 5; round++) {
       const thread = attachThread(machine);
-      assert.equal(machine.words[thread.self + ThreadSlot.generation], thread.generation);
+      assert.equal(thread.lives(thread.slot, thread.generation), true);
       generations.push(thread.generation);
       thread.release();
     }
     assert.equal(new Set(generations).size, 5);
-    machine.words[SUPERBLOCK + Superblock.attachments] = 2 ** 31 - 2;
-    for (let round = 0; round < 4; round++) {
+    machine.words[attachThread(machine).slotRef(2) + ThreadSlot.state] = (2 ** 20 - 3) << 11;
+    const highest = [1, 2, 3, 4].map(() => {
       const thread = attachThread(machine);
-      assert.ok(thread.generation >= 0 && thread.generation < 2 ** 21, String(thread.generation));
+      assert.equal(thread.slot, 2);
+      assert.equal(thread.lives(2, thread.generation), true);
+      assert.ok((machine.words[thread.self + ThreadSlot.state] as number) > 0, 'a positive number');
+      thread.assertHere();
       thread.release();
-    }
+      return thread.generation;
+    });
+    assert.deepEqual(highest, [2 ** 20 - 2, 2 ** 20 - 1, 1, 2]);
   });
 
   it('start clean, whatever the last thread left', () => {
     const machine = makeMachine({ maxThreads: 1 });
     const first = attachThread(machine);
     const { self } = first;
-    machine.words.fill(-1, self + ThreadSlot.attention, self + 64);
+    machine.words.fill(-1, self + ThreadSlot.attention, self + ThreadSlot.confirmed);
+    machine.words.fill(-1, self + ThreadSlot.heartbeat, self + SLOT_WORDS);
     for (let index = 0; index <= ASYNC_WAITERS; index++) {
       const waiter = first.waiterRef(1, index);
       machine.words.fill(-1, waiter, waiter + 8);
@@ -76,12 +75,16 @@ describe('thread slots', () => {
     const second = attachThread(machine);
     assert.equal(second.self, self);
     assert.equal(second.takeAttention(), 0);
-    assert.ok(machine.words.subarray(self + ThreadSlot.heartbeat, self + 64).every((word) => word === 0));
+    assert.ok(
+      machine.words.subarray(self + ThreadSlot.heartbeat, self + SLOT_WORDS).every((word) => word === 0),
+    );
     for (let index = 0; index <= ASYNC_WAITERS; index++) {
       const waiter = second.waiterRef(1, index);
       const rest = [...machine.words.subarray(waiter, waiter + 8)];
       assert.equal(rest[Waiter.slot], 1);
+      assert.equal(rest[Waiter.ticket], -1, 'tickets go on: an old grant is never taken for a new one');
       rest[Waiter.slot] = 0;
+      rest[Waiter.ticket] = 0;
       assert.ok(rest.every((word) => word === 0));
     }
   });
@@ -91,7 +94,7 @@ describe('thread slots', () => {
     const thread = attachThread(machine);
     const places: [number, number][] = [];
     for (let slot = 0; slot <= 4; slot++) {
-      places.push([thread.slotRef(slot), 64]);
+      places.push([thread.slotRef(slot), SLOT_WORDS]);
       for (let index = 0; index <= ASYNC_WAITERS; index++) places.push([thread.waiterRef(slot, index), 8]);
     }
     places.push([machine.area('test'), 4096]);
@@ -102,20 +105,12 @@ describe('thread slots', () => {
     }
   });
 
-  it('beat, and write intents down', () => {
+  it('beat', () => {
     const { machine, threads } = makeParty();
     const read = (offset: number): number => machine.words[threads.self + offset] as number;
     threads.beat();
     threads.beat();
     assert.equal(read(ThreadSlot.heartbeat), 2);
-    threads.armIntent(7, 1, 2, 3);
-    assert.deepEqual(
-      [0, 1, 2].map((index) => read(ThreadSlot.operands + index)),
-      [1, 2, 3],
-    );
-    assert.equal(read(ThreadSlot.intent), 7);
-    threads.disarmIntent();
-    assert.equal(read(ThreadSlot.intent), 0);
   });
 });
 
@@ -124,17 +119,17 @@ describe('attention', () => {
     const machine = makeMachine();
     const [one, two] = [attachThread(machine), attachThread(machine)];
     one.ask(two.slot, 1);
-    one.ask(two.slot, 4);
-    one.ask(two.slot, 4);
+    one.ask(two.slot, 2);
+    one.ask(two.slot, 2);
     assert.equal(one.takeAttention(), 0);
-    assert.equal(two.takeAttention(), 5);
+    assert.equal(two.takeAttention(), 3);
     assert.equal(two.takeAttention(), 0);
   });
 
   it('goes to all other live threads when they are asked to drain', () => {
     const machine = makeMachine();
     const [one, two, three] = [attachThread(machine), attachThread(machine), attachThread(machine)];
-    machine.atomics.store(three.self + ThreadSlot.state, ThreadState.DEAD);
+    bury(one, three);
     askAllToDrain(one);
     assert.deepEqual(
       [one, two, three].map((each) => each.takeAttention()),
@@ -147,8 +142,8 @@ describe('attention', () => {
     await withHands([{ task: 'attend', handle: party.machine.handle }], async ([hand]) => {
       assert.ok(hand);
       const { slot } = await hand.says('waiting');
-      party.threads.ask(slot as number, 6);
-      assert.equal((await hand.says('asked')).asked, 6);
+      party.threads.ask(slot as number, 3);
+      assert.equal((await hand.says('asked')).asked, 3);
     });
   });
 });

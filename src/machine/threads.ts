@@ -1,5 +1,9 @@
 /**
- * Thread slots: who is attached. Slot numbers are 1 to maxThreads; slot 0 is nobody.
+ * Thread slots: who is attached, who is dead, who cleans up. Slot numbers are 1 to maxThreads; 0 is nobody.
+ *
+ * The state word is the one truth of a slot. Whoever declares a thread dead must know it (the thread has
+ * ended): a thread that is only slow is never given up by anybody here. Should it come back all the same,
+ * its state word is another, and its next lock or slow path refuses it.
  */
 
 import { MbumaError } from '../check/index.js';
@@ -16,15 +20,28 @@ import {
   Waiter,
 } from './records.js';
 
-const SLOT_WORDS = 64;
+const SLOT_WORDS = 128;
 const WAITER_WORDS = 8;
-const WAITERS_PER_SLOT = 1 + ASYNC_WAITERS;
+const WAITERS_PER_SLOT: number = 1 + ASYNC_WAITERS;
+
+const LIFE_MASK = 7;
+const REAPER_SHIFT = 3;
+const REAPER_MASK = 0xff;
+const GENERATION_SHIFT = 11;
+/** Generations count up to this and start again from 1. */
+const GENERATION_MAX = 0xfffff;
 
 /** Slots, then the waiters of each slot: the blocking one first. */
 export const planThreads: AreaPlanner = ({ maxThreads }) => [
   { name: 'threads', words: (maxThreads + 1) * SLOT_WORDS, align: 64 },
   { name: 'waiters', words: (maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
 ];
+
+/** A thread of the past or the present: its slot, and which of the threads that had it. */
+export interface ThreadName {
+  readonly slot: number;
+  readonly generation: number;
+}
 
 /** What this thread knows of itself and of the others. */
 export interface Threads {
@@ -34,30 +51,52 @@ export interface Threads {
   /** Part of every lock word that this thread writes. */
   readonly generation: number;
   readonly maxThreads: number;
+  readonly waitersPerSlot: number;
   slotRef(slot: number): Ref<'thread'>;
   /** Waiter `index` of a slot; 0 is the blocking one. */
   waiterRef(slot: number, index: number): Ref<'waiter'>;
-  /** Threads attached now. */
+  /** Threads attached now: a hint. */
   attachedCount(): number;
   isLive(slot: number): boolean;
+  /** Whether the slot's thread has ended, and has not been cleaned up yet. */
+  isDead(slot: number): boolean;
+  /** Whether this very thread is attached. */
+  lives(slot: number, generation: number): boolean;
+  /** The live threads of an agent, by the number that `attachThread` was given. */
+  byAgent(agent: number): ThreadName[];
+  /** Throws DETACHED or GIVEN_UP when the slot is this thread's no more. About 1 ns. */
+  assertHere(): void;
   /** Asks a thread for something, and wakes it from a sleep so that it looks. */
   ask(slot: number, attention: number): void;
-  /** Takes what others ask of this thread; the bits are cleared. */
+  /** Takes what others ask of this thread; the bits are cleared. What is asked of every thread is done. */
   takeAttention(): number;
+  /** What this thread does when it learns that another has died. */
+  onDeath(callback: () => void): void;
   /** Says that this thread is alive and polls. */
   beat(): void;
-  /** Writes down what this thread is about to do to words that cannot be rebuilt. */
-  armIntent(operation: number, first: number, second: number, third: number): void;
-  disarmIntent(): void;
   /** Gives the slot back. The layers above have cleaned up. */
   release(): void;
+  /** Says that a thread has ended. False: it was not attached, or somebody has said so before. */
+  declareDead(slot: number, generation: number): boolean;
+  /** Threads ever declared dead. */
+  deaths(): number;
+  /** A dead thread for this one to clean up, and for nobody else; 0: there is none. */
+  claimDead(): number;
+  /** The dead thread's slot, which this thread has claimed, is clean: it can be attached to again. */
+  finishReap(slot: number): void;
 }
 
-/** Claims a free slot for this thread. */
-export function attachThread(machine: Machine): Threads {
+/**
+ * Claims a free slot for this thread.
+ *
+ * @param agent number by which an adopter knows this thread; not 0
+ */
+export function attachThread(machine: Machine, agent = 1): Threads {
   const { words, atomics } = machine;
-  const { state: STATE, generation: GENERATION, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
-  const { sleepingOn: SLEEPING_ON, intent: INTENT, operands: OPERANDS } = ThreadSlot;
+  const { load, store, compareExchange, add, notify } = atomics;
+  const { state: STATE, agent: AGENT, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON } = ThreadSlot;
+  const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
   const { maxThreads } = machine.layout.parameters;
@@ -65,67 +104,178 @@ export function attachThread(machine: Machine): Threads {
   const slotRef = (slot: number): Ref<'thread'> => asRef(threadsArea + slot * SLOT_WORDS);
   const waiterRef = (slot: number, index: number): Ref<'waiter'> =>
     asRef(waitersArea + (slot * WAITERS_PER_SLOT + index) * WAITER_WORDS);
+  const lifeOf = (slot: number): number => load(slotRef(slot) + STATE) & LIFE_MASK;
 
+  /** The agent's word is what is claimed: so that an adopter finds a thread that dies before it is LIVE. */
   function claim(): number {
     for (let slot = 1; slot <= maxThreads; slot++) {
       const at = slotRef(slot);
-      if (atomics.compareExchange(at + STATE, ThreadState.FREE, ThreadState.LIVE) === ThreadState.FREE)
-        return slot;
+      if (load(at + AGENT) === 0 && compareExchange(at + AGENT, 0, agent) === 0) return slot;
     }
     throw new MbumaError('TOO_MANY_THREADS', `all ${maxThreads} thread slots are taken: see maxThreads`);
   }
 
+  function clearSlot(slot: number): void {
+    const at = slotRef(slot);
+    store(at + ATTENTION, 0);
+    words.fill(0, at + HEARTBEAT, at + SLOT_WORDS);
+    for (let index = 0; index < WAITERS_PER_SLOT; index++) {
+      const waiter = waiterRef(slot, index);
+      words.fill(0, waiter, waiter + Waiter.slot);
+      words[waiter + Waiter.slot] = slot;
+      words[waiter + Waiter.request] = 0;
+    }
+  }
+
+  function countAttached(): void {
+    let attached = 0;
+    for (let slot = 1; slot <= maxThreads; slot++) if (lifeOf(slot) === LIVE) attached++;
+    store(SUPERBLOCK + Superblock.attached, attached);
+  }
+
   const slot = claim();
   const self = slotRef(slot);
-  const attachment = atomics.add(SUPERBLOCK + Superblock.attachments, 1) + 1;
-  const generation = attachment & 0x1fffff;
-  atomics.store(self + GENERATION, generation);
-  atomics.store(self + ATTENTION, 0);
-  words.fill(0, self + HEARTBEAT, self + SLOT_WORDS);
-  for (let index = 0; index < WAITERS_PER_SLOT; index++) {
-    const waiter = waiterRef(slot, index);
-    words.fill(0, waiter, waiter + WAITER_WORDS);
-    words[waiter + Waiter.slot] = slot;
+  const before = load(self + STATE) >>> GENERATION_SHIFT;
+  const generation = before >= GENERATION_MAX ? 1 : before + 1;
+  const here = (generation << GENERATION_SHIFT) | LIVE;
+  clearSlot(slot);
+  store(self + STATE, here);
+  countAttached();
+
+  function refuse(): never {
+    const state = load(self + STATE);
+    const released = state >>> GENERATION_SHIFT !== generation || (state & LIFE_MASK) === FREE;
+    if (released && !given) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
+    throw new MbumaError(
+      'GIVEN_UP',
+      `thread ${slot} was declared dead, and what it held has been or will be cleaned up: it must end`,
+      { owner: slot },
+    );
   }
-  atomics.add(SUPERBLOCK + Superblock.attached, 1);
+  /** Whether the slot went without this thread's doing. */
+  let given = true;
+  machine.onRewind(() => {
+    given = true;
+  });
+
+  /** A slot that another thread was cleaning up when it died. */
+  function findAbandoned(): number {
+    for (let other = 1; other <= maxThreads; other++) {
+      const state = load(slotRef(other) + STATE);
+      if ((state & LIFE_MASK) !== REAPING) continue;
+      const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
+      if (reaper !== slot && lifeOf(reaper) !== LIVE) return other;
+    }
+    return 0;
+  }
+
+  /** What a dead thread was cleaning up is taken over before its own slot, so it is looked for afterwards. */
+  function findToReap(): number {
+    for (let other = 1; other <= maxThreads; other++) {
+      if (lifeOf(other) === DEAD) return findAbandoned() || other;
+    }
+    return findAbandoned();
+  }
+
+  const deathCallbacks: (() => void)[] = [];
+
+  function ask(other: number, attention: number): void {
+    const at = slotRef(other);
+    let old = load(at + ATTENTION);
+    while ((old & attention) !== attention) {
+      const seen = compareExchange(at + ATTENTION, old, old | attention);
+      if (seen === old) break;
+      old = seen;
+    }
+    const sleepingOn = load(at + SLEEPING_ON);
+    if (sleepingOn !== 0) notify(sleepingOn, 1);
+  }
 
   return {
     slot,
     self,
     generation,
     maxThreads,
+    waitersPerSlot: WAITERS_PER_SLOT,
     slotRef,
     waiterRef,
-    attachedCount: () => atomics.load(SUPERBLOCK + Superblock.attached),
-    isLive: (other) => atomics.load(slotRef(other) + STATE) === ThreadState.LIVE,
-    ask(other, attention) {
-      const at = slotRef(other);
-      let old = atomics.load(at + ATTENTION);
-      while ((old & attention) !== attention) {
-        const seen = atomics.compareExchange(at + ATTENTION, old, old | attention);
-        if (seen === old) break;
-        old = seen;
-      }
-      const sleepingOn = atomics.load(at + SLEEPING_ON);
-      if (sleepingOn !== 0) atomics.notify(sleepingOn, 1);
+    attachedCount: () => load(SUPERBLOCK + Superblock.attached),
+    isLive: (other) => lifeOf(other) === LIVE,
+    isDead(other) {
+      const life = lifeOf(other);
+      return life === DEAD || life === REAPING;
     },
-    takeAttention: () =>
-      (words[self + ATTENTION] as number) === 0 ? 0 : atomics.exchange(self + ATTENTION, 0),
+    lives: (other, itsGeneration) =>
+      load(slotRef(other) + STATE) === ((itsGeneration << GENERATION_SHIFT) | LIVE),
+    byAgent(wanted) {
+      const found: ThreadName[] = [];
+      for (let other = 1; other <= maxThreads; other++) {
+        if (load(slotRef(other) + AGENT) !== wanted) continue;
+        const state = load(slotRef(other) + STATE);
+        found.push({ slot: other, generation: state >>> GENERATION_SHIFT });
+      }
+      return found;
+    },
+    assertHere() {
+      if ((words[self + STATE] as number) !== here) refuse();
+    },
+    ask,
+    takeAttention() {
+      if ((words[self + ATTENTION] as number) === 0) return 0;
+      const asked = atomics.exchange(self + ATTENTION, 0);
+      if ((asked & Attention.REAP) !== 0) for (const callback of deathCallbacks) callback();
+      return asked & ~Attention.REAP;
+    },
+    onDeath(callback) {
+      deathCallbacks.push(callback);
+    },
     beat() {
       words[self + HEARTBEAT] = (words[self + HEARTBEAT] as number) + 1;
     },
-    armIntent(operation, first, second, third) {
-      words[self + OPERANDS] = first;
-      words[self + OPERANDS + 1] = second;
-      words[self + OPERANDS + 2] = third;
-      words[self + INTENT] = operation;
-    },
-    disarmIntent() {
-      words[self + INTENT] = 0;
-    },
     release() {
-      atomics.add(SUPERBLOCK + Superblock.attached, -1);
-      atomics.store(self + STATE, ThreadState.FREE);
+      // A thread that was given up must not free the slot, which may be another's by now.
+      if (compareExchange(self + STATE, here, (generation << GENERATION_SHIFT) | FREE) !== here) refuse();
+      given = false;
+      countAttached();
+      store(self + AGENT, 0);
+    },
+    declareDead(other, itsGeneration) {
+      const at = slotRef(other);
+      const living = (itsGeneration << GENERATION_SHIFT) | LIVE;
+      const dead = (itsGeneration << GENERATION_SHIFT) | DEAD;
+      const state = load(at + STATE);
+      // It may have died before it was LIVE, or after it was FREE again: the slot needs a reaper still.
+      const halfway = state >>> GENERATION_SHIFT === itsGeneration && (state & LIFE_MASK) === FREE;
+      if (halfway && load(at + AGENT) === 0) return false;
+      if (compareExchange(at + STATE, halfway ? state : living, dead) !== (halfway ? state : living))
+        return false;
+      add(SUPERBLOCK + Superblock.deaths, 1);
+      for (let each = 1; each <= maxThreads; each++) if (lifeOf(each) === LIVE) ask(each, Attention.REAP);
+      return true;
+    },
+    deaths: () => load(SUPERBLOCK + Superblock.deaths),
+    claimDead() {
+      for (;;) {
+        const other = findToReap();
+        if (other === 0) return 0;
+        const at = slotRef(other) + STATE;
+        const state = load(at);
+        const life = state & LIFE_MASK;
+        const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
+        if (life !== DEAD && (life !== REAPING || lifeOf(reaper) === LIVE)) continue;
+        const claimed = ((state >>> GENERATION_SHIFT) << GENERATION_SHIFT) | (slot << REAPER_SHIFT) | REAPING;
+        if (compareExchange(at, state, claimed) === state) return other;
+      }
+    },
+    finishReap(other) {
+      const at = slotRef(other);
+      const claimed = (slot << REAPER_SHIFT) | REAPING;
+      const state = load(at + STATE);
+      if ((state & ((1 << GENERATION_SHIFT) - 1)) !== claimed) return;
+      clearSlot(other);
+      store(at + STATE, state - claimed + FREE);
+      countAttached();
+      store(at + AGENT, 0);
     },
   };
 }

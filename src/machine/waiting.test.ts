@@ -31,7 +31,7 @@ function locked<Type>(party: Party, body: () => Type): Type {
   try {
     return body();
   } finally {
-    party.locks.release(party.at(Place.LOCK));
+    party.waiting.unlock(party.locks, party.at(Place.LOCK));
   }
 }
 
@@ -123,6 +123,39 @@ describe('the line', () => {
     const one = [...taken][5] as WaiterRef;
     waiting.returnWaiter(one);
     assert.equal(waiting.takeWaiter(), one);
+  });
+
+  it('is made anew from the chain of next, as a repair needs it', () => {
+    const party = makeParty();
+    const { waiting, machine } = party;
+    const queue = party.at(Place.QUEUE);
+    const waiters = Array.from({ length: 4 }, () => waiting.takeWaiter() as WaiterRef);
+    for (const length of [0, 1, 4]) {
+      for (const waiter of waiters.slice(0, length)) waiting.enqueue(queue, waiter, 0);
+      for (const waiter of waiters) machine.words[waiter + Waiter.previous] = 99;
+      machine.words[queue + WaitQueue.tail] = 99;
+      machine.words[queue + WaitQueue.count] = 99;
+      waiting.rebuildLine(queue);
+      assert.deepEqual(lineOf(party), waiters.slice(0, length));
+      for (const waiter of waiters.slice(0, length)) waiting.remove(queue, waiter);
+    }
+  });
+
+  it('gives every stand in it a ticket of its own, and the queue to who has a gift to take', () => {
+    const party = makeParty();
+    const { waiting, machine } = party;
+    const queue = party.at(Place.QUEUE);
+    const { blockingWaiter: waiter } = waiting;
+    const tickets = new Set<number>();
+    for (let time = 0; time < 5; time++) {
+      waiting.enqueue(queue, waiter, 0);
+      tickets.add(machine.words[waiter + Waiter.ticket] as number);
+      waiting.grant(queue, waiter, 1);
+      assert.equal(machine.words[waiter + Waiter.queue], queue);
+      waiting.takeGrant(waiter);
+      assert.equal(machine.words[waiter + Waiter.queue], 0);
+    }
+    assert.equal(tickets.size, 5);
   });
 
   it('hands any 32-bit word over', () => {

@@ -12,6 +12,7 @@
 
 import { MbumaError } from '../check/index.js';
 import { asRef, type Ref } from '../record/index.js';
+import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
 import { ASYNC_WAITERS, ThreadSlot, Waiter, WaiterState, WaitQueue } from './records.js';
 import type { Threads } from './threads.js';
@@ -33,13 +34,30 @@ export interface Waiting {
   remove(queue: number, waiter: WaiterRef): void;
   /** Under the queue's lock: the longest waiting, or 0. */
   first(queue: number): WaiterRef | 0;
+  /** Under the queue's lock: the one behind this one, or 0. */
+  next(waiter: WaiterRef): WaiterRef | 0;
   /** Waiters in the queue: exact under the lock, a hint without it. */
   count(queue: number): number;
-  /** Under the queue's lock: takes the waiter out of the line, hands it `gift` and wakes it. */
+  /**
+   * Under the queue's lock: takes the waiter out of the line and hands it `gift`. It is woken by `unlock`: a
+   * wake is a system call, and whoever is woken wants the lock. Should this thread die before, the end of
+   * its slice wakes the waiter.
+   */
   grant(queue: number, waiter: WaiterRef, gift: number): void;
+  /** Releases a lock under which waiters may have been granted something, and wakes them. */
+  unlock(locks: Locks, lock: number): void;
+  /**
+   * Under the queue's lock, taken over from a dead thread: the chain of `next` from the head is the truth of
+   * a line. Writes the rest of it anew.
+   */
+  rebuildLine(queue: number): void;
+  /** Whether the waiter stands in a line. */
+  isInLine(waiter: WaiterRef): boolean;
   requestOf(waiter: WaiterRef): number;
   slotOf(waiter: WaiterRef): number;
   isGranted(waiter: WaiterRef): boolean;
+  /** The gift of a waiter that is granted. */
+  giftOf(waiter: WaiterRef): number;
   /** The gift; the waiter is idle again. */
   takeGrant(waiter: WaiterRef): number;
   /** Throws WOULD_BLOCK or SLEEP_WITH_LOCK where this thread must not sleep. */
@@ -58,7 +76,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { words, witness, mayBlock, floats, wait, waitAsync } = machine;
   const { load, store, notify } = machine.atomics;
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
-  const { request: REQUEST, slot: SLOT } = Waiter;
+  const { request: REQUEST, slot: SLOT, ticket: TICKET } = Waiter;
   const { head: HEAD, tail: TAIL, count: COUNT, sleeps: SLEEPS } = WaitQueue;
   const { sleepingOn: SLEEPING_ON, heldCount: HELD_COUNT } = ThreadSlot;
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
@@ -89,7 +107,25 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     words[queue + COUNT] = (words[queue + COUNT] as number) - 1;
     words[waiter + NEXT] = 0;
     words[waiter + PREVIOUS] = 0;
-    words[waiter + QUEUE] = 0;
+  }
+
+  /** Waiters that have been granted something and are to be woken when the lock is released. */
+  const granted: number[] = [];
+  machine.onRewind(() => {
+    granted.length = 0;
+  });
+
+  function wakeGranted(): void {
+    for (const word of granted) notify(word, 1);
+    granted.length = 0;
+  }
+
+  /** In a line, or taken out of it by a grant that is not complete. */
+  function isLinked(queue: number, waiter: WaiterRef): boolean {
+    for (let at = words[queue + HEAD] as number; at !== 0; at = words[at + NEXT] as number) {
+      if (at === waiter) return true;
+    }
+    return false;
   }
 
   return {
@@ -105,6 +141,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       words[waiter + NEXT] = 0;
       words[waiter + PREVIOUS] = tail;
       words[waiter + QUEUE] = queue;
+      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       store(waiter + STATE, WAITING);
       if (tail === 0) words[queue + HEAD] = waiter;
       else words[tail + NEXT] = waiter;
@@ -114,22 +151,44 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     remove(queue, waiter) {
       unlink(queue, waiter);
+      words[waiter + QUEUE] = 0;
       store(waiter + STATE, IDLE);
     },
     first: (queue) => asRef<'waiter'>(words[queue + HEAD] as number),
+    next: (waiter) => asRef<'waiter'>(words[waiter + NEXT] as number),
     count: (queue) => words[queue + COUNT] as number,
     grant(queue, waiter, gift) {
-      unlink(queue, waiter);
+      // Only a grant that a dead thread has begun finds the waiter taken out already.
+      const head = words[queue + HEAD] as number;
+      if (head === waiter || isLinked(queue, waiter)) unlink(queue, waiter);
       words[waiter + GRANT] = gift;
       store(waiter + STATE, GRANTED);
-      notify(waiter + STATE, 1);
+      granted.push(waiter + STATE);
     },
+    unlock(locks, lock) {
+      locks.release(lock);
+      if (granted.length !== 0) wakeGranted();
+    },
+    rebuildLine(queue) {
+      let previous = 0;
+      let count = 0;
+      for (let at = words[queue + HEAD] as number; at !== 0; at = words[at + NEXT] as number) {
+        words[at + PREVIOUS] = previous;
+        previous = at;
+        count++;
+      }
+      words[queue + TAIL] = previous;
+      words[queue + COUNT] = count;
+    },
+    isInLine: (waiter) => load(waiter + STATE) === WAITING,
     requestOf: (waiter) => words[waiter + REQUEST] as number,
     slotOf: (waiter) => words[waiter + SLOT] as number,
     isGranted: (waiter) => load(waiter + STATE) === GRANTED,
+    giftOf: (waiter) => words[waiter + GRANT] as number,
     takeGrant(waiter) {
       const gift = words[waiter + GRANT] as number;
       store(waiter + STATE, IDLE);
+      words[waiter + QUEUE] = 0;
       return gift;
     },
     assertMayBlock(what) {

@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict';
 import { MbumaError } from '../check/index.js';
 import {
-  attachThread,
-  createLocks,
+  createAttachment,
   createMachine,
-  createWaiting,
   type Machine,
   type MemoryHandle,
   openMachine,
@@ -36,12 +34,10 @@ export interface KitOptions {
 const PLANNERS = [planThreads, planPages, planUma, planMbufs];
 
 function assemble(machine: Machine, initialise: boolean, max: number | undefined): Kit {
-  const threads = attachThread(machine);
-  const locks = createLocks(machine, threads);
-  const waiting = createWaiting(machine, threads);
-  const pages = createPages(machine, locks, initialise);
-  const uma = createUma({ machine, threads, locks, waiting, pages }, initialise);
-  const context = { machine, threads, locks, waiting, pages, uma };
+  const attachment = createAttachment(machine);
+  const pages = createPages(attachment, initialise);
+  const uma = createUma({ ...attachment, pages }, initialise);
+  const context = { ...attachment, pages, uma };
   const mbufs = createMbufs(context, { max });
   return { machine, context, mbufs, words: machine.words, bytes: machine.bytes };
 }

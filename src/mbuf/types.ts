@@ -1,16 +1,12 @@
 /** What `memory.mbufs` offers. */
 
-import type { Locks, Machine, Threads, Waiting } from '../machine/index.js';
+import type { Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
 import type { Addr } from '../record/index.js';
 import type { Uma, Zone, ZoneStats } from '../uma/index.js';
 
 /** The layers below. */
-export interface MbufContext {
-  readonly machine: Machine;
-  readonly threads: Threads;
-  readonly locks: Locks;
-  readonly waiting: Waiting;
+export interface MbufContext extends Attachment {
   readonly pages: Pages;
   readonly uma: Uma;
 }

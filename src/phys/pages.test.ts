@@ -4,16 +4,10 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { MbumaError } from '../check/index.js';
-import { createPages, Page, PageState, type Pages, Phys } from './index.js';
-import { assertClean, type Kit, makeKit, type WorkerOrders } from './phys.test-kit.js';
+import { createPages, Page, PageState, type Pages } from './index.js';
+import { assertClean, freeShape, type Kit, makeKit, type WorkerOrders } from './phys.test-kit.js';
 
 const { SLAB, RUN } = PageState;
-
-/** Everything that the layer keeps about free pages; the same for the same set of free pages, links aside. */
-function freeShape({ pages }: Kit): unknown {
-  const { free, byOrder, largestRun } = pages.stats();
-  return { free, byOrder, largestRun };
-}
 
 /** The blocks that the free pages of `free` can be cut into in one way only. */
 function expectedBlocks(free: ReadonlySet<number>, kit: Kit): number[] {
@@ -56,7 +50,7 @@ describe('page runs: the shape of a fresh memory', () => {
   it('is not made again by a thread that attaches', () => {
     const kit = makeKit(64);
     const page = kit.pages.tryAllocRun(3, SLAB);
-    const other = createPages(kit.machine, kit.locks, false);
+    const other = createPages(kit, false);
     assert.equal(other.freePages(), kit.pages.freePages());
     other.freeRun(page, 3);
     assertClean(kit.pages);
@@ -347,128 +341,5 @@ describe('page runs: misuse is refused and changes nothing', () => {
   it('gives object 0 for pages that are not there', () => {
     const { pages } = makeKit(64);
     for (const page of [0, 1, 63, 64, 65, -1, 2 ** 31, 2 ** 32 - 1]) assert.equal(pages.objectOf(page), 0);
-  });
-});
-
-describe('page runs: after a death', () => {
-  class Killed extends Error {}
-
-  /** The words of the machine; the thread dies instead of the store after `stores` stores below `from`. */
-  function mortal(words: Int32Array, from: number, stores: { left: number }): Int32Array {
-    return new Proxy(words, {
-      get(target, key) {
-        if (key === 'fill') {
-          return (value: number, start: number, end: number) => {
-            for (let index = start; index < end; index++) Reflect.set(proxyOf(), String(index), value);
-          };
-        }
-        const value = Reflect.get(target, key, target) as unknown;
-        return typeof value === 'function' ? (value as () => void).bind(target) : value;
-      },
-      set(target, key, value) {
-        if (Number(key) >= from && stores.left-- <= 0) throw new Killed();
-        return Reflect.set(target, key, value, target);
-      },
-    });
-    function proxyOf(): Int32Array {
-      return mortal(words, from, stores);
-    }
-  }
-
-  function runsOf({ machine, pages }: Kit): Map<number, number> {
-    const runs = new Map<number, number>();
-    for (let page = pages.firstPage; page < pages.pageCount; page++) {
-      const length = machine.words[pages.pageRef(page) + Page.length] as number;
-      if (length !== 0) runs.set(page, length);
-    }
-    return runs;
-  }
-
-  /** A fragmented memory and the run that a call will free. */
-  function prepare(): { kit: Kit; page: number } {
-    const kit = makeKit(200);
-    const { pages } = kit;
-    const taken = [3, 1, 7, 2, 12, 1, 5, 9].map((count) => ({ count, page: pages.tryAllocRun(count, SLAB) }));
-    for (const index of [1, 3, 5]) pages.freeRun(taken[index]?.page as number, taken[index]?.count as number);
-    const page = taken[4]?.page as number;
-    pages.setObject(page, 12, 77);
-    return { kit, page };
-  }
-
-  const CALLS: Record<string, (pages: Pages, page: number) => void> = {
-    'tryAllocRun of 5': (pages) => void pages.tryAllocRun(5, RUN),
-    'tryAllocRun of 1': (pages) => void pages.tryAllocRun(1, SLAB),
-    'tryAllocRun of 33': (pages) => void pages.tryAllocRun(33, RUN),
-    'freeRun of 12': (pages, page) => pages.freeRun(page, 12),
-  };
-
-  for (const [name, call] of Object.entries(CALLS)) {
-    it(`${name}, cut short after each store, is done or not done`, () => {
-      let outcomes = '';
-      for (let limit = 0; ; limit++) {
-        const { kit, page } = prepare();
-        const { machine, pages, locks } = kit;
-        const before = runsOf(kit);
-        const after = new Map(before);
-        {
-          const whole = prepare();
-          call(whole.kit.pages, whole.page);
-          after.clear();
-          for (const [first, length] of runsOf(whole.kit)) after.set(first, length);
-        }
-        const free = pages.freePages();
-        const words = mortal(machine.words, machine.area('phys') + Phys.nonEmpty, { left: limit });
-        const dying = createPages({ ...machine, words }, { ...locks, acquire() {}, release() {} }, false);
-        let died = false;
-        try {
-          call(dying, page);
-        } catch (error) {
-          assert.ok(error instanceof Killed, String(error));
-          died = true;
-        }
-        pages.rebuildLocked();
-        assertClean(pages);
-        const found = runsOf(kit);
-        const done = JSON.stringify([...found]) === JSON.stringify([...after]);
-        if (!done) assert.deepEqual(found, before, `after ${limit} stores: neither done nor not done`);
-        outcomes += done ? 'd' : 'n';
-        const used = [...found.values()].reduce((sum, length) => sum + length, 0);
-        assert.equal(pages.freePages(), 200 - pages.firstPage - used);
-        assert.ok(done || pages.freePages() === free);
-        if (!died) break;
-      }
-      assert.match(outcomes, /^n+d+$/, 'one store decides');
-      assert.ok(outcomes.length > 3);
-    });
-  }
-
-  it('the rebuild itself may be cut short, and done again', () => {
-    for (let limit = 0; ; limit += 7) {
-      const { kit } = prepare();
-      const { machine, pages, locks } = kit;
-      const before = runsOf(kit);
-      const shape = freeShape(kit);
-      const words = mortal(machine.words, machine.area('phys') + Phys.nonEmpty, { left: limit });
-      let died = false;
-      try {
-        createPages({ ...machine, words }, locks, false).rebuildLocked();
-      } catch (error) {
-        assert.ok(error instanceof Killed, String(error));
-        died = true;
-      }
-      pages.rebuildLocked();
-      assertClean(pages);
-      assert.deepEqual(runsOf(kit), before);
-      assert.deepEqual(freeShape(kit), shape);
-      if (!died) break;
-    }
-  });
-
-  it('a rebuild of a sound memory keeps its shape', () => {
-    const { kit } = prepare();
-    const shape = freeShape(kit);
-    kit.pages.rebuildLocked();
-    assert.deepEqual(freeShape(kit), shape);
-    assertClean(kit.pages);
   });
 });

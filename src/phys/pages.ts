@@ -10,7 +10,7 @@
  */
 
 import { LockRank, MbumaError, requireInteger } from '../check/index.js';
-import { type AreaPlanner, type Locks, type Machine, PAGE_SHIFT } from '../machine/index.js';
+import { type AreaPlanner, type Attachment, Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { asRef, layoutOf } from '../record/index.js';
 import { auditPages } from './audit.js';
 import {
@@ -50,16 +50,19 @@ export interface Pages {
    * Takes `count` contiguous pages. Never sleeps. Failpoint `phys.run`.
    *
    * @param use PageState of the pages: SLAB or RUN
+   * @param held word of a hand of this thread: it names the run from the moment when the run is used
    * @returns the first page, at a multiple of the power of two that is at least `count`; 0 when there
    *   is no block that long. The pages' objects are 0, their contents are whatever they were.
    */
-  tryAllocRun(count: number, use: number): number;
+  tryAllocRun(count: number, use: number, held?: number): number;
   /**
    * Gives a whole run back; its pages' objects are 0 again.
    *
+   * @param held word of a hand that names the run: 0 from the moment when the run is free. Nothing happens
+   *   when it does not name the run: a thread that died while it took the run has not got it
    * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`; nothing is changed
    */
-  freeRun(page: number, count: number): void;
+  freeRun(page: number, count: number, held?: number): void;
   /** Free pages: a hint, read without the lock. */
   freePages(): number;
   /** Says what the pages of a run belong to. By the holder of the run. */
@@ -89,7 +92,8 @@ export const planPages: AreaPlanner = ({ pageCount }) => [
  * @param initialise true in the one thread that makes the memory: all pages after the boot areas
  *   become free
  */
-export function createPages(machine: Machine, locks: Locks, initialise: boolean): Pages {
+export function createPages(attachment: Attachment, initialise: boolean): Pages {
+  const { machine, locks, hands } = attachment;
   const { words, floats } = machine;
   const { acquire, release } = locks;
   const { firstPage } = machine.layout;
@@ -153,7 +157,7 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
     listAdd(record, order);
   }
 
-  /** Cuts free pages that stand in no block into blocks: at each place the longest that is aligned and fits. */
+  /** Cuts free pages that stand in no block into blocks: at each place the longest aligned one that fits. */
   function extentAdd(start: number, end: number): void {
     for (let page = start; page < end; ) {
       const aligned = 31 - Math.clz32(page & -page);
@@ -165,7 +169,7 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
   }
 
   /** The first pages of a block become a run; its rest becomes blocks. */
-  function blockToRun(record: number, blockOrder: number, count: number, use: number): number {
+  function blockToRun(record: number, blockOrder: number, count: number, use: number, held: number): number {
     const page = (record - records) >> recordShift;
     listRemove(record, blockOrder);
     extentAdd(page + count, page + (1 << blockOrder));
@@ -174,6 +178,7 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
     }
     words[FREE_PAGES] = (words[FREE_PAGES] as number) - count;
     words[record + LENGTH] = count;
+    if (held !== 0) words[held] = page;
     words[record + STATE] = use; // from here on the run is used
     return page;
   }
@@ -205,7 +210,7 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
       : 0;
   }
 
-  function tryAllocRun(count: number, use: number): number {
+  function tryAllocRun(count: number, use: number, held = 0): number {
     requireInteger(count, 'count', 1, Number.MAX_SAFE_INTEGER);
     requireInteger(use, 'use', FIRST_USED, LAST_USED_STATE);
     const forbidden = runSite.fails();
@@ -219,17 +224,25 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
       return 0;
     }
     const blockOrder = 31 - Math.clz32(mask & -mask);
-    const page = blockToRun(words[HEADS + blockOrder] as number, blockOrder, count, use);
+    const page = blockToRun(words[HEADS + blockOrder] as number, blockOrder, count, use, held);
     release(LOCK);
     return page;
   }
 
-  function freeRun(page: number, count: number): void {
+  function freeRun(page: number, count: number, held = 0): void {
     requireInteger(page, 'page', firstPage, pageCount - 1);
     requireInteger(count, 'count', 1, pageCount - page);
     acquire(LOCK, rank);
     const length = runLength(page);
-    if (length === count) runToBlocks(page, count);
+    if (held !== 0 && words[held] !== page) {
+      // Taking the lock over has settled the hand.
+      release(LOCK);
+      return;
+    }
+    if (length === count) {
+      runToBlocks(page, count);
+      if (held !== 0) words[held] = 0;
+    }
     release(LOCK);
     if (length !== count) refuseFree(page, count, length);
   }
@@ -266,6 +279,22 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
     }
     words[FREE_PAGES] = free;
   }
+
+  /** A run that a dead thread was about to take, or has given back, is not in its hand. */
+  function settleHandsLocked(): void {
+    hands.eachOfDead((hand) => {
+      const kind = hands.kindOf(hand);
+      const page = words[hand + Hand.HELD] as number;
+      if ((kind === HandKind.SLAB || kind === HandKind.RUN) && page !== 0 && runLength(page) === 0) {
+        words[hand + Hand.HELD] = 0;
+      }
+    });
+  }
+
+  locks.onTakeOver(LOCK, LOCK + 1, rank, () => {
+    rebuildLocked();
+    settleHandsLocked();
+  });
 
   if (initialise) {
     for (let page = 0; page < firstPage; page++) words[records + (page << recordShift) + STATE] = BOOT;

@@ -2,21 +2,19 @@
 
 import assert from 'node:assert/strict';
 import {
-  attachThread,
-  createLocks,
+  type Attachment,
+  createAttachment,
   createMachine,
-  type Locks,
   type Machine,
   type MemoryHandle,
   openMachine,
   planThreads,
   publishMachine,
 } from '../machine/index.js';
+import { type Mortal, makeMortal } from '../machine/mortal.test-kit.js';
 import { createPages, type Pages, planPages } from './index.js';
 
-export interface Kit {
-  readonly machine: Machine;
-  readonly locks: Locks;
+export interface Kit extends Attachment {
   readonly pages: Pages;
 }
 
@@ -24,8 +22,8 @@ const planners = [planThreads, planPages];
 const HASH = 1;
 
 function kitOf(machine: Machine, initialise: boolean): Kit {
-  const locks = createLocks(machine, attachThread(machine));
-  return { machine, locks, pages: createPages(machine, locks, initialise) };
+  const attachment = createAttachment(machine);
+  return { ...attachment, pages: createPages(attachment, initialise) };
 }
 
 export function makeKit(pageCount: number): Kit {
@@ -42,6 +40,16 @@ export function makeKit(pageCount: number): Kit {
 /** The same memory, in another thread. */
 export function joinKit(handle: MemoryHandle): Kit {
   return kitOf(openMachine(handle, planners, HASH), false);
+}
+
+/** One that dies when it is told to: see mortal.test-kit.ts. */
+export interface MortalKit extends Kit {
+  readonly mortal: Mortal;
+}
+
+export function joinMortal(handle: MemoryHandle): MortalKit {
+  const mortal = makeMortal(openMachine(handle, planners, HASH));
+  return { ...kitOf(mortal.machine, false), mortal };
 }
 
 /** What a worker of `pages.test-worker.ts` is told. */
@@ -62,4 +70,10 @@ export function assertClean(pages: Pages): void {
   const findings: string[] = [];
   pages.audit((rule, message) => findings.push(`${rule} ${message}`));
   assert.deepEqual(findings, []);
+}
+
+/** Everything that the layer keeps about free pages; the same for the same set of free pages, links aside. */
+export function freeShape({ pages }: Kit): unknown {
+  const { free, byOrder, largestRun } = pages.stats();
+  return { free, byOrder, largestRun };
 }

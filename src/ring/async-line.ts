@@ -124,7 +124,7 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
 
   async function waitInLine(call: Call, waiter: WaiterRef): Promise<void> {
     while (!settled(call)) {
-      if (waiting.isGranted(waiter)) finish(call, waiting.takeGrant(waiter));
+      if (waiting.isGranted(waiter)) finish(call, line.receive(call.end, call.ring, waiter));
       else if (!(await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY)) && !settled(call)) {
         line.serve(call.end, call.ring);
       }

@@ -1,15 +1,11 @@
 /** What rings stand on, and where their boot area lies. */
 
-import type { AreaPlanner, Locks, Machine, Threads, Waiting } from '../machine/index.js';
+import type { AreaPlanner, Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
 import { RING_REGISTRY_WORDS, RING_WORDS, RINGS_MAX } from './records.js';
 
 /** The layers below. */
-export interface RingContext {
-  readonly machine: Machine;
-  readonly threads: Threads;
-  readonly locks: Locks;
-  readonly waiting: Waiting;
+export interface RingContext extends Attachment {
   readonly pages: Pages;
 }
 

@@ -7,10 +7,10 @@
  * least one of the two sees the other, and no wakeup is lost. The same with head and `puttersWaiting`.
  */
 
-import { LockRank, MbumaError } from '../check/index.js';
-import { Waiter, type WaiterRef, WaiterState, WaitQueue } from '../machine/index.js';
+import { LockRank } from '../check/index.js';
+import { Waiter, type WaiterRef, WaitQueue } from '../machine/index.js';
 import type { RingContext } from './context.js';
-import { PutGift, Ring, RingIntent, type RingRef } from './records.js';
+import { PutGift, Ring, type RingRef } from './records.js';
 
 /** One of the two ends of every ring, for code that serves both. */
 export interface End {
@@ -18,6 +18,8 @@ export interface End {
   readonly lock: number;
   readonly queue: number;
   readonly waiting: number;
+  /** Whether its gifts are words of the ring. */
+  readonly gives: boolean;
   /** Under the lock: gives waiters what is there for them, oldest first; says how many. Then `unlock`. */
   serveLocked(ring: RingRef): number;
   /** Without locks, after words were put or taken at this end: serves who waits at the other end for that. */
@@ -27,8 +29,6 @@ export interface End {
 export interface HandOver {
   /** Releases a lock under which waiters were served, and then wakes them. */
   unlock(lock: number): void;
-  /** Wakes those who were served, when no lock of ours is to be released before. */
-  wakeGranted(): void;
   readonly putEnd: End;
   readonly takeEnd: End;
   /** Accepts no more words; ends the waits that this decides. */
@@ -36,22 +36,16 @@ export interface HandOver {
 }
 
 export function createHandOver(context: RingContext): HandOver {
-  const { machine, threads, locks, waiting } = context;
+  const { machine, threads, locks, waiting, intents } = context;
   const { words } = machine;
-  const { load, store, notify } = machine.atomics;
-  const { acquire, release } = locks;
-  /** Waiters to be woken when the lock is released. */
-  const granted: number[] = [];
-  machine.onRewind(() => {
-    granted.length = 0;
-  });
+  const { load, store } = machine.atomics;
+  const { acquire } = locks;
   const { putLock: PUT_LOCK, putLimit: PUT_LIMIT, putters: PUTTERS, tail: TAIL } = Ring;
   const { takeLock: TAKE_LOCK, takeLimit: TAKE_LIMIT, takers: TAKERS, head: HEAD } = Ring;
   const { takersWaiting: TAKERS_WAITING, puttersWaiting: PUTTERS_WAITING, closed: CLOSED } = Ring;
   const { capacity: CAPACITY, slots: SLOTS, mask: MASK } = Ring;
-  const { head: FIRST, tail: LAST, count: COUNT } = WaitQueue;
-  const { request: REQUEST, grant: GRANT, state: STATE } = Waiter;
-  const { next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
+  const { count: COUNT } = WaitQueue;
+  const { request: REQUEST } = Waiter;
 
   /** The longest waiting whose thread lives; the dead leave the line. */
   function firstAlive(queue: number): WaiterRef | 0 {
@@ -62,41 +56,7 @@ export function createHandOver(context: RingContext): HandOver {
     }
   }
 
-  function unlinkLocked(queue: number, waiter: WaiterRef): void {
-    const next = words[waiter + NEXT] as number;
-    const previous = words[waiter + PREVIOUS] as number;
-    if (previous === 0) words[queue + FIRST] = next;
-    else words[previous + NEXT] = next;
-    if (next === 0) words[queue + LAST] = previous;
-    else words[next + PREVIOUS] = previous;
-    words[queue + COUNT] = (words[queue + COUNT] as number) - 1;
-    words[waiter + NEXT] = 0;
-    words[waiter + PREVIOUS] = 0;
-    words[waiter + QUEUE] = 0;
-  }
-
-  /**
-   * As `waiting.grant`, but for the wake, which comes after the lock's release: it is a system call, and
-   * whoever is woken wants the lock. Should this thread die before, the end of a slice wakes the waiter.
-   * Until the waiter is GRANTED it is WAITING, in this line or in none: `repair.ts` builds on that.
-   */
-  function grantLocked(queue: number, waiter: WaiterRef, gift: number): void {
-    unlinkLocked(queue, waiter);
-    words[waiter + GRANT] = gift;
-    store(waiter + STATE, WaiterState.GRANTED);
-    threads.disarmIntent();
-    granted.push(waiter + STATE);
-  }
-
-  function unlock(lock: number): void {
-    release(lock);
-    if (granted.length !== 0) wakeGranted();
-  }
-
-  function wakeGranted(): void {
-    for (const sleepWord of granted) notify(sleepWord, 1);
-    granted.length = 0;
-  }
+  const unlock = (lock: number): void => waiting.unlock(locks, lock);
 
   function serveTakersLocked(ring: RingRef): number {
     const queue = ring + TAKERS;
@@ -111,13 +71,12 @@ export function createHandOver(context: RingContext): HandOver {
       if (head !== tail) {
         const word = words[slots + (head & mask)] as number;
         head = (head + 1) | 0;
-        words[waiter + REQUEST] = word;
-        threads.armIntent(RingIntent.HAND_WORD, ring + TAKE_LOCK, waiter, head);
-        store(ring + HEAD, head);
-        grantLocked(queue, waiter, word);
+        intents.begin(ring + TAKE_LOCK);
+        intents.set(ring + HEAD, head);
+        intents.commitGrant(queue, waiter, word, 0);
       } else if (closed) {
-        threads.armIntent(RingIntent.END_WAIT, ring + TAKE_LOCK, waiter, 0);
-        grantLocked(queue, waiter, 0);
+        intents.begin(ring + TAKE_LOCK);
+        intents.commitGrant(queue, waiter, 0, 0);
       } else {
         break;
       }
@@ -139,14 +98,14 @@ export function createHandOver(context: RingContext): HandOver {
     const end = (load(ring + HEAD) + (words[ring + CAPACITY] as number)) | 0;
     for (let waiter = firstAlive(queue); waiter !== 0; waiter = firstAlive(queue)) {
       if (closed) {
-        threads.armIntent(RingIntent.END_WAIT, ring + PUT_LOCK, waiter, PutGift.CLOSED);
-        grantLocked(queue, waiter, PutGift.CLOSED);
+        intents.begin(ring + PUT_LOCK);
+        intents.commitGrant(queue, waiter, PutGift.CLOSED, 0);
       } else if (tail !== end) {
         words[slots + (tail & mask)] = words[waiter + REQUEST] as number;
         tail = (tail + 1) | 0;
-        threads.armIntent(RingIntent.ACCEPT_WORD, ring + PUT_LOCK, waiter, tail);
-        store(ring + TAIL, tail);
-        grantLocked(queue, waiter, PutGift.ACCEPTED);
+        intents.begin(ring + PUT_LOCK);
+        intents.set(ring + TAIL, tail);
+        intents.commitGrant(queue, waiter, PutGift.ACCEPTED, 0);
       } else {
         break;
       }
@@ -158,17 +117,9 @@ export function createHandOver(context: RingContext): HandOver {
     return served;
   }
 
-  /**
-   * Serves an end from outside. When a thread died with its lock, those who wait there wait for the
-   * repair: that is not the failure of a call which has done its work at the other end.
-   */
+  /** Serves an end from outside. */
   function serve(ring: RingRef, lock: number, serveLocked: (ring: RingRef) => number): number {
-    try {
-      acquire(ring + lock, LockRank.RING);
-    } catch (error) {
-      if (error instanceof MbumaError && error.code === 'OWNER_DIED') return 0;
-      throw error;
-    }
+    acquire(ring + lock, LockRank.RING);
     const served = serveLocked(ring);
     unlock(ring + lock);
     return served;
@@ -200,11 +151,11 @@ export function createHandOver(context: RingContext): HandOver {
 
   return {
     unlock,
-    wakeGranted,
     putEnd: {
       lock: PUT_LOCK,
       queue: PUTTERS,
       waiting: PUTTERS_WAITING,
+      gives: false,
       serveLocked: servePuttersLocked,
       settle: settlePut,
     },
@@ -212,6 +163,7 @@ export function createHandOver(context: RingContext): HandOver {
       lock: TAKE_LOCK,
       queue: TAKERS,
       waiting: TAKERS_WAITING,
+      gives: true,
       serveLocked: serveTakersLocked,
       settle: settleTake,
     },

@@ -39,7 +39,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
   const { putWord, putWords, takeWord, takeWords } = ringWords;
   const { head: HEAD, tail: TAIL, closed: CLOSED } = RingRecord;
   /** A word that nobody else writes to: loading it passes the time. */
-  const own = parts.context.threads.self + ThreadSlot.generation;
+  const own = parts.context.threads.self + ThreadSlot.agent;
   const capacity = words[ring + RingRecord.capacity] as number;
 
   function assertAttached(): void {

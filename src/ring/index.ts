@@ -3,6 +3,7 @@
 import { MbumaError, requireInteger, requireName, requireObject } from '../check/index.js';
 import { createAsyncLine } from './async-line.js';
 import { auditRings, type Report } from './audit.js';
+import { type Carry, createCarrying } from './carrying.js';
 import type { RingContext } from './context.js';
 import { createHandOver } from './hand-over.js';
 import { createRingHandle } from './handle.js';
@@ -14,14 +15,22 @@ import type { Ring } from './ring.js';
 import { createRingWords } from './words.js';
 
 export { planRings, type RingContext } from './context.js';
-export { RING_CAPACITY_MAX, RINGS_MAX, Ring as RingRecord, RingIntent, RingRegistry } from './records.js';
+export { RING_CAPACITY_MAX, RINGS_MAX, Ring as RingRecord, RingRegistry } from './records.js';
 export type { Ring, RingWaitOptions } from './ring.js';
+
+/** Kegs have numbers up to this. */
+const KEGS_MAX = 0xffff;
 
 export interface RingOptions {
   /** 1 to 47 printable ASCII characters; every thread finds the ring by it. */
   readonly name: string;
   /** Words that it holds at most: 1 to 2^28. */
   readonly capacity: number;
+  /**
+   * The zone (or `memory.mbufs`) whose items it carries: what is taken belongs to its taker, and dies with it;
+   * what is in the ring dies with nobody. Without it a ring is for words that own nothing.
+   */
+  readonly carries?: { readonly keg: number } | undefined;
 }
 
 /** The rings of a memory, as one thread sees them. */
@@ -36,17 +45,21 @@ export interface Rings {
   audit(report: Report): void;
   /** Before this thread gives its slot back: its asynchronous waits end with DETACHED, its handles refuse. */
   detach(): void;
-  /** After a thread's death: finishes what it was in the middle of, releases its locks, clears its places. */
-  repair(slot: number): void;
+  /** After a thread's death, its locks having been taken over: its calls leave the lines they wait in. */
+  leaveLines(slot: number): void;
+  /** The words in rings that carry items, by keg. */
+  inTransit(): Map<number, Set<number>>;
 }
 
-export function createRings(context: RingContext): Rings {
+/** @param carryItem makes an item its taker's */
+export function createRings(context: RingContext, carryItem: Carry = () => {}): Rings {
   const registry = createRegistry(context);
   const handOver = createHandOver(context);
-  const ringWords = createRingWords(context, handOver);
-  const line = createLine(context, handOver);
+  const carrying = createCarrying(context, registry, carryItem);
+  const ringWords = createRingWords(context, handOver, carrying);
+  const line = createLine(context, handOver, carrying);
   const asyncLine = createAsyncLine(context, line);
-  const { repair } = createRepair(context, registry, handOver);
+  const { leaveLines } = createRepair(context, registry, handOver);
   const handles = new Map<RingRef, Ring>();
   const attachment = { here: true };
   context.machine.onRewind(() => {
@@ -64,7 +77,10 @@ export function createRings(context: RingContext): Rings {
       requireObject(options, 'options');
       const name = requireName(options.name, 'name');
       const capacity = requireInteger(options.capacity, 'capacity', 1, RING_CAPACITY_MAX);
-      const ref = registry.open(name, capacity);
+      const { carries } = options;
+      if (carries !== undefined) requireObject(carries, 'carries');
+      const keg = carries === undefined ? 0 : requireInteger(carries.keg, 'carries.keg', 1, KEGS_MAX);
+      const ref = registry.open(name, capacity, keg);
       let handle = handles.get(ref);
       if (handle === undefined) {
         handle = createRingHandle(parts, ref, name);
@@ -78,6 +94,10 @@ export function createRings(context: RingContext): Rings {
       asyncLine.cancelAll(detachedError());
       attachment.here = false;
     },
-    repair,
+    leaveLines(slot) {
+      carrying.carryGifts(slot);
+      leaveLines(slot);
+    },
+    inTransit: carrying.inTransit,
   };
 }

@@ -9,6 +9,7 @@
 
 import { LockRank } from '../check/index.js';
 import { type WaiterRef, WaitQueue } from '../machine/index.js';
+import type { Carrying } from './carrying.js';
 import type { RingContext } from './context.js';
 import type { End, HandOver } from './hand-over.js';
 import type { RingRef } from './records.js';
@@ -19,6 +20,8 @@ export const NO_GIFT: number = 2 ** 32;
 export interface Line {
   /** Enters the line, and serves it. */
   enter(end: End, ring: RingRef, waiter: WaiterRef, request: number): void;
+  /** Takes the gift of a waiter that is granted. The waiter is idle again. */
+  receive(end: End, ring: RingRef, waiter: WaiterRef): number;
   /** Leaves the line: the gift, or NO_GIFT. The waiter is idle again. */
   leave(end: End, ring: RingRef, waiter: WaiterRef): number;
   /** Serves the line. */
@@ -31,7 +34,7 @@ export interface Line {
   wait(end: End, ring: RingRef, request: number, timeoutMs: number, what: string): number;
 }
 
-export function createLine(context: RingContext, { unlock }: HandOver): Line {
+export function createLine(context: RingContext, { unlock }: HandOver, carrying: Carrying): Line {
   const { locks, waiting, machine } = context;
   const { words, now } = machine;
   const { store } = machine.atomics;
@@ -54,8 +57,12 @@ export function createLine(context: RingContext, { unlock }: HandOver): Line {
     if (served !== 0) end.settle(ring);
   }
 
+  function receive(end: End, ring: RingRef, waiter: WaiterRef): number {
+    return end.gives ? carrying.receive(ring, waiter) : waiting.takeGrant(waiter);
+  }
+
   function leave(end: End, ring: RingRef, waiter: WaiterRef): number {
-    if (waiting.isGranted(waiter)) return waiting.takeGrant(waiter);
+    if (waiting.isGranted(waiter)) return receive(end, ring, waiter);
     const queue = ring + end.queue;
     locks.acquire(ring + end.lock, LockRank.RING);
     const granted = waiting.isGranted(waiter);
@@ -63,8 +70,8 @@ export function createLine(context: RingContext, { unlock }: HandOver): Line {
       waiting.remove(queue, waiter);
       store(ring + end.waiting, words[queue + COUNT] as number);
     }
-    locks.release(ring + end.lock);
-    return granted ? waiting.takeGrant(waiter) : NO_GIFT;
+    unlock(ring + end.lock);
+    return granted ? receive(end, ring, waiter) : NO_GIFT;
   }
 
   function wait(end: End, ring: RingRef, request: number, timeoutMs: number, what: string): number {
@@ -87,5 +94,5 @@ export function createLine(context: RingContext, { unlock }: HandOver): Line {
     return leave(end, ring, waiter);
   }
 
-  return { enter, leave, serve, wait };
+  return { enter, receive, leave, serve, wait };
 }

@@ -39,7 +39,8 @@ export const Ring = struct(
     takersWaiting: u32('A', 'Waiters in `takers`. Written under the take lock.'),
     puttersWaiting: u32('A', 'Waiters in `putters`. Written under the put lock.'),
     closed: u32('A', '1 when no more words are accepted. Written under the put lock.'),
-    spare4: array(13, 'const', 'Fills the line.'),
+    keg: u32('const', "Keg whose items the words are; 0: the words are the users' affair."),
+    spare4: array(12, 'const', 'Fills the line.'),
     // Line 5: written once.
     state: u32('A', 'RingState; written last, under the registry lock.'),
     capacity: u32('const', 'Words that the ring holds at most.'),
@@ -75,19 +76,6 @@ export const RING_CAPACITY_MAX: number = 2 ** 28;
 
 /** Life of a record: FREE -> OPEN. Rings are not destroyed; `closed` is another matter. */
 export const RingState = { FREE: 0, OPEN: 1 } as const;
-
-/**
- * What a thread is in the middle of while it serves a waiter. Operands: lock of the end, waiter, and a
- * number; for HAND_WORD the word itself stands in the waiter's `request`. `repair.ts` finishes them.
- */
-export const RingIntent = {
-  /** The word at the head goes to a taker. Number: of the next word. */
-  HAND_WORD: 0x51,
-  /** The word of a putter is in its slot already, and becomes part of the ring. Number: of the next word. */
-  ACCEPT_WORD: 0x52,
-  /** The wait ends because the ring is closed. Number: the gift, 0 or PutGift.CLOSED. */
-  END_WAIT: 0x53,
-} as const;
 
 /** What a waiting putter is granted. A waiting taker is granted its word, or 0: closed and empty. */
 export const PutGift = { ACCEPTED: 1, CLOSED: 2 } as const;

@@ -1,8 +1,8 @@
 /** Rings by name: made by the first thread that asks, found by the others. */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { lockOwner, PAGE_SHIFT, PAGE_WORDS } from '../machine/index.js';
-import { Page, PageState } from '../phys/index.js';
+import { Hand, HandKind, PAGE_SHIFT, PAGE_WORDS } from '../machine/index.js';
+import { PageState } from '../phys/index.js';
 import { asRef, ceilLog2, readText, writeText } from '../record/index.js';
 import type { RingContext } from './context.js';
 import {
@@ -22,17 +22,14 @@ export interface Registry {
    *
    * @throws LAYOUT_MISMATCH when it has another capacity; OUT_OF_MEMORY. Failpoint `ring.create`.
    */
-  open(name: string, capacity: number): RingRef;
+  open(name: string, capacity: number, keg: number): RingRef;
+  /** The ring whose record starts at this word, or 0. */
+  find(index: number): RingRef | 0;
   /** Rings that exist. */
   count(): number;
   at(index: number): RingRef;
   nameOf(ring: RingRef): string;
-  /** Undoes what a dead thread was in the middle of, when it held the registry's lock. */
-  repair(slot: number): void;
 }
-
-/** The lowest bit of a lock word: somebody sleeps on it. */
-const CONTENDED = 1;
 
 /** Pages of a ring's slots: a power of two, so that a number becomes a slot by a mask. */
 export function pagesForCapacity(capacity: number): number {
@@ -40,9 +37,9 @@ export function pagesForCapacity(capacity: number): number {
 }
 
 export function createRegistry(context: RingContext): Registry {
-  const { machine, locks, pages } = context;
+  const { machine, locks, pages, hands } = context;
   const { words } = machine;
-  const { load, store, exchange, notify } = machine.atomics;
+  const { load, store } = machine.atomics;
   const registry = machine.area('rings');
   const lock = registry + RingRegistry.lock;
   const creation = machine.failpoints.site('ring.create');
@@ -61,32 +58,41 @@ export function createRegistry(context: RingContext): Registry {
     return 0;
   }
 
-  function createLocked(name: string, capacity: number): RingRef {
+  function createLocked(name: string, capacity: number, keg: number): RingRef {
     const index = count();
     if (index >= RINGS_MAX) throw outOfMemory(name, `there are ${RINGS_MAX} rings, and there can be no more`);
     const pageCount = pagesForCapacity(capacity);
-    const page = creation.fails() ? 0 : pages.tryAllocRun(pageCount, PageState.RUN);
-    if (page === 0) throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);
+    const hand = hands.open(HandKind.RUN, 0, 0, pageCount, 0);
+    const page = creation.fails() ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD);
+    if (page === 0) {
+      hands.close(hand);
+      throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);
+    }
     const ring = at(index);
     pages.setObject(page, pageCount, ring);
     words[ring + Ring.putLimit] = capacity;
     words[ring + Ring.capacity] = capacity;
+    words[ring + Ring.keg] = keg;
     words[ring + Ring.slots] = page << (PAGE_SHIFT - 2);
     words[ring + Ring.mask] = pageCount * PAGE_WORDS - 1;
     writeText(words, ring + Ring.name, RING_NAME_WORDS, name);
     store(ring + Ring.state, RingState.OPEN);
     store(registry + RingRegistry.count, index + 1);
+    hands.close(hand);
     return ring;
   }
 
-  function open(name: string, capacity: number): RingRef {
+  function open(name: string, capacity: number, keg: number): RingRef {
     locks.acquire(lock, LockRank.REGISTRY);
     try {
       const found = findLocked(name);
-      if (found === 0) return createLocked(name, capacity);
+      if (found === 0) return createLocked(name, capacity, keg);
       const has = words[found + Ring.capacity];
       if (has !== capacity) {
         throw new MbumaError('LAYOUT_MISMATCH', `ring ${name} has a capacity of ${has}, not ${capacity}`);
+      }
+      if (words[found + Ring.keg] !== keg) {
+        throw new MbumaError('LAYOUT_MISMATCH', `ring ${name} carries the items of another zone, or of none`);
       }
       return found;
     } finally {
@@ -94,26 +100,30 @@ export function createRegistry(context: RingContext): Registry {
     }
   }
 
-  function repair(slot: number): void {
-    const word = load(lock);
-    if (word === 0 || lockOwner(word) !== slot) return;
-    // A ring that is not counted does not exist: its pages go back, its record is empty again.
-    const index = count();
-    if (index < RINGS_MAX) {
-      const ring = at(index);
-      freePagesOf(ring);
-      words.fill(0, ring, ring + RING_WORDS);
+  function hasSlotsAt(page: number): boolean {
+    for (let index = count() - 1; index >= 0; index--) {
+      if (words[at(index) + Ring.slots] === page << (PAGE_SHIFT - 2)) return true;
     }
-    if ((exchange(lock, 0) & CONTENDED) !== 0) notify(lock, 1);
+    return false;
   }
 
-  function freePagesOf(ring: RingRef): void {
-    for (let page = pages.firstPage; page < pages.pageCount; page++) {
-      if (pages.objectOf(page) !== ring) continue;
-      pages.freeRun(page, words[pages.pageRef(page) + Page.length] as number);
-      return;
-    }
+  // A ring that is not counted does not exist: its pages go back, its record is empty again.
+  locks.onTakeOver(lock, lock + 1, LockRank.REGISTRY, () => {
+    hands.eachOfDead((hand) => {
+      if (hands.kindOf(hand) !== HandKind.RUN) return;
+      const page = words[hand + Hand.HELD] as number;
+      if (page !== 0 && !hasSlotsAt(page))
+        pages.freeRun(page, words[hand + Hand.SECOND] as number, hand + Hand.HELD);
+      words[hand] = 0;
+    });
+    const next = count();
+    if (next < RINGS_MAX) words.fill(0, at(next), at(next) + RING_WORDS);
+  });
+
+  function find(index: number): RingRef | 0 {
+    const place = (index - registry - RING_REGISTRY_WORDS) / RING_WORDS;
+    return Number.isInteger(place) && place >= 0 && place < count() ? at(place) : 0;
   }
 
-  return { open, count, at, nameOf, repair };
+  return { open, find, count, at, nameOf };
 }

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LockRank } from '../check/index.js';
-import { lockOwner, ThreadSlot, ThreadState } from '../machine/index.js';
-import { Phys } from '../phys/index.js';
+import { lockOwner } from '../machine/index.js';
+import { Death } from '../machine/mortal.test-kit.js';
+import { createCarrying } from './carrying.js';
 import { createHandOver } from './hand-over.js';
 import { type Ring, RingRecord } from './index.js';
 import { createLine } from './line.js';
+import { createRegistry } from './registry.js';
 import {
+  bury,
+  cleanUp,
   createRingMemory,
-  Death,
   type MortalMemory,
   openMortalMemory,
   openRingMemory,
@@ -44,7 +47,8 @@ interface Story {
 
 function enterLine(scene: Scene, end: 'putEnd' | 'takeEnd', leaves: boolean): void {
   const handOver = createHandOver(scene.victim);
-  const line = createLine(scene.victim, handOver);
+  const carrying = createCarrying(scene.victim, createRegistry(scene.victim), () => {});
+  const line = createLine(scene.victim, handOver, carrying);
   const waiter = scene.victim.waiting.takeWaiter();
   assert.ok(waiter !== 0);
   const ring = ringRefOf(scene.memory, 'jobs');
@@ -158,23 +162,25 @@ function countStores(story: Story): number {
   return count;
 }
 
-/** The page layer is repaired by itself; a death inside it is not our story. */
-function diedInPages({ memory, victim }: Scene): boolean {
-  const lock = memory.machine.atomics.load(memory.machine.area('phys') + Phys.lock);
-  return lock !== 0 && lockOwner(lock) === victim.threads.slot;
-}
+type Survive = (scene: Scene) => void;
+
+/** A reaper cleans up before the others go on; twice is as good as once. */
+const reaped: Survive = ({ memory, victim }) => {
+  for (let time = 0; time < 2; time++) cleanUp(memory, victim.threads);
+  assert.deepEqual(memory.audit(), []);
+};
+
+/** The others go on at once, and repair what they meet. */
+const met: Survive = () => {};
 
 /** Lets the victim die before store number `store` of its act, and looks what the others have of it. */
-async function playAndRepair(story: Story, store: number): Promise<void> {
+async function playAndRepair(story: Story, store: number, survive: Survive): Promise<void> {
   const scene = setScene(story);
   const { memory, victim, ring } = scene;
   victim.dieAt(store);
   assert.throws(() => story.act(scene), Death);
-  if (diedInPages(scene)) return;
-  memory.machine.atomics.store(victim.threads.self + ThreadSlot.state, ThreadState.DEAD);
-  memory.rings.repair(victim.threads.slot);
-  memory.rings.repair(victim.threads.slot);
-  assert.deepEqual(memory.audit(), []);
+  bury(memory, victim.threads);
+  survive(scene);
 
   // Whatever the dead thread got to, the others go on: words come once each, and in their order.
   const got: number[] = [];
@@ -201,26 +207,56 @@ async function playAndRepair(story: Story, store: number): Promise<void> {
   assert.equal(memory.rings.ring({ name: 'new', capacity: 2000 }).length, 0);
 }
 
-for (const story of stories) {
-  test(`a thread ${story.name} and dies at any of its stores`, async () => {
-    const stores = countStores(story);
-    assert.ok(stores > 5);
-    await Promise.all(Array.from({ length: stores }, (_, index) => playAndRepair(story, index + 1)));
-  });
+/** After its death in `act`, for each of its stores in turn. */
+async function playAll(story: Story, survive: Survive): Promise<void> {
+  const stores = countStores(story);
+  assert.ok(stores > 5);
+  await Promise.all(Array.from({ length: stores }, (_, index) => playAndRepair(story, index + 1, survive)));
 }
 
-test('a lock of the dead at one end does not fail the calls at the other', () => {
+for (const story of stories) {
+  test(`a thread ${story.name} and dies at any of its stores: reaped`, () => playAll(story, reaped));
+  test(`a thread ${story.name} and dies at any of its stores: met`, () => playAll(story, met));
+}
+
+test('a lock of the dead at one end is no matter at the other, and is taken over by who needs it', () => {
   const memory = createRingMemory();
   const victim = openRingMemory(memory.handle);
   const ring = memory.rings.ring({ name: 'jobs', capacity: CAPACITY });
   const ref = ringRefOf(memory, 'jobs');
   victim.locks.acquire(ref + RingRecord.takeLock, LockRank.RING);
-  memory.machine.words[ref + RingRecord.takersWaiting] = 1;
-  memory.machine.atomics.store(victim.threads.self + ThreadSlot.state, ThreadState.DEAD);
+  bury(memory, victim.threads);
   assert.equal(ring.tryPut(1), true);
   assert.equal(ring.putMany(Int32Array.of(2, 3, 4), 3, 0), 2);
-  assert.throws(() => ring.tryTake(), { code: 'OWNER_DIED' });
-  memory.rings.repair(victim.threads.slot);
+  assert.equal(lockOwner(memory.machine.words[ref + RingRecord.takeLock] as number), victim.threads.slot);
   assert.deepEqual([ring.take(), ring.take(), ring.take(), ring.tryTake()], [1, 2, 3, 0]);
   assert.deepEqual(memory.audit(), []);
+});
+
+test('who repairs may die of it at any of its stores: the next one finishes', async () => {
+  const story = stories.find(({ name }) => name === 'puts many for takers that wait') as Story;
+  const stores = countStores(story);
+  let repairs = 0;
+  for (let store = 1; store <= stores; store += 3) {
+    for (let next = 1; next < 400; next += 17) {
+      let finished = false;
+      await playAndRepair(story, store, ({ memory, victim }) => {
+        const heir = openMortalMemory(memory.handle);
+        heir.dieAt(next);
+        try {
+          cleanUp(heir, victim.threads);
+          finished = true;
+        } catch (error) {
+          assert.ok(error instanceof Death, String(error));
+          bury(memory, heir.threads);
+          cleanUp(memory, heir.threads);
+          repairs++;
+        }
+        cleanUp(memory, victim.threads);
+        assert.deepEqual(memory.audit(), []);
+      });
+      if (finished) break;
+    }
+  }
+  assert.ok(repairs > stores);
 });

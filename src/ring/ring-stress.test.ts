@@ -1,43 +1,16 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { ThreadSlot, ThreadState, WaitQueue } from '../machine/index.js';
+import { WaitQueue } from '../machine/index.js';
 import { RingRecord } from './index.js';
-import { createRingMemory, type RingMemory, ringRefOf } from './ring.test-support.js';
-import type { Style, Task } from './ring.test-worker.js';
+import { bury, cleanUp, createRingMemory, type RingMemory, ringRefOf } from './ring.test-support.js';
+import type { Style } from './ring.test-worker.js';
+import { type Started, start } from './workers.test-support.js';
 
 const NUMBER_MASK = 0xffffff;
 
 /** A lost wakeup shows as a test that does not end. */
 const limits = { timeout: 120_000 };
-
-interface Started {
-  readonly worker: Worker;
-  readonly slot: number;
-  readonly result: Promise<unknown>;
-}
-
-/** Starts a thread, and comes back when it is attached. */
-async function start(memory: RingMemory, task: Omit<Task, 'handle'>): Promise<Started> {
-  const workerData: Task = { handle: memory.handle, ...task };
-  const worker = new Worker(new URL('./ring.test-worker.js', import.meta.url), { workerData });
-  const failed = once(worker, 'error').then(([error]) => {
-    throw error;
-  });
-  const exit = once(worker, 'exit');
-  const ready = once(worker, 'message');
-  const [slot] = (await Promise.race([ready, failed])) as [number];
-  const message = once(worker, 'message');
-  const result = Promise.race([message, failed]).then(async (values) => {
-    await exit;
-    return (values as unknown[])[0];
-  });
-  result.catch(() => {});
-  failed.catch(() => {});
-  return { worker, slot, result };
-}
 
 interface Crowd {
   readonly putters: readonly Style[];
@@ -202,8 +175,8 @@ test('a thread that is killed while it waits does not swallow words', limits, as
   }
   const [first, killed, last] = started as [Started, Started, Started];
   await killed.worker.terminate();
-  memory.machine.atomics.store(memory.threads.slotRef(killed.slot) + ThreadSlot.state, ThreadState.DEAD);
-  memory.rings.repair(killed.slot);
+  bury(memory, killed.name);
+  cleanUp(memory, killed.name);
   assert.equal(memory.machine.words[takers + WaitQueue.count], 2);
   assert.deepEqual(memory.audit(), []);
   ring.putMany(Int32Array.of(1, 2), 2);

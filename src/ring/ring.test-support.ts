@@ -1,16 +1,17 @@
 /** A memory with rings and nothing else, for the tests of this folder. */
 
+import assert from 'node:assert/strict';
 import {
-  attachThread,
-  createLocks,
+  createAttachment,
   createMachine,
-  createWaiting,
   type Machine,
   type MemoryHandle,
   openMachine,
   planThreads,
   publishMachine,
+  type ThreadName,
 } from '../machine/index.js';
+import { type Mortal, makeMortal } from '../machine/mortal.test-kit.js';
 import { createPages, planPages } from '../phys/index.js';
 import type { RingContext } from './context.js';
 import { createRings, planRings, type Rings } from './index.js';
@@ -28,11 +29,9 @@ export interface RingMemory extends RingContext {
 }
 
 function attach(machine: Machine, initialise: boolean): RingMemory {
-  const threads = attachThread(machine);
-  const locks = createLocks(machine, threads);
-  const waiting = createWaiting(machine, threads);
-  const pages = createPages(machine, locks, initialise);
-  const context = { machine, threads, locks, waiting, pages };
+  const attachment = createAttachment(machine);
+  const pages = createPages(attachment, initialise);
+  const context = { ...attachment, pages };
   const rings = createRings(context);
   return {
     ...context,
@@ -69,62 +68,23 @@ export function openRingMemory(handle: MemoryHandle): RingMemory {
   return attach(openMachine(handle, PLANNERS, HASH), false);
 }
 
-/** Thrown in a thread that was told to die, at every store from then on. */
-export class Death extends Error {}
-
-export interface MortalMemory extends RingMemory {
-  /** Lets it die before its store number `count` from now on, counted from 1. Notifying counts as a store. */
-  dieAt(count: number): void;
-  /** Stores until now. */
-  stores(): number;
-}
+export interface MortalMemory extends RingMemory, Pick<Mortal, 'dieAt' | 'stores'> {}
 
 /** Another thread of the memory, which can die between any two of its stores. It must not sleep. */
 export function openMortalMemory(handle: MemoryHandle): MortalMemory {
-  const machine = openMachine(handle, PLANNERS, HASH);
-  const { atomics } = machine;
-  let stores = 0;
-  let last = Number.POSITIVE_INFINITY;
-  function live(): void {
-    stores++;
-    if (stores >= last) throw new Death('dead');
-  }
-  const words = new Proxy(machine.words, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-    set(target, key, value) {
-      live();
-      return Reflect.set(target, key, value);
-    },
-  });
-  const guard =
-    <Arguments extends unknown[], Result>(call: (...values: Arguments) => Result) =>
-    (...values: Arguments): Result => {
-      live();
-      return call(...values);
-    };
-  const mortal: Machine = {
-    ...machine,
-    words,
-    atomics: {
-      load: atomics.load,
-      store: guard(atomics.store),
-      add: guard(atomics.add),
-      exchange: guard(atomics.exchange),
-      compareExchange: guard(atomics.compareExchange),
-      compareExchangeByte: guard(atomics.compareExchangeByte),
-      notify: guard(atomics.notify),
-    },
-  };
-  return {
-    ...attach(mortal, false),
-    dieAt(count) {
-      last = stores + count;
-    },
-    stores: () => stores,
-  };
+  const { machine, dieAt, stores } = makeMortal(openMachine(handle, PLANNERS, HASH));
+  return { ...attach(machine, false), dieAt, stores };
+}
+
+/** Says that the thread of a memory has ended. */
+export function bury({ threads }: RingMemory, { slot, generation }: ThreadName): void {
+  assert.equal(threads.declareDead(slot, generation), true);
+}
+
+/** Cleans up after a dead thread, as far as these layers go. */
+export function cleanUp({ locks, rings }: RingMemory, { slot }: ThreadName): void {
+  locks.takeOverAll(slot);
+  rings.leaveLines(slot);
 }
 
 /** The record of a ring. */

@@ -113,7 +113,8 @@ async function takeAll(ring: Ring, task: Task): Promise<number[]> {
 const task = workerData as Task;
 const memory = openRingMemory(task.handle);
 const ring = memory.rings.ring({ name: task.name, capacity: task.capacity });
-parentPort?.postMessage(memory.threads.slot);
+const { slot, generation } = memory.threads;
+parentPort?.postMessage({ slot, generation });
 if (task.role === 'put') parentPort?.postMessage(await putAll(ring, task));
 else if (task.role === 'take') parentPort?.postMessage(await takeAll(ring, task));
 else parentPort?.postMessage(ring.take());

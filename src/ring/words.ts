@@ -12,6 +12,7 @@
 
 import { LockRank, MbumaError } from '../check/index.js';
 import { WaitQueue } from '../machine/index.js';
+import type { Carrying } from './carrying.js';
 import type { RingContext } from './context.js';
 import type { HandOver } from './hand-over.js';
 import { Ring, type RingRef } from './records.js';
@@ -35,7 +36,7 @@ export interface RingWords {
   takeWords(ring: RingRef, out: Int32Array, from: number, count: number): number;
 }
 
-export function createRingWords(context: RingContext, handOver: HandOver): RingWords {
+export function createRingWords(context: RingContext, handOver: HandOver, { carry }: Carrying): RingWords {
   const { words } = context.machine;
   const { load, store } = context.machine.atomics;
   const { acquire } = context.locks;
@@ -45,7 +46,7 @@ export function createRingWords(context: RingContext, handOver: HandOver): RingW
   const { putLock: PUT_LOCK, putLimit: PUT_LIMIT, putters: PUTTERS, tail: TAIL } = Ring;
   const { takeLock: TAKE_LOCK, takeLimit: TAKE_LIMIT, takers: TAKERS, head: HEAD } = Ring;
   const { takersWaiting: TAKERS_WAITING, puttersWaiting: PUTTERS_WAITING, closed: CLOSED } = Ring;
-  const { slots: SLOTS, mask: MASK, capacity: CAPACITY } = Ring;
+  const { slots: SLOTS, mask: MASK, capacity: CAPACITY, keg: KEG } = Ring;
   const { count: COUNT } = WaitQueue;
   const RANK = LockRank.RING;
 
@@ -102,6 +103,7 @@ export function createRingWords(context: RingContext, handOver: HandOver): RingW
       head = words[ring + HEAD] as number;
     }
     const word = words[(words[ring + SLOTS] as number) + (head & (words[ring + MASK] as number))] as number;
+    if (words[ring + KEG] !== 0) carry(ring, word);
     store(ring + HEAD, (head + 1) | 0);
     unlock(ring + TAKE_LOCK);
     if (load(ring + PUTTERS_WAITING) !== 0) settleTake(ring);
@@ -164,6 +166,10 @@ export function createRingWords(context: RingContext, handOver: HandOver): RingW
     }
   }
 
+  function carryMany(ring: RingRef, out: Int32Array, from: number, count: number): void {
+    for (let index = from; index < from + count; index++) carry(ring, out[index] as number);
+  }
+
   function putWords(ring: RingRef, items: Int32Array, from: number, count: number, whole: boolean): number {
     acquire(ring + PUT_LOCK, RANK);
     let room = ((words[ring + PUT_LIMIT] as number) - (words[ring + TAIL] as number)) | 0;
@@ -187,6 +193,7 @@ export function createRingWords(context: RingContext, handOver: HandOver): RingW
     const taken = there < count ? there : count;
     const head = words[ring + HEAD] as number;
     copyOut(ring, head, out, from, taken);
+    if (words[ring + KEG] !== 0) carryMany(ring, out, from, taken);
     store(ring + HEAD, (head + taken) | 0);
     unlock(ring + TAKE_LOCK);
     if (load(ring + PUTTERS_WAITING) !== 0) settleTake(ring);

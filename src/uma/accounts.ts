@@ -2,13 +2,15 @@
  * A zone's accounts: its two lists of buckets, how many items it has out, who waits, and what the waiters
  * get. All of it runs under the zone's lock, but for `returnUnits`, which takes it.
  *
- * A bucket that has been taken off a list and stands in no cache yet is named by the cache's `inFlight`.
+ * What must change together (a list and a cache, the items out and a hand) is one commit of `intents`. The
+ * functions `plan...` add their words to the commit that has been begun; what can be counted anew, such as
+ * the lengths of the lists, is written plainly.
  */
 
 import { LockRank } from '../check/index.js';
-import type { WaiterRef } from '../machine/index.js';
+import { Hand, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, Intent, ThreadCache, Zone } from './records.js';
+import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 /** Gift to a waiter that is no item: "one unit of the limit is yours, fetch an item with it". */
@@ -22,33 +24,38 @@ export interface Accounts {
   capacityOf(zone: ZoneState): number;
   /** Items out beyond the limit, which has been lowered; else 0. */
   excessOf(zone: ZoneState): number;
-  /** Puts a bucket with items on the full list. `top` names bucket and count. */
-  pushFull(zone: ZoneState, top: number): void;
-  /** Takes the newest bucket off the full list; 0 when there is none. */
-  popFull(zone: ZoneState): number;
-  pushEmpty(zone: ZoneState, bucket: number): void;
-  popEmpty(zone: ZoneState): number;
-  /** Gives an item, of whatever owner, to the first in line. */
-  handOver(zone: ZoneState, waiter: WaiterRef, item: number): void;
+  /** Puts a bucket with items on the full list, with the commit that is being written. `top` names bucket and count. */
+  planPushFull(zone: ZoneState, top: number): void;
+  /** Takes the newest bucket off the full list; the list must have one. Its top. */
+  planPopFull(zone: ZoneState): number;
+  planPushEmpty(zone: ZoneState, bucket: number): void;
+  planPopEmpty(zone: ZoneState): number;
+  /** Puts a bucket, of whatever count, on the list where it belongs. */
+  planPush(zone: ZoneState, top: number): void;
+  /** Gives an item, of whatever owner, to the first in line, with the commit that is being written. */
+  commitItem(zone: ZoneState, waiter: WaiterRef, item: number): void;
   /** Hands to the waiters what there is, first come, first served. */
   serveWaiters(zone: ZoneState): void;
   /** From now on every thread's frees take the slow way. */
   closeCaches(zone: ZoneState): void;
-  /** Takes the lock itself: gives back units of the limit, and serves who waits for one. */
-  returnUnits(zone: ZoneState, units: number): void;
+  /** Takes the lock itself: gives back the units of a hand, which is closed, and serves who waits for one. */
+  returnUnits(zone: ZoneState, hand: number): void;
+  /** The lock has been taken over from a dead thread: makes whole what it guards. */
+  repair(record: number): void;
   /** Word index of a thread's cache for a zone. */
   cacheOf(slot: number, number: number): number;
 }
 
-export function createAccounts(context: UmaContext, owners: Uint8Array): Accounts {
-  const { machine, threads, locks, waiting } = context;
+export function createAccounts(context: UmaContext): Accounts {
+  const { machine, threads, locks, waiting, intents, hands } = context;
   const { words } = machine;
-  const { freeLimit: FREE_LIMIT, inFlight: IN_FLIGHT } = ThreadCache;
+  const { freeLimit: FREE_LIMIT } = ThreadCache;
   const { fullTop: FULL_TOP, fullCount: FULL_COUNT, cachedItems: CACHED_ITEMS } = Zone;
   const { emptyTop: EMPTY_TOP, emptyCount: EMPTY_COUNT, itemsOut: ITEMS_OUT, limit: LIMIT } = Zone;
   const { bucketCapacity: CAPACITY, cachedMax: CACHED_MAX, cachedMin: CACHED_MIN, waitHead: QUEUE } = Zone;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const cachesArea = machine.area('thread caches');
+  const ownersAddress = machine.area('owners') << 2;
 
   function excessOf({ record }: ZoneState): number {
     const limit = words[record + LIMIT] as number;
@@ -65,54 +72,63 @@ export function createAccounts(context: UmaContext, owners: Uint8Array): Account
     return Math.min(capacity, Math.floor(limit / (4 * Math.max(1, threads.attachedCount()))));
   }
 
-  function pushFull(zone: ZoneState, top: number): void {
-    const { record } = zone;
-    words[top & ~BUCKET_MASK] = words[record + FULL_TOP] as number;
-    words[record + FULL_TOP] = top;
-    words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) + 1;
-    const cached = (words[record + CACHED_ITEMS] as number) + (top & BUCKET_MASK);
+  function countCached(record: number, buckets: number, items: number): void {
+    words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) + buckets;
+    const cached = (words[record + CACHED_ITEMS] as number) + items;
     words[record + CACHED_ITEMS] = cached;
     if (cached > (words[record + CACHED_MAX] as number)) words[record + CACHED_MAX] = cached;
+    if (cached < (words[record + CACHED_MIN] as number)) words[record + CACHED_MIN] = cached;
   }
 
-  function popFull(zone: ZoneState): number {
-    const { record } = zone;
+  function planPushFull({ record }: ZoneState, top: number): void {
+    intents.set(top & ~BUCKET_MASK, words[record + FULL_TOP] as number);
+    intents.set(record + FULL_TOP, top);
+    countCached(record, 1, top & BUCKET_MASK);
+  }
+
+  function planPopFull({ record }: ZoneState): number {
     const top = words[record + FULL_TOP] as number;
-    if (top === 0) return 0;
     const bucket = top & ~BUCKET_MASK;
-    words[zone.realCache + IN_FLIGHT] = bucket;
-    words[record + FULL_TOP] = words[bucket] as number;
-    words[bucket] = 0;
-    words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) - 1;
-    const cached = (words[record + CACHED_ITEMS] as number) - (top & BUCKET_MASK);
-    words[record + CACHED_ITEMS] = cached;
-    if (cached < (words[record + CACHED_MIN] as number)) words[record + CACHED_MIN] = cached;
+    intents.set(record + FULL_TOP, words[bucket] as number);
+    intents.set(bucket, 0);
+    countCached(record, -1, -(top & BUCKET_MASK));
     return top;
   }
 
-  function pushEmpty(zone: ZoneState, bucket: number): void {
-    const { record } = zone;
-    words[bucket] = words[record + EMPTY_TOP] as number;
-    words[record + EMPTY_TOP] = bucket;
+  function planPushEmpty({ record }: ZoneState, bucket: number): void {
+    intents.set(bucket, words[record + EMPTY_TOP] as number);
+    intents.set(record + EMPTY_TOP, bucket);
     words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) + 1;
   }
 
-  function popEmpty(zone: ZoneState): number {
-    const { record } = zone;
+  function planPopEmpty({ record }: ZoneState): number {
     const bucket = words[record + EMPTY_TOP] as number;
-    if (bucket === 0) return 0;
-    words[zone.realCache + IN_FLIGHT] = bucket;
-    words[record + EMPTY_TOP] = words[bucket] as number;
-    words[bucket] = 0;
+    intents.set(record + EMPTY_TOP, words[bucket] as number);
+    intents.set(bucket, 0);
     words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) - 1;
     return bucket;
   }
 
-  function handOver(zone: ZoneState, waiter: WaiterRef, item: number): void {
-    threads.armIntent(Intent.HAND_OVER, zone.number, waiter, item);
-    owners[item >>> GRANULE_SHIFT] = waiting.slotOf(waiter);
-    waiting.grant(zone.record + QUEUE, waiter, item);
-    threads.disarmIntent();
+  function commitItem(zone: ZoneState, waiter: WaiterRef, item: number): void {
+    intents.commitGrant(zone.record + QUEUE, waiter, item, ownersAddress + (item >>> GRANULE_SHIFT));
+  }
+
+  /** Gives the last item of the newest full bucket to a waiter. */
+  function grantCached(zone: ZoneState, waiter: WaiterRef): void {
+    const { record } = zone;
+    const top = words[record + FULL_TOP] as number;
+    const bucket = top & ~BUCKET_MASK;
+    const item = words[top] as number;
+    intents.begin(record);
+    if (top - 1 === bucket) {
+      intents.set(record + FULL_TOP, words[bucket] as number);
+      planPushEmpty(zone, bucket);
+    } else {
+      intents.set(record + FULL_TOP, top - 1);
+    }
+    countCached(record, top - 1 === bucket ? -1 : 0, -1);
+    intents.set(top, 0);
+    commitItem(zone, waiter, item);
   }
 
   function serveWaiters(zone: ZoneState): void {
@@ -121,21 +137,18 @@ export function createAccounts(context: UmaContext, owners: Uint8Array): Account
     for (;;) {
       const waiter = waiting.first(queue);
       if (waiter === 0 || excessOf(zone) > 0) return;
-      const top = popFull(zone);
-      if (top !== 0) {
-        const item = words[top] as number;
-        handOver(zone, waiter, item);
-        words[top] = 0;
-        if (((top - 1) & BUCKET_MASK) === 0) pushEmpty(zone, top - 1);
-        else pushFull(zone, top - 1);
-        words[zone.realCache + IN_FLIGHT] = 0;
-        continue;
+      if (!threads.isLive(waiting.slotOf(waiter))) {
+        waiting.remove(queue, waiter);
+      } else if (words[record + FULL_TOP] !== 0) {
+        grantCached(zone, waiter);
+      } else {
+        const limit = words[record + LIMIT] as number;
+        const out = words[record + ITEMS_OUT] as number;
+        if (waiting.requestOf(waiter) !== WaitFor.UNIT || (limit !== 0 && out >= limit)) return;
+        intents.begin(record);
+        intents.set(record + ITEMS_OUT, out + 1);
+        intents.commitGrant(queue, waiter, GIFT_UNIT, 0);
       }
-      const limit = words[record + LIMIT] as number;
-      const out = words[record + ITEMS_OUT] as number;
-      if (waiting.requestOf(waiter) !== WaitFor.UNIT || (limit !== 0 && out >= limit)) return;
-      words[record + ITEMS_OUT] = out + 1;
-      waiting.grant(queue, waiter, GIFT_UNIT);
     }
   }
 
@@ -149,24 +162,56 @@ export function createAccounts(context: UmaContext, owners: Uint8Array): Account
     }
   }
 
-  function returnUnits(zone: ZoneState, units: number): void {
-    locks.acquire(zone.record, LockRank.ZONE);
-    words[zone.record + ITEMS_OUT] = (words[zone.record + ITEMS_OUT] as number) - units;
+  function returnUnits(zone: ZoneState, hand: number): void {
+    const { record } = zone;
+    locks.acquire(record, LockRank.ZONE);
+    intents.begin(record);
+    intents.set(
+      record + ITEMS_OUT,
+      (words[record + ITEMS_OUT] as number) - (words[hand + Hand.SECOND] as number),
+    );
+    intents.set(hand, 0);
+    intents.commit();
+    hands.closed(hand);
     serveWaiters(zone);
-    locks.release(zone.record);
+    waiting.unlock(locks, record);
+  }
+
+  /** Truth are the chains of the lists; their lengths are counted anew. */
+  function repair(record: number): void {
+    for (let slot = 1; slot <= maxThreads; slot++) if (threads.isDead(slot)) intents.finish(slot, record);
+    let buckets = 0;
+    let items = 0;
+    for (let top = words[record + FULL_TOP] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
+      buckets++;
+      items += top & BUCKET_MASK;
+    }
+    words[record + FULL_COUNT] = buckets;
+    words[record + CACHED_ITEMS] = items;
+    countCached(record, 0, 0);
+    let empty = 0;
+    for (let bucket = words[record + EMPTY_TOP] as number; bucket !== 0; bucket = words[bucket] as number)
+      empty++;
+    words[record + EMPTY_COUNT] = empty;
+    waiting.rebuildLine(record + QUEUE);
   }
 
   return {
     capacityOf,
     excessOf,
-    pushFull,
-    popFull,
-    pushEmpty,
-    popEmpty,
-    handOver,
+    planPushFull,
+    planPopFull,
+    planPushEmpty,
+    planPopEmpty,
+    planPush(zone, top) {
+      if ((top & BUCKET_MASK) === 0) planPushEmpty(zone, top);
+      else planPushFull(zone, top);
+    },
+    commitItem,
     serveWaiters,
     closeCaches,
     returnUnits,
+    repair,
     cacheOf,
   };
 }

@@ -1,12 +1,12 @@
 /** The audit of buckets, thread caches and zones: U5, U8 to U10, U12 and U13 of README.md. */
 
 import { hex } from '../check/index.js';
-import { PAGE_SHIFT, Waiter } from '../machine/index.js';
+import { PAGE_SHIFT, ThreadSlot, Waiter } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { countAt, Mark, type Walk } from './audit-slabs.js';
-import type { UmaContext } from './context.js';
+import { BUCKET_KEG, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
-import { BUCKET_KEG, type KegState } from './kegs.js';
+import type { KegState } from './kegs.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,
@@ -20,7 +20,7 @@ import {
 } from './records.js';
 
 export function createBucketAudit(context: UmaContext, maps: Maps, dead: number): (walk: Walk) => void {
-  const { machine, threads } = context;
+  const { machine, threads, hands } = context;
   const { words, owners, pageKegs } = maps;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const zonesArea = machine.area('zones');
@@ -100,11 +100,10 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     }
     if (read(cache + ThreadCache.top) === dead && freeLimit !== 0)
       report('U9', `${where} takes frees into the dead bucket`);
+    if (read(cache + ThreadCache.spare0) !== 0) report('U9', `${where} has a spare word that is not 0`);
     if (freeLimit < 0 || freeLimit > BUCKET_ITEMS)
       report('U9', `${where} takes frees up to ${freeLimit} items`);
     if (waiters !== 0 && freeLimit !== 0) report('U9', `${where} takes frees, and ${waiters} callers wait`);
-    if (read(cache + ThreadCache.inFlight) !== 0)
-      report('U9', `${where} has bucket ${read(cache + ThreadCache.inFlight)} in flight`);
   }
 
   function auditLine(walk: Walk, record: number, name: string): void {
@@ -157,6 +156,13 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     if (count < 0 || count > maxZones)
       walk.report('U12', `${count} zones are counted, of at most ${maxZones}`);
     for (let number = 1; number <= Math.min(count, maxZones); number++) auditZone(walk, number);
+    for (let slot = 1; slot <= maxThreads; slot++) {
+      const open = hands.ofSlot(slot).length;
+      const intent = read(threads.slotRef(slot) + ThreadSlot.intent);
+      if (open !== 0 || intent !== 0) {
+        walk.report('U9', `thread ${slot} has ${open} things in hand, and is in the middle of ${intent}`);
+      }
+    }
     if (words.subarray(dead, dead + BUCKET_WORDS).some((word) => word !== 0))
       walk.report('U9', 'the dead bucket is not empty');
   };

@@ -3,10 +3,10 @@
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { countBits, isPowerOfTwo } from '../record/index.js';
-import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
 import { chooseGeometry, headerItemBytes } from './geometry.js';
-import { BUCKET_KEG, headerKegNumber, type KegState, type Kegs } from './kegs.js';
+import { headerKegNumber, type KegState, type Kegs } from './kegs.js';
 import { GRANULE_SHIFT, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 
 export type Report = (rule: string, message: string) => void;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MbumaError } from '../check/index.js';
-import { Waiter } from '../machine/index.js';
+import { HandKind, ThreadSlot, Waiter } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import { layoutOf } from '../record/index.js';
 import type { Zone } from './index.js';
@@ -216,10 +216,11 @@ const faults: readonly (readonly [rule: string, what: string, plant: Plant])[] =
       words[record + ZoneRecord.fullTop] = 0;
     },
   ],
+  ['U9', 'a hand that is open', ({ party }) => void party.hands.open(HandKind.BUCKET, 1, 0, 0, 0)],
   [
     'U9',
-    'a bucket in flight',
-    ({ words, cache, bucket }) => put(words, cache + ThreadCache.inFlight, bucket),
+    'a change that was begun',
+    ({ words, party }) => put(words, party.threads.self + ThreadSlot.intent, 1),
   ],
   [
     'U9',

@@ -8,9 +8,9 @@
 
 import { createBucketAudit } from './audit-buckets.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
-import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
-import { BUCKET_KEG, type Kegs } from './kegs.js';
+import type { Kegs } from './kegs.js';
 import { Keg } from './records.js';
 
 export type { Report } from './audit-slabs.js';

@@ -1,20 +1,19 @@
 /** What the zone allocator stands on, and where its boot areas lie. */
 
-import type { AreaPlanner, Locks, Machine, Threads, Waiting } from '../machine/index.js';
+import type { AreaPlanner, Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
 import { BUCKET_WORDS, CACHE_WORDS, KEG_WORDS, ZONE_WORDS } from './records.js';
 
 /** The layers below. */
-export interface UmaContext {
-  readonly machine: Machine;
-  readonly threads: Threads;
-  readonly locks: Locks;
-  readonly waiting: Waiting;
+export interface UmaContext extends Attachment {
   readonly pages: Pages;
 }
 
 /** Kegs that the allocator needs for itself: buckets, and slab headers of five sizes. */
 export const INTERNAL_KEGS = 6;
+
+/** Number of the keg of buckets. */
+export const BUCKET_KEG = 1;
 
 /**
  * Boot areas: the registry, the dead bucket, kegs, zones, thread caches, then the two maps over the

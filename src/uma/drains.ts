@@ -1,11 +1,12 @@
 /** Down the ladder: caches give to the zone, the zone gives to the keg. */
 
 import { LockRank } from '../check/index.js';
+import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
-import type { UmaContext } from './context.js';
+import { BUCKET_KEG, type UmaContext } from './context.js';
 import { HookErrors, How } from './hooks.js';
-import { BUCKET_KEG, type Kegs } from './kegs.js';
-import { BUCKET_MASK, Intent, ThreadCache, Zone } from './records.js';
+import type { Kegs } from './kegs.js';
+import { BUCKET_MASK, ThreadCache, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 export interface Drains {
@@ -13,19 +14,25 @@ export interface Drains {
   drainCache(zone: ZoneState): void;
   /** Gives cached items back to the keg until `keep` are left, and all empty buckets; how many items. */
   drainBuckets(zone: ZoneState, keep: number): number;
-  /** Moves one item in use from the accounts of a secondary zone to those of its primary. */
-  forgetItem(zone: ZoneState): void;
+  /** Gives the items of the bucket in a hand back to the keg, then the bucket, then its units. Closes the hand. */
+  emptyHand(zone: ZoneState, hand: number, errors: HookErrors): void;
+  /**
+   * Moves one item in use from the accounts of a secondary zone to those of its primary; in the same step
+   * writes `value` to the word `index`, which tells whose the item is.
+   */
+  forgetItem(zone: ZoneState, index: number, value: number): void;
   /** Visits every cached item. The zone must be quiet. */
   eachCached(zone: ZoneState, visit: (item: number) => void): void;
 }
 
 export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts, dead: number): Drains {
-  const { machine, threads, locks } = context;
+  const { machine, locks, waiting, intents, hands } = context;
   const { words } = machine;
-  const { excessOf, pushFull, popFull, pushEmpty, popEmpty, serveWaiters, returnUnits, cacheOf } = accounts;
-  const { spare: SPARE, freeLimit: FREE_LIMIT, inFlight: IN_FLIGHT } = ThreadCache;
-  const { fullTop: FULL_TOP, cachedItems: CACHED_ITEMS, itemsOut: ITEMS_OUT } = Zone;
+  const { excessOf, planPush, planPopFull, planPopEmpty, serveWaiters, returnUnits, cacheOf } = accounts;
+  const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
+  const { fullTop: FULL_TOP, emptyTop: EMPTY_TOP, cachedItems: CACHED_ITEMS, itemsOut: ITEMS_OUT } = Zone;
   const { maxThreads } = machine.layout.parameters;
+  const { HELD, SECOND: UNITS, THIRD: INITIALISED } = Hand;
 
   function drainCache(zone: ZoneState): void {
     const { record, realCache: cache } = zone;
@@ -34,62 +41,102 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
     for (const word of [cache, cache + SPARE]) {
       const top = words[word] as number;
       if (top === dead) continue;
-      words[cache + IN_FLIGHT] = top & ~BUCKET_MASK;
-      words[word] = dead;
-      if ((top & BUCKET_MASK) === 0) pushEmpty(zone, top);
-      else pushFull(zone, top);
-      words[cache + IN_FLIGHT] = 0;
+      intents.begin(record);
+      planPush(zone, top);
+      intents.set(word, dead);
+      intents.commit();
     }
     serveWaiters(zone);
     const excess = excessOf(zone);
     const cached = words[record + CACHED_ITEMS] as number;
-    locks.release(record);
+    waiting.unlock(locks, record);
     if (excess > 0 && cached > 0) drainBuckets(zone, Math.max(0, cached - excess));
   }
 
-  function drainBuckets(zone: ZoneState, keep: number): number {
-    const { record, realCache: cache } = zone;
+  /** A full bucket of the zone into a hand, with its units. False: no more than `keep` items are cached. */
+  function takeFull(zone: ZoneState, hand: number, keep: number): boolean {
+    const { record } = zone;
+    locks.acquire(record, LockRank.ZONE);
+    const taken = (words[record + CACHED_ITEMS] as number) > keep;
+    if (taken) {
+      intents.begin(record);
+      const top = planPopFull(zone);
+      intents.set(hand + HELD, (top & ~BUCKET_MASK) << 2);
+      intents.set(hand + UNITS, top & BUCKET_MASK);
+      intents.set(hand + INITIALISED, top & BUCKET_MASK);
+      intents.commit();
+    }
+    locks.release(record);
+    return taken;
+  }
+
+  function takeEmpty(zone: ZoneState, hand: number): boolean {
+    const { record } = zone;
+    locks.acquire(record, LockRank.ZONE);
+    const taken = words[record + EMPTY_TOP] !== 0;
+    if (taken) {
+      intents.begin(record);
+      intents.set(hand + HELD, planPopEmpty(zone) << 2);
+      intents.commit();
+    }
+    locks.release(record);
+    return taken;
+  }
+
+  function emptyHand(zone: ZoneState, hand: number, errors: HookErrors): void {
     const { init, fini } = zone.hooks;
-    const errors = fini === null ? null : new HookErrors();
-    let freed = 0;
-    for (;;) {
-      locks.acquire(record, LockRank.ZONE);
-      const top = (words[record + CACHED_ITEMS] as number) > keep ? popFull(zone) : 0;
-      locks.release(record);
-      if (top === 0) break;
-      const bucket = top & ~BUCKET_MASK;
-      const count = top & BUCKET_MASK;
-      threads.armIntent(Intent.MOVE_BUCKET, zone.number, bucket, -count);
-      for (let at = 1; at <= count; at++) {
+    const bucket = (words[hand + HELD] as number) >>> 2;
+    const units = words[hand + UNITS] as number;
+    if (bucket !== 0) {
+      for (let at = units; at >= 1; at--) {
         const item = words[bucket + at] as number;
-        errors?.run(fini, 'fini', zone.name, item, How.NOWAIT);
+        if (item === 0) continue;
+        const initialised = at <= (words[hand + INITIALISED] as number);
+        if (initialised) words[hand + INITIALISED] = at - 1;
+        if (initialised || zone.finiIsSafe) errors.run(fini, 'fini', zone.name, item, How.NOWAIT);
         if (init !== null) kegs.trash(zone.kegState, item);
       }
-      kegs.giveItems(zone.kegState, bucket + 1, count);
-      words[cache + IN_FLIGHT] = 0;
-      threads.disarmIntent();
-      kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2);
-      returnUnits(zone, count);
-      freed += count;
+      if (units !== 0) kegs.giveItems(zone.kegState, bucket + 1, units);
+      kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2, hand + HELD);
     }
+    returnUnits(zone, hand);
+  }
+
+  function drainBuckets(zone: ZoneState, keep: number): number {
+    const errors = new HookErrors();
+    let freed = 0;
     for (;;) {
-      locks.acquire(record, LockRank.ZONE);
-      const bucket = popEmpty(zone);
-      locks.release(record);
-      if (bucket === 0) break;
-      words[cache + IN_FLIGHT] = 0;
-      kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2);
+      const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
+      if (!takeFull(zone, hand, keep) && !takeEmpty(zone, hand)) {
+        hands.close(hand);
+        break;
+      }
+      freed += words[hand + UNITS] as number;
+      emptyHand(zone, hand, errors);
     }
-    errors?.throwFirst();
+    errors.throwFirst();
     return freed;
   }
 
-  function forgetItem(zone: ZoneState): void {
-    if (zone.primaryRecord === 0) return;
-    locks.acquire(zone.primaryRecord, LockRank.ZONE);
-    words[zone.primaryRecord + ITEMS_OUT] = (words[zone.primaryRecord + ITEMS_OUT] as number) + 1;
-    locks.release(zone.primaryRecord);
-    returnUnits(zone, 1);
+  function forgetItem(zone: ZoneState, index: number, value: number): void {
+    const { record, primaryRecord } = zone;
+    if (primaryRecord === 0) return;
+    const hand = hands.open(HandKind.ITEM, words[primaryRecord + Zone.number] as number, 0, 0, 0);
+    locks.acquire(primaryRecord, LockRank.ZONE);
+    intents.begin(primaryRecord);
+    intents.set(primaryRecord + ITEMS_OUT, (words[primaryRecord + ITEMS_OUT] as number) + 1);
+    intents.set(hand + UNITS, 1);
+    intents.commit();
+    locks.release(primaryRecord);
+    locks.acquire(record, LockRank.ZONE);
+    intents.begin(record);
+    intents.set(record + ITEMS_OUT, (words[record + ITEMS_OUT] as number) - 1);
+    if (index !== 0) intents.set(index, value);
+    intents.set(hand, 0);
+    intents.commit();
+    hands.closed(hand);
+    serveWaiters(zone);
+    waiting.unlock(locks, record);
   }
 
   function eachCached(zone: ZoneState, visit: (item: number) => void): void {
@@ -110,5 +157,5 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
     }
   }
 
-  return { drainCache, drainBuckets, forgetItem, eachCached };
+  return { drainCache, drainBuckets, emptyHand, forgetItem, eachCached };
 }

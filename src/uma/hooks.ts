@@ -45,22 +45,26 @@ export function runHook(hook: Hook, kind: string, zone: string, item: number, ho
   });
 }
 
+const ERRORS_KEPT = 16;
+
 /** Runs hooks that must not stop what goes on; the first error is kept and thrown at the end. */
 export class HookErrors {
-  #first: unknown = undefined;
-  #failed = false;
+  /** What was thrown, in order; the first few of them. */
+  readonly all: unknown[] = [];
 
   run(hook: Hook | null, kind: string, zone: string, item: number, how: How): void {
-    if (hook === null) return;
+    if (hook !== null) this.attempt(() => runHook(hook, kind, zone, item, how));
+  }
+
+  attempt(call: () => void): void {
     try {
-      runHook(hook, kind, zone, item, how);
+      call();
     } catch (error) {
-      if (!this.#failed) this.#first = error;
-      this.#failed = true;
+      if (this.all.length < ERRORS_KEPT) this.all.push(error);
     }
   }
 
   throwFirst(): void {
-    if (this.#failed) throw this.#first;
+    if (this.all.length > 0) throw this.all[0];
   }
 }

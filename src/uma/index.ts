@@ -1,17 +1,20 @@
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
-export { type Hook, type HookAnswer, How, NO_MEMORY } from './hooks.js';
+export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
+export type { OwnedItems } from './reaper.js';
 export {
   COUNTER_STRIDE,
   GRANULE_SHIFT,
   Keg,
   OWNER_MEMORY,
+  type OwnerDeath,
   Slab,
   ThreadCache,
   UmaState,
   Zone as ZoneRecord,
 } from './records.js';
 export type { AsyncOptions } from './sleepers.js';
-export { createUma, type Uma, type ZoneOptions } from './uma.js';
+export { createUma, type Uma } from './uma.js';
 export { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone-api.js';
+export type { ZoneOptions } from './zone-options.js';
 export type { ZoneStats } from './zone-stats.js';

@@ -8,7 +8,7 @@ import type { Party } from './uma.test-kit.js';
 
 type Method = (...args: unknown[]) => unknown;
 
-const watched: readonly (readonly ['locks' | 'waiting' | 'threads', string])[] = [
+const watched: readonly (readonly ['locks' | 'waiting' | 'threads' | 'intents' | 'hands', string])[] = [
   ['locks', 'acquire'],
   ['locks', 'release'],
   ['waiting', 'isGranted'],
@@ -16,8 +16,9 @@ const watched: readonly (readonly ['locks' | 'waiting' | 'threads', string])[] =
   ['waiting', 'sleepSlice'],
   ['waiting', 'assertMayBlock'],
   ['threads', 'beat'],
-  ['threads', 'armIntent'],
-  ['threads', 'disarmIntent'],
+  ['intents', 'commit'],
+  ['hands', 'open'],
+  ['hands', 'close'],
 ];
 
 /**

@@ -5,20 +5,21 @@
  */
 
 import { CheckLevel, LockRank, MbumaError, trashFill } from '../check/index.js';
-import { PAGE_SHIFT, ThreadSlot } from '../machine/index.js';
+import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
 import { readText, writeText } from '../record/index.js';
-import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import { chooseGeometry, headerItemBytes, type Shape } from './geometry.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
+import { createKegRepair } from './keg-repair.js';
 import {
   BUCKET_WORDS,
-  Intent,
   KEG_WORDS,
   Keg,
   KegFlag,
   SLAB_HEADER_WORDS,
   Slab,
+  SlabList,
   UmaState,
 } from './records.js';
 import { createSlabs } from './slabs.js';
@@ -51,11 +52,12 @@ export interface Kegs {
   count(): number;
   /** Moves up to `want` items into the slots from `slot` on. How many; fewer when pages run out. */
   takeItems(keg: KegState, slot: number, want: number, how: How): number;
-  /** Puts back the items in the `count` slots from `slot` on, and clears the slots. */
+  /** Puts back the items in the `count` slots from `slot` on, and clears the slots. Slots may be 0. */
   giveItems(keg: KegState, slot: number, count: number): void;
-  /** One item, no owner set; 0 when there is none. */
-  takeItem(keg: KegState, how: How): number;
-  giveItem(keg: KegState, item: number): void;
+  /** One item, no owner set; 0 when there is none. `held`: word of a hand of this thread that names it then. */
+  takeItem(keg: KegState, held: number, how: How): number;
+  /** Puts an item back. `held`: word of a hand that names it; 0 from the moment when it is back. */
+  giveItem(keg: KegState, item: number, held: number): void;
   /**
    * Fills an item with trash, where free items are (check level TRASH). For a secondary zone whose `init`
    * has written to an item that goes back to the keg.
@@ -67,13 +69,12 @@ export interface Kegs {
   shortages(): number;
   /** The slab that the address lies in; 0 when it lies in none. */
   slabOf(address: number): number;
+  /** Unmakes the slab that a hand holds: `fini` of the items that `init` has seen, then header and pages go back. */
+  unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void;
 }
 
 /** Sizes of the off-page header kegs, in bytes. */
 const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
-
-/** Number of the keg of buckets. */
-export const BUCKET_KEG = 1;
 
 /** Number of the keg of off-page headers of that many bytes. */
 export function headerKegNumber(bytes: number): number {
@@ -81,7 +82,7 @@ export function headerKegNumber(bytes: number): number {
 }
 
 export function createKegs(context: UmaContext, initialise: boolean): Kegs {
-  const { machine, threads, locks, pages } = context;
+  const { machine, locks, pages, hands } = context;
   const { words } = machine;
   const slabs = createSlabs(machine);
   const uma = machine.area('uma');
@@ -91,10 +92,10 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const slabSite = machine.failpoints.site('uma.slab');
   const itemSite = machine.failpoints.site('uma.item');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
-  const { freeCount: FREE_COUNT, data: DATA, page: PAGE } = Slab;
+  const { freeCount: FREE_COUNT, data: DATA, page: PAGE, list: LIST } = Slab;
   const states: KegState[] = [];
   let shortages = 0;
-  const single = threads.self + ThreadSlot.singleItem;
+  const { HELD, SECOND: HEADER, THIRD: INITIALISED } = Hand;
 
   function recordOf(number: number): number {
     return kegsArea + number * KEG_WORDS;
@@ -161,49 +162,60 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     return pages.objectOf(address >>> PAGE_SHIFT);
   }
 
-  /** Undoes `init` of the items below `count`, last first. */
-  function finiItems(keg: KegState, data: number, count: number, errors: HookErrors): void {
+  /** The header of the slab that a hand holds. */
+  function slabInHand(keg: KegState, hand: number): number {
+    if (keg.headerKeg !== 0) return (words[hand + HEADER] as number) >>> 2;
+    return (((words[hand + HELD] as number) << PAGE_SHIFT) + keg.headerOffset) >>> 2;
+  }
+
+  /** Undoes `init` of the items that have been through it, last first. */
+  function finiItems(keg: KegState, hand: number, errors: HookErrors): void {
     if (keg.fini === null) return;
-    for (let index = count - 1; index >= 0; index--) {
+    const data = (words[hand + HELD] as number) << PAGE_SHIFT;
+    for (let index = (words[hand + INITIALISED] as number) - 1; index >= 0; index--) {
+      words[hand + INITIALISED] = index;
       errors.run(keg.fini, 'fini', keg.name, data + index * keg.itemSize, How.NOWAIT);
     }
   }
 
-  function releaseSlabMemory(keg: KegState, slab: number, page: number): void {
-    pages.setObject(page, keg.pagesPerSlab, 0);
-    pageKegs.fill(0, page, page + keg.pagesPerSlab);
-    if (keg.headerKeg !== 0) giveItem(byNumber(keg.headerKeg), slab << 2);
-    pages.freeRun(page, keg.pagesPerSlab);
+  function unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void {
+    const page = words[hand + HELD] as number;
+    if (page !== 0) {
+      finiItems(keg, hand, errors);
+      // Before the run is anybody else's: who repairs the keg believes the map.
+      pageKegs.fill(0, page, page + keg.pagesPerSlab);
+      pages.setObject(page, keg.pagesPerSlab, 0);
+    }
+    const header = words[hand + HEADER] as number;
+    if (header !== 0) giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
+    if (page !== 0) pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
+    hands.close(hand);
   }
 
-  /** A new slab with every item free and initialised, in no list; 0 when there is no memory. */
+  /** A hand with a new slab, every item free and initialised, in no list; 0 when there is no memory. */
   function allocSlab(keg: KegState, how: How): number {
-    const page = slabSite.fails() ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
+    const hand = hands.open(HandKind.SLAB, keg.number, 0, 0, 0);
+    const page = slabSite.fails() ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB, hand + HELD);
     if (page === 0) {
       shortages++;
+      hands.close(hand);
       return 0;
     }
     const data = page << PAGE_SHIFT;
-    let slab = (data + keg.headerOffset) >>> 2;
-    if (keg.headerKeg !== 0) {
-      slab = takeItem(byNumber(keg.headerKeg), How.NOWAIT) >>> 2;
-      if (slab === 0) {
-        pages.freeRun(page, keg.pagesPerSlab);
-        return 0;
-      }
+    if (keg.headerKeg !== 0 && takeItem(byNumber(keg.headerKeg), hand + HEADER, How.NOWAIT) === 0) {
+      pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
+      hands.close(hand);
+      return 0;
     }
-    threads.armIntent(Intent.MAKE_SLAB, keg.number, page, slab);
+    const slab = slabInHand(keg, hand);
     clearBuckets(keg, data);
     writeHeader(keg, slab, page, data);
     pages.setObject(page, keg.pagesPerSlab, slab);
     pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
-    if (keg.init !== null && !initItems(keg, keg.init, slab, page, data, how)) {
-      threads.disarmIntent();
-      return 0;
-    }
+    if (keg.init !== null && !initItems(keg, keg.init, hand, data, how)) return 0;
     for (let index = 0; trashing && index < keg.itemsPerSlab; index++)
       trash(keg, data + index * keg.itemSize);
-    return slab;
+    return hand;
   }
 
   function trash(keg: KegState, item: number): void {
@@ -232,25 +244,35 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   }
 
   /** Runs `init` over a new slab. False (and the slab is gone again) when one lacks memory. */
-  function initItems(keg: KegState, init: Hook, slab: number, page: number, data: number, how: How): boolean {
-    let index = 0;
-    let lacking = false;
+  function initItems(keg: KegState, init: Hook, hand: number, data: number, how: How): boolean {
     try {
-      for (; index < keg.itemsPerSlab && !lacking; index++) {
-        lacking = runHook(init, 'init', keg.name, data + index * keg.itemSize, how) !== 0;
+      for (let index = 0; index < keg.itemsPerSlab; index++) {
+        if (runHook(init, 'init', keg.name, data + index * keg.itemSize, how) !== 0) {
+          unmakeSlab(keg, hand, new HookErrors());
+          return false;
+        }
+        words[hand + INITIALISED] = index + 1;
       }
-      if (!lacking) return true;
-      index--;
+      return true;
     } catch (error) {
-      threads.disarmIntent();
       // An error of `fini` is dropped here: that of `init` came first.
-      finiItems(keg, data, index, new HookErrors());
-      releaseSlabMemory(keg, slab, page);
+      unmakeSlab(keg, hand, new HookErrors());
       throw error;
     }
-    finiItems(keg, data, index, new HookErrors());
-    releaseSlabMemory(keg, slab, page);
-    return false;
+  }
+
+  /** Under the keg's lock: the slab in hand is the keg's from the moment when it says its list. */
+  function addSlabLocked({ record, itemsPerSlab }: KegState, slab: number): void {
+    slabs.insert(record, slab);
+    words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) + 1;
+    words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) + itemsPerSlab;
+  }
+
+  function removeSlabLocked({ record, itemsPerSlab }: KegState, slab: number): void {
+    slabs.remove(record, slab);
+    words[slab + LIST] = SlabList.NONE;
+    words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) - 1;
+    words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) - itemsPerSlab;
   }
 
   function takeItems(keg: KegState, slot: number, want: number, how: How): number {
@@ -258,25 +280,24 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     let taken = 0;
     locks.acquire(record, keg.lockRank);
     while (taken < want) {
-      let slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
-      if (slab === 0) {
-        locks.release(record);
-        try {
-          // One new slab in hand is enough to go on without sleeping.
-          slab = allocSlab(keg, taken === 0 ? how : How.NOWAIT);
-        } catch (error) {
-          // What is in hand is kept; the error comes again with the next attempt.
-          if (taken === 0) throw error;
-        }
-        if (slab === 0) return taken;
-        locks.acquire(record, keg.lockRank);
-        slabs.insert(record, slab);
-        words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) + 1;
-        words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) + keg.itemsPerSlab;
-        threads.disarmIntent();
+      const slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
+      if (slab !== 0) {
+        taken += slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
         continue;
       }
-      taken += slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+      locks.release(record);
+      let hand = 0;
+      try {
+        // One new slab in hand is enough to go on without sleeping.
+        hand = allocSlab(keg, taken === 0 ? how : How.NOWAIT);
+      } catch (error) {
+        // What is in hand is kept; the error comes again with the next attempt.
+        if (taken === 0) throw error;
+      }
+      if (hand === 0) return taken;
+      locks.acquire(record, keg.lockRank);
+      addSlabLocked(keg, slabInHand(keg, hand));
+      hands.close(hand);
     }
     locks.release(record);
     return taken;
@@ -287,23 +308,23 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     locks.acquire(record, keg.lockRank);
     for (let index = 0; index < count; index++) {
       const item = words[slot + index] as number;
-      // The slot goes before the bit comes: between the two the item counts as free in its slab.
-      words[slot + index] = 0;
+      if (item === 0) continue;
+      // The bit comes before the slot goes: what is in both is in the slab.
       slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item);
+      words[slot + index] = 0;
     }
     locks.release(record);
   }
 
-  function takeItem(keg: KegState, how: How): number {
-    if (itemSite.fails() || takeItems(keg, single, 1, how) === 0) return 0;
-    const item = words[single] as number;
-    words[single] = 0;
-    return item;
+  function takeItem(keg: KegState, held: number, how: How): number {
+    if (itemSite.fails() || takeItems(keg, held, 1, how) === 0) return 0;
+    return words[held] as number;
   }
 
-  function giveItem(keg: KegState, item: number): void {
+  function giveItem(keg: KegState, item: number, held: number): void {
     locks.acquire(keg.record, keg.lockRank);
     slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item);
+    words[held] = 0;
     locks.release(keg.record);
   }
 
@@ -314,21 +335,36 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     for (;;) {
       locks.acquire(record, keg.lockRank);
       const slab = words[record + EMPTY] as number;
-      if (slab !== 0) {
-        threads.armIntent(Intent.DESTROY_SLAB, keg.number, words[slab + PAGE] as number, slab);
-        slabs.remove(record, slab);
-        words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) - 1;
-        words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) - keg.itemsPerSlab;
-      }
-      locks.release(record);
       if (slab === 0) break;
-      finiItems(keg, words[slab + DATA] as number, keg.itemsPerSlab, errors);
-      releaseSlabMemory(keg, slab, words[slab + PAGE] as number);
-      threads.disarmIntent();
+      const header = keg.headerKeg === 0 ? 0 : slab << 2;
+      const hand = hands.open(
+        HandKind.SLAB,
+        keg.number,
+        words[slab + PAGE] as number,
+        header,
+        keg.itemsPerSlab,
+      );
+      removeSlabLocked(keg, slab);
+      locks.release(record);
+      unmakeSlab(keg, hand, errors);
       freed += keg.pagesPerSlab;
     }
+    locks.release(record);
     errors.throwFirst();
     return freed;
+  }
+
+  const repairKeg = createKegRepair(context, slabs, pageKegs, slabInHand);
+  locks.onTakeOver(kegsArea, kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1), LockRank.KEG_INTERNAL, repair);
+  locks.onTakeOver(
+    kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1),
+    kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1 + machine.layout.parameters.maxZones),
+    LockRank.KEG,
+    repair,
+  );
+
+  function repair(lock: number): void {
+    repairKeg(byNumber((lock - kegsArea) / KEG_WORDS));
   }
 
   if (initialise) {
@@ -359,5 +395,6 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     drain,
     shortages: () => shortages,
     slabOf,
+    unmakeSlab,
   };
 }

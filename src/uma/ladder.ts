@@ -7,15 +7,16 @@
  * cached: what is freed goes to the head of the line.
  *
  * Locks: the zone's lock guards its two bucket lists, its accounts and its line of waiters. It is never
- * held while a keg is asked or a hook runs; a bucket in between is named by the cache's `inFlight`.
+ * held while a keg is asked or a hook runs; what is in between is named by a hand, with its units.
  */
 
 import { LockRank } from '../check/index.js';
+import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
-import type { UmaContext } from './context.js';
+import { BUCKET_KEG, type UmaContext } from './context.js';
 import { HookErrors, How, runHook } from './hooks.js';
-import { BUCKET_KEG, type Kegs } from './kegs.js';
-import { BUCKET_MASK, GRANULE_SHIFT, Intent, ThreadCache, Zone } from './records.js';
+import type { Kegs } from './kegs.js';
+import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 export interface Ladder {
@@ -25,8 +26,13 @@ export interface Ladder {
   refillCache(zone: ZoneState, how: How): boolean;
   /** Takes back an item that is owned and has been through `dtor`. */
   freeItem(zone: ZoneState, item: number): void;
-  /** One item from the keg, on a unit of the limit that is reserved already; 0 gives the unit back. */
-  takeReserved(zone: ZoneState, how: How): number;
+  /**
+   * One item from the keg for this thread, on the unit of the limit that a hand holds, which is closed. 0 gives
+   * the unit back.
+   */
+  takeReserved(zone: ZoneState, hand: number, how: How): number;
+  /** Gives one item that is in use back to the keg, past all caches. */
+  releaseItem(zone: ZoneState, item: number): void;
   /** Marks a fresh item as this thread's and counts the request. */
   own(zone: ZoneState, item: number): void;
   countFailure(zone: ZoneState): void;
@@ -39,28 +45,32 @@ export function createLadder(
   owners: Uint8Array,
   dead: number,
 ): Ladder {
-  const { capacityOf, excessOf, pushFull, popFull, pushEmpty, popEmpty, handOver } = accounts;
-  const { serveWaiters, returnUnits } = accounts;
-  const { machine, threads, locks, waiting } = context;
+  const { capacityOf, excessOf, planPushFull, planPopFull, planPushEmpty, planPopEmpty, planPush } = accounts;
+  const { commitItem, serveWaiters, returnUnits } = accounts;
+  const { machine, threads, locks, waiting, intents, hands } = context;
   const { words, floats } = machine;
   const { slot } = threads;
   const bucketSite = machine.failpoints.site('uma.bucket');
   const limitSite = machine.failpoints.site('uma.limit');
-  const { spare: SPARE, freeLimit: FREE_LIMIT, inFlight: IN_FLIGHT } = ThreadCache;
+  const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH, failures: FAILURES } = ThreadCache;
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
-  const { waitHead: QUEUE, waitCount: WAIT_COUNT } = Zone;
+  const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
+  const { HELD, SECOND: UNITS, THIRD: INITIALISED } = Hand;
 
   // --- items from the keg, and back ---
 
   /** Runs `init` over the items in a bucket; how many are well. The others are back in the keg. */
-  function importItems(zone: ZoneState, first: number, count: number, how: How): number {
+  function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
     const { init } = zone.hooks;
     if (init === null) return count;
+    const first = ((words[hand + HELD] as number) >>> 2) + 1;
     let index = 0;
     try {
-      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0)
+      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0) {
         index++;
+        words[hand + INITIALISED] = index;
+      }
     } catch (error) {
       kegs.trash(zone.kegState, words[first + index] as number);
       kegs.giveItems(zone.kegState, first + index, count - index);
@@ -75,59 +85,71 @@ export function createLadder(
     return index;
   }
 
-  function takeReserved(zone: ZoneState, how: How): number {
-    const { init } = zone.hooks;
+  function takeReserved(zone: ZoneState, hand: number, how: How): number {
     let item = 0;
     try {
-      item = kegs.takeItem(zone.kegState, how);
-      if (item !== 0 && init !== null && runHook(init, 'init', zone.name, item, how) !== 0) {
-        kegs.trash(zone.kegState, item);
-        kegs.giveItem(zone.kegState, item);
-        item = 0;
-      }
+      item = kegs.takeItem(zone.kegState, hand + HELD, how);
+      if (item !== 0 && !initItem(zone, item, how)) item = 0;
     } catch (error) {
-      if (item !== 0) {
-        kegs.trash(zone.kegState, item);
-        kegs.giveItem(zone.kegState, item);
-      }
-      returnUnits(zone, 1);
+      giveBack(zone, hand);
       throw error;
     }
-    if (item !== 0) return item;
-    zone.lack = Lack.MEMORY;
-    returnUnits(zone, 1);
-    return 0;
+    if (item === 0) {
+      giveBack(zone, hand);
+      zone.lack = Lack.MEMORY;
+      return 0;
+    }
+    own(zone, item);
+    hands.close(hand);
+    return item;
   }
 
-  /** Gives one uncached item back to the keg. Its unit of the limit has been returned. */
+  function initItem(zone: ZoneState, item: number, how: How): boolean {
+    const { init } = zone.hooks;
+    return init === null || runHook(init, 'init', zone.name, item, how) === 0;
+  }
+
+  /** What a hand holds goes to the keg, and its unit to the zone. */
+  function giveBack(zone: ZoneState, hand: number): void {
+    const item = words[hand + HELD] as number;
+    if (item !== 0) {
+      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
+      kegs.giveItem(zone.kegState, item, hand + HELD);
+    }
+    returnUnits(zone, hand);
+  }
+
+  /** Gives one item that is owned back to the keg, and its unit of the limit to the zone. */
   function releaseItem(zone: ZoneState, item: number): void {
-    const { init, fini } = zone.hooks;
+    const { fini } = zone.hooks;
+    const hand = hands.open(HandKind.BACK, zone.number, item, 1, 0);
     const errors = fini === null ? null : new HookErrors();
     errors?.run(fini, 'fini', zone.name, item, How.NOWAIT);
-    if (init !== null) kegs.trash(zone.kegState, item);
     owners[item >>> GRANULE_SHIFT] = 0;
-    kegs.giveItem(zone.kegState, item);
+    giveBack(zone, hand);
     errors?.throwFirst();
   }
 
-  function allocEmptyBucket(): number {
-    return bucketSite.fails() ? 0 : kegs.takeItem(kegs.byNumber(BUCKET_KEG), How.NOWAIT) >>> 2;
+  /** A bucket into a hand. False: there is none. */
+  function allocEmptyBucket(hand: number): boolean {
+    if (bucketSite.fails()) return false;
+    return kegs.takeItem(kegs.byNumber(BUCKET_KEG), hand + HELD, How.NOWAIT) !== 0;
   }
 
   // --- rung 2: the thread's other bucket ---
 
   function swapBuckets(cache: number): void {
-    const top = words[cache] as number;
-    words[cache + IN_FLIGHT] = top & ~BUCKET_MASK;
-    words[cache] = words[cache + SPARE] as number;
-    words[cache + SPARE] = top;
-    words[cache + IN_FLIGHT] = 0;
+    intents.begin(0);
+    intents.set(cache, words[cache + SPARE] as number);
+    intents.set(cache + SPARE, words[cache] as number);
+    intents.commit();
   }
 
   // --- rung 3: a full bucket of the zone; rungs 4 and 5: a bucket filled from the keg ---
 
   function refillCache(zone: ZoneState, how: How): boolean {
     const { record, realCache: cache } = zone;
+    threads.assertHere();
     for (;;) {
       if (((words[cache] as number) & BUCKET_MASK) !== 0) return true;
       if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
@@ -140,21 +162,29 @@ export function createLadder(
         zone.lack = Lack.LIMIT;
         return false;
       }
-      const top = popFull(zone);
-      if (top !== 0) {
-        const spare = words[cache + SPARE] as number;
-        words[cache + SPARE] = words[cache] as number;
-        words[cache] = top;
-        if (spare !== dead) pushEmpty(zone, spare);
-        growBuckets(zone);
-        words[cache + FREE_LIMIT] = capacityOf(zone);
-        words[cache + IN_FLIGHT] = 0;
+      if (words[record + FULL_TOP] !== 0) {
+        loadFullLocked(zone);
         locks.release(record);
         return true;
       }
-      if (!fillFromKegLocked(zone, how)) return false;
+      locks.release(record);
+      if (!fillFromKeg(zone, how)) return false;
       // Not done yet: a hook that allocates from this very zone may have emptied what was loaded.
     }
+  }
+
+  /** Loads a full bucket of the zone, while both of this cache are empty; one of those goes to the zone. */
+  function loadFullLocked(zone: ZoneState): void {
+    const { record, realCache: cache } = zone;
+    const spare = words[cache + SPARE] as number;
+    intents.begin(record);
+    const top = planPopFull(zone);
+    if (spare !== dead) planPushEmpty(zone, spare);
+    intents.set(cache + SPARE, words[cache] as number);
+    intents.set(cache, top);
+    intents.commit();
+    growBuckets(zone);
+    words[cache + FREE_LIMIT] = capacityOf(zone);
   }
 
   /** Each miss makes the zone's buckets one item larger, so that a busy zone misses less often. */
@@ -163,65 +193,77 @@ export function createLadder(
     words[record + CAPACITY] = Math.min(capacityMax, (words[record + CAPACITY] as number) + 1);
   }
 
-  /** Enters with the zone's lock and leaves without. */
-  function fillFromKegLocked(zone: ZoneState, how: How): boolean {
+  /** Fills a bucket with items of the keg and loads it. */
+  function fillFromKeg(zone: ZoneState, how: How): boolean {
+    const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
+    const want = reserveUnits(zone, hand);
+    if (want === 0) {
+      hands.close(hand);
+      zone.lack = Lack.LIMIT;
+      return false;
+    }
+    if (words[hand + HELD] === 0 && !allocEmptyBucket(hand)) {
+      returnUnits(zone, hand);
+      zone.lack = Lack.MEMORY;
+      return false;
+    }
+    return fillBucket(zone, hand, want, how);
+  }
+
+  /**
+   * Units for a bucket's worth of items, and an empty bucket if there is one, into a hand. How many; 0: the limit
+   * is reached, or somebody waits.
+   */
+  function reserveUnits(zone: ZoneState, hand: number): number {
     const { record, realCache: cache } = zone;
+    locks.acquire(record, LockRank.ZONE);
     growBuckets(zone);
     const capacity = capacityOf(zone);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
     let want = Math.max(1, capacity);
     if (limit !== 0) want = Math.min(want, limit - out);
-    if (want <= 0 || limitSite.fails()) {
+    if (want <= 0 || words[record + WAIT_COUNT] !== 0 || limitSite.fails()) {
       locks.release(record);
-      zone.lack = Lack.LIMIT;
-      return false;
+      return 0;
     }
-    let bucket = words[cache] as number;
-    if (bucket === dead) {
-      bucket = popEmpty(zone);
-    } else {
-      words[cache + IN_FLIGHT] = bucket;
-      words[cache] = dead;
+    intents.begin(record);
+    intents.set(record + ITEMS_OUT, out + want);
+    intents.set(hand + UNITS, want);
+    if (words[cache] !== dead) {
+      intents.set(hand + HELD, (words[cache] as number) << 2);
+      intents.set(cache, dead);
+    } else if (words[record + EMPTY_TOP] !== 0) {
+      intents.set(hand + HELD, planPopEmpty(zone) << 2);
     }
+    intents.commit();
     words[cache + FREE_LIMIT] = 0;
-    words[record + ITEMS_OUT] = out + want;
     locks.release(record);
-    if (bucket === 0) bucket = allocEmptyBucket();
-    if (bucket === 0) {
-      returnUnits(zone, want);
-      zone.lack = Lack.MEMORY;
-      return false;
-    }
-    return fillBucket(zone, bucket, want, how);
+    return want;
   }
 
-  /** Fills an empty bucket that is in nobody's hands, on `want` reserved units, and loads it. */
-  function fillBucket(zone: ZoneState, bucket: number, want: number, how: How): boolean {
+  /** Fills the empty bucket of a hand, on `want` reserved units, and loads it. */
+  function fillBucket(zone: ZoneState, hand: number, want: number, how: How): boolean {
     const { record, realCache: cache } = zone;
+    const bucket = (words[hand + HELD] as number) >>> 2;
     let got = 0;
-    words[cache + IN_FLIGHT] = bucket;
-    threads.armIntent(Intent.MOVE_BUCKET, zone.number, bucket, want);
     try {
       const taken = kegs.takeItems(zone.kegState, bucket + 1, want, how);
-      got = importItems(zone, bucket + 1, taken, how);
+      got = importItems(zone, hand, taken, how);
     } finally {
       locks.acquire(record, LockRank.ZONE);
-      words[record + ITEMS_OUT] = (words[record + ITEMS_OUT] as number) - (want - got);
-      if (words[cache] === dead) {
-        words[cache] = bucket + got;
-        if (words[record + WAIT_COUNT] === 0) words[cache + FREE_LIMIT] = capacityOf(zone);
-      } else if (got === 0) {
-        pushEmpty(zone, bucket);
-      } else {
-        // A hook has allocated from this very zone and loaded a bucket meanwhile.
-        pushFull(zone, bucket + got);
-      }
-      words[cache + IN_FLIGHT] = 0;
-      threads.disarmIntent();
+      intents.begin(record);
+      intents.set(record + ITEMS_OUT, (words[record + ITEMS_OUT] as number) - (want - got));
+      // A hook may have allocated from this very zone, and loaded a bucket meanwhile.
+      if (words[cache] === dead) intents.set(cache, bucket + got);
+      else planPush(zone, bucket + got);
+      intents.set(hand, 0);
+      intents.commit();
+      hands.closed(hand);
+      if (words[record + WAIT_COUNT] === 0) words[cache + FREE_LIMIT] = capacityOf(zone);
       shareLoaded(zone);
       serveWaiters(zone);
-      locks.release(record);
+      waiting.unlock(locks, record);
     }
     if (got === 0) zone.lack = Lack.MEMORY;
     return got !== 0;
@@ -234,9 +276,11 @@ export function createLadder(
       const top = words[cache] as number;
       const waiter = waiting.first(record + QUEUE);
       if (waiter === 0 || (top & BUCKET_MASK) < 2 || excessOf(zone) > 0) return;
-      handOver(zone, waiter, words[top] as number);
-      words[cache] = top - 1;
-      words[top] = 0;
+      const item = words[top] as number;
+      intents.begin(record);
+      intents.set(cache, top - 1);
+      intents.set(top, 0);
+      commitItem(zone, waiter, item);
     }
   }
 
@@ -252,19 +296,22 @@ export function createLadder(
 
   function takeUncached(zone: ZoneState, how: How): number {
     const { record } = zone;
+    const hand = hands.open(HandKind.ITEM, zone.number, 0, 0, 0);
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
     const refused = words[record + WAIT_COUNT] !== 0 || (limit !== 0 && out >= limit);
-    if (!refused) words[record + ITEMS_OUT] = out + 1;
-    locks.release(record);
-    if (refused) {
-      zone.lack = Lack.LIMIT;
-      return 0;
+    if (!refused) {
+      intents.begin(record);
+      intents.set(record + ITEMS_OUT, out + 1);
+      intents.set(hand + UNITS, 1);
+      intents.commit();
     }
-    const item = takeReserved(zone, how);
-    if (item !== 0) own(zone, item);
-    return item;
+    locks.release(record);
+    if (!refused) return takeReserved(zone, hand, how);
+    hands.close(hand);
+    zone.lack = Lack.LIMIT;
+    return 0;
   }
 
   function allocItem(zone: ZoneState, how: How): number {
@@ -284,6 +331,9 @@ export function createLadder(
 
   function freeItem(zone: ZoneState, item: number): void {
     const { record, realCache: cache } = zone;
+    threads.assertHere();
+    // Whoever had it: from here on it is this thread's to put back, or its reaper's.
+    owners[item >>> GRANULE_SHIFT] = slot;
     for (;;) {
       const top = words[cache] as number;
       if ((top & BUCKET_MASK) < (words[cache + FREE_LIMIT] as number)) {
@@ -294,17 +344,16 @@ export function createLadder(
       }
       locks.acquire(record, LockRank.ZONE);
       if (handToFirst(zone, item)) {
-        locks.release(record);
+        waiting.unlock(locks, record);
         return;
       }
-      const roomy = makeRoomLocked(zone);
-      // The lock may have been let go there: who has come since then would not be seen again.
-      const handed = !roomy && handToFirst(zone, item);
-      if (!roomy && !handed) words[record + ITEMS_OUT] = (words[record + ITEMS_OUT] as number) - 1;
-      locks.release(record);
-      if (roomy) continue;
-      if (!handed) releaseItem(zone, item);
-      return;
+      const capacity = capacityOf(zone);
+      const wanting = capacity !== 0 && !makeRoomLocked(zone, capacity);
+      waiting.unlock(locks, record);
+      if (capacity === 0 || (wanting && !addBucket(zone))) {
+        releaseItem(zone, item);
+        return;
+      }
     }
   }
 
@@ -312,49 +361,66 @@ export function createLadder(
   function handToFirst(zone: ZoneState, item: number): boolean {
     const waiter = waiting.first(zone.record + QUEUE);
     if (waiter === 0 || excessOf(zone) > 0) return false;
-    handOver(zone, waiter, item);
+    intents.begin(zone.record);
+    commitItem(zone, waiter, item);
     return true;
   }
 
-  /** Loads a bucket with room. False: nothing may be cached, or there is no bucket. Keeps the lock. */
-  function makeRoomLocked(zone: ZoneState): boolean {
+  /** Loads a bucket with room. False: there is no bucket, and one must be got without the lock. */
+  function makeRoomLocked(zone: ZoneState, capacity: number): boolean {
     const { record, realCache: cache } = zone;
-    const capacity = capacityOf(zone);
-    if (capacity === 0) return false;
     const top = words[cache] as number;
     const spare = words[cache + SPARE] as number;
     if (top === dead || (top & BUCKET_MASK) >= capacity) {
       if (spare !== dead && (spare & BUCKET_MASK) < capacity) {
         swapBuckets(cache);
       } else {
-        const bucket = popEmpty(zone) || allocEmptyBucketLocked(zone);
-        if (bucket === 0) return false;
-        if (top !== dead) {
-          if (spare !== dead) pushFull(zone, spare);
-          words[cache + SPARE] = top;
-        }
-        words[cache] = bucket;
-        words[cache + IN_FLIGHT] = 0;
+        if (words[record + EMPTY_TOP] === 0) return false;
+        intents.begin(record);
+        planLoad(zone, planPopEmpty(zone));
+        intents.commit();
       }
     }
-    // The lock may have been let go above: somebody may wait since then, or the limit be another.
+    // While somebody waits, frees take the slow way.
     words[cache + FREE_LIMIT] = words[record + WAIT_COUNT] === 0 ? capacityOf(zone) : 0;
     return true;
   }
 
-  /** Lets the zone's lock go while the keg of buckets is asked. */
-  function allocEmptyBucketLocked(zone: ZoneState): number {
-    locks.release(zone.record);
-    const bucket = allocEmptyBucket();
-    words[zone.realCache + IN_FLIGHT] = bucket;
-    locks.acquire(zone.record, LockRank.ZONE);
-    return bucket;
+  /** Loads an empty bucket: the loaded one becomes the spare, the spare goes to the zone. */
+  function planLoad(zone: ZoneState, bucket: number): void {
+    const { realCache: cache } = zone;
+    const top = words[cache] as number;
+    const spare = words[cache + SPARE] as number;
+    if (top !== dead) {
+      if (spare !== dead) planPushFull(zone, spare);
+      intents.set(cache + SPARE, top);
+    }
+    intents.set(cache, bucket);
+  }
+
+  /** A new bucket of the keg of buckets for the zone's list of empty ones. False: there is none. */
+  function addBucket(zone: ZoneState): boolean {
+    const { record } = zone;
+    const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
+    if (!allocEmptyBucket(hand)) {
+      hands.close(hand);
+      return false;
+    }
+    locks.acquire(record, LockRank.ZONE);
+    intents.begin(record);
+    planPushEmpty(zone, (words[hand + HELD] as number) >>> 2);
+    intents.set(hand, 0);
+    intents.commit();
+    hands.closed(hand);
+    locks.release(record);
+    return true;
   }
 
   return {
     allocItem,
     refillCache,
     freeItem,
+    releaseItem,
     takeReserved,
     own,
     countFailure(zone) {

@@ -6,16 +6,12 @@
 import { LockRank } from '../check/index.js';
 import { Attention } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import { INTERNAL_KEGS } from './context.js';
+import { BUCKET_KEG, INTERNAL_KEGS } from './context.js';
 import type { Drains } from './drains.js';
 import type { Kegs } from './kegs.js';
-import { BUCKET_KEG } from './kegs.js';
 import { CACHE_WORDS, OWNER_MEMORY, ThreadCache, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 import { requestsOf } from './zone-stats.js';
-
-/** Asked of a thread like `Attention.DRAIN`: give back pages too, for somebody waits for them. */
-const RECLAIM = 2;
 
 export interface Reclaimer {
   /** Zones that this thread has opened; only these can it drain, for it may lack the hooks of others. */
@@ -30,6 +26,8 @@ export interface Reclaimer {
   drainInternal(): void;
   /** Does what other threads have asked for. */
   answerAttention(): void;
+  /** Adds the counts of a thread's cache to the zone's, so that they outlive it. */
+  retireCounts(zone: ZoneState, cache: number): void;
   /** This thread detaches: ends its waiting calls, empties every cache of it, and makes the items it still owns the memory's. */
   leave(): void;
 }
@@ -76,11 +74,9 @@ export function createReclaimer(
     return freed;
   }
 
-  /** Adds this thread's counts to the zone's, so that they outlive it. */
-  function retireCounts(zone: ZoneState): void {
+  function retireCounts(zone: ZoneState, cache: number): void {
     const requests = (zone.record + Zone.retiredRequests) >> 1;
     const failures = (zone.record + Zone.retiredFailures) >> 1;
-    const { realCache: cache } = zone;
     locks.acquire(zone.record, LockRank.ZONE);
     floats[requests] = (floats[requests] as number) + requestsOf(words, cache);
     floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
@@ -93,24 +89,32 @@ export function createReclaimer(
     compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }
 
+  /** Estimates anew what the zone wants cached, and begins to count anew. */
+  function beginPeriod({ record }: ZoneState): number {
+    const read = (offset: number): number => words[record + offset] as number;
+    locks.acquire(record, LockRank.ZONE);
+    // Only what allocations have drawn since the last trim is demand: a great free is none.
+    const workingSet = Math.max(Math.floor(read(WORKING_SET) * 0.75), read(CACHED_MAX) - read(CACHED_MIN));
+    const kept = Math.min(read(CACHED_ITEMS), workingSet);
+    words[record + WORKING_SET] = workingSet;
+    words[record + CACHED_MAX] = kept;
+    words[record + CACHED_MIN] = kept;
+    locks.release(record);
+    return workingSet;
+  }
+
   return {
     register(zone) {
       zones.push(zone);
     },
     trim(zone) {
-      const { record } = zone;
-      const read = (offset: number): number => words[record + offset] as number;
-      // Only what allocations have drawn since the last trim is demand: a great free is none.
-      const workingSet = Math.max(Math.floor(read(WORKING_SET) * 0.75), read(CACHED_MAX) - read(CACHED_MIN));
-      const freed = drains.drainBuckets(zone, workingSet);
-      words[record + WORKING_SET] = workingSet;
-      words[record + CACHED_MAX] = read(CACHED_ITEMS);
-      words[record + CACHED_MIN] = read(CACHED_ITEMS);
+      const freed = drains.drainBuckets(zone, beginPeriod(zone));
       kegs.drain(zone.kegState);
       return freed;
     },
     drain,
     drainInternal,
+    retireCounts,
     reclaimPages() {
       if (reclaiming) return false;
       reclaiming = true;
@@ -119,7 +123,7 @@ export function createReclaimer(
         const items = drainAll();
         if (pages.freePages() > before) return true;
         for (let slot = 1; slot <= threads.maxThreads; slot++) {
-          if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, RECLAIM);
+          if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, Attention.RECLAIM);
         }
         // Items of a keg may have gone back to it from another of its zones.
         return items > 0;
@@ -129,7 +133,7 @@ export function createReclaimer(
     },
     answerAttention() {
       const asked = threads.takeAttention();
-      if ((asked & RECLAIM) !== 0) {
+      if ((asked & Attention.RECLAIM) !== 0) {
         drainAll();
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);
@@ -138,7 +142,7 @@ export function createReclaimer(
     leave() {
       for (const zone of zones) {
         drains.drainCache(zone);
-        retireCounts(zone);
+        retireCounts(zone, zone.realCache);
       }
       for (let at = owners.indexOf(threads.slot); at >= 0; at = owners.indexOf(threads.slot, at + 1)) {
         disown(at);

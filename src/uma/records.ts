@@ -79,7 +79,10 @@ export const Slab = struct(
     keg: ref('keg', 'const', 'Keg that owns it.'),
     data: addr('const', 'First item.'),
     page: u32('const', 'First page of the run.'),
-    list: u32('K', 'SlabList that it stands in.'),
+    list: u32(
+      'K',
+      "SlabList that it stands in; NONE exactly while it is not the keg's: being made or unmade.",
+    ),
     spare: u32('const', 'Zero.'),
   },
   { words: 8 },
@@ -108,7 +111,7 @@ export const Zone = struct(
     // Line 1: never changes.
     number: u32('const', 'Number, from 1: place of the thread caches.'),
     keg: u32('const', 'Number of its keg.'),
-    flags: u32('const', 'ZoneFlag bits.'),
+    onOwnerDeath: u32('const', 'OwnerDeath: what becomes of the items of a thread that dies.'),
     hooks: u32('const', 'HookBit of each hook that the zone has.'),
     capacityMax: u32('const', 'Upper bound of bucketCapacity.'),
     primary: u32('const', 'Number of the zone whose keg it is stacked on; 0 when it is primary itself.'),
@@ -132,7 +135,7 @@ export const ThreadCache = struct(
       'Z',
       'A free that finds this many items in the loaded bucket takes the slow way. 0 while others wait.',
     ),
-    inFlight: u32('T', 'Bucket that is in no cache and no list just now; 0 when there is none.'),
+    spare0: u32('const', 'Zero.'),
     requests: u32('T', 'Allocations, low 32 bits: adding an integer is twice as fast as adding a float.'),
     requestsHigh: u32('T', 'Allocations, high 32 bits.'),
     failures: f64('T', 'Allocations that failed.'),
@@ -163,23 +166,20 @@ export const GRANULE_SHIFT = 4;
 export const OWNER_MEMORY = 255;
 
 export const KegFlag = { REFERENCE_COUNTED: 1, INTERNAL: 2 } as const;
-export const ZoneFlag = { MAX_BUCKET: 1 } as const;
+
+/** What becomes of the items that a thread owned when it died. */
+export const OwnerDeath = {
+  /** They stay allocated, and belong to the memory from then on. */
+  keep: 0,
+  /** They are freed. */
+  free: 1,
+  /** They stay allocated, and the report of the reaping names them. */
+  report: 2,
+} as const;
+export type OwnerDeath = keyof typeof OwnerDeath;
 export const HookBit = { CTOR: 1, DTOR: 2, INIT: 4, FINI: 8 } as const;
 
 /** Words of the boot records. */
 export const KEG_WORDS = 48;
 export const ZONE_WORDS = 64;
 export const CACHE_WORDS = 16;
-
-/** What a thread writes down before it changes words that cannot be rebuilt (ThreadSlot.intent). */
-export const Intent = {
-  NONE: 0,
-  /** A run of pages becomes a slab: keg, page, header. */
-  MAKE_SLAB: 1,
-  /** A slab becomes a run of pages again: keg, page, header. */
-  DESTROY_SLAB: 2,
-  /** A bucket is filled from the keg or emptied into it: zone, bucket, count. */
-  MOVE_BUCKET: 3,
-  /** An item is on its way to a waiter: zone, waiter, item. */
-  HAND_OVER: 4,
-} as const;

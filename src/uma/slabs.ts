@@ -4,14 +4,18 @@
  */
 
 import type { Machine } from '../machine/index.js';
-import { lowestBit } from '../record/index.js';
+import { countBits, lowestBit } from '../record/index.js';
 import { Keg, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 
 export interface Slabs {
   /** Puts a slab at the head of the list that its free count asks for. */
   insert(keg: number, slab: number): void;
-  /** Takes a slab out of the list that it stands in. */
+  /** Takes a slab out of the list that it stands in. It is still the keg's: see `Slab.list`. */
   remove(keg: number, slab: number): void;
+  /** Whether the item is free in its slab. */
+  isFree(slab: number, itemSize: number, item: number): boolean;
+  /** After a death: writes a slab's count anew, and puts it into its list. The lists were emptied before. */
+  reinsert(keg: number, slab: number): void;
   /** Moves up to `want` items of the slab into the slots from `slot` on; how many. */
   takeItems(keg: number, slab: number, itemSize: number, slot: number, want: number): number;
   /** Puts the item back into its slab and moves the slab to the list it belongs to now. */
@@ -50,13 +54,25 @@ export function createSlabs(machine: Machine): Slabs {
     if (previous === 0) words[keg + headOf(list)] = next;
     else words[previous + NEXT] = next;
     if (next !== 0) words[next + PREVIOUS] = previous;
-    words[slab + LIST] = SlabList.NONE;
     if (list === SlabList.EMPTY) words[keg + EMPTY_COUNT] = (words[keg + EMPTY_COUNT] as number) - 1;
   }
 
   return {
     insert,
     remove,
+    isFree(slab, itemSize, item) {
+      const index = ((item - (words[slab + DATA] as number)) / itemSize) | 0;
+      return ((words[slab + BITMAP + (index >>> 5)] as number) & (1 << (index & 31))) !== 0;
+    },
+    reinsert(keg, slab) {
+      let free = 0;
+      const bitmapWords = ((words[keg + ITEMS_PER_SLAB] as number) + 31) >>> 5;
+      for (let word = slab + BITMAP; word < slab + BITMAP + bitmapWords; word++)
+        free += countBits(words[word] as number);
+      words[slab + FREE_COUNT] = free;
+      words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) + free;
+      insert(keg, slab);
+    },
     takeItems(keg, slab, itemSize, slot, want) {
       const free = words[slab + FREE_COUNT] as number;
       const data = words[slab + DATA] as number;
@@ -68,11 +84,11 @@ export function createSlabs(machine: Machine): Slabs {
         while (bits !== 0 && taken < take) {
           const bit = lowestBit(bits);
           bits &= bits - 1;
-          // The bit goes before the item shows up in the slot: between the two it counts as free.
-          words[word] = bits;
           words[slot + taken] = data + (base + bit) * itemSize;
           taken++;
         }
+        // The bits go after the items show up in the slots: what is in both is in the slab.
+        words[word] = bits;
       }
       remove(keg, slab);
       words[slab + FREE_COUNT] = free - take;

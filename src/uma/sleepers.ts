@@ -8,7 +8,7 @@
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { askAllToDrain, Waiter, type WaiterRef } from '../machine/index.js';
+import { askAllToDrain, Hand, HandKind, type WaiterRef } from '../machine/index.js';
 import { type Accounts, GIFT_UNIT, WaitFor } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
@@ -57,7 +57,7 @@ export function createSleepers(
   drains: Drains,
   reclaimer: Reclaimer,
 ): Sleepers {
-  const { machine, threads, locks, waiting } = context;
+  const { machine, threads, locks, waiting, hands, intents } = context;
   const { words, now } = machine;
   const { waitHead: QUEUE, limit: LIMIT, itemsOut: ITEMS_OUT } = Zone;
   const calls = new Set<Call>();
@@ -85,7 +85,7 @@ export function createSleepers(
     waiting.enqueue(zone.record + QUEUE, waiter, wants);
     accounts.closeCaches(zone);
     accounts.serveWaiters(zone);
-    locks.release(zone.record);
+    waiting.unlock(locks, zone.record);
     askAllToDrain(threads);
   }
 
@@ -95,23 +95,33 @@ export function createSleepers(
     const granted = waiting.isGranted(waiter);
     if (!granted) waiting.remove(zone.record + QUEUE, waiter);
     accounts.serveWaiters(zone);
-    locks.release(zone.record);
+    waiting.unlock(locks, zone.record);
     return granted;
   }
 
   /** Leaves the line; what was granted meanwhile goes to the next. */
   function abandon(zone: ZoneState, waiter: WaiterRef): void {
     if (!leaveLine(zone, waiter)) return;
-    const gift = waiting.takeGrant(waiter);
-    if (gift === GIFT_UNIT) accounts.returnUnits(zone, 1);
-    else ladder.freeItem(zone, gift);
+    const hand = takeUnit(zone, waiter);
+    if (hand !== 0) accounts.returnUnits(zone, hand);
+    else ladder.freeItem(zone, waiting.takeGrant(waiter));
+  }
+
+  /** The unit that a waiter was granted, into a hand; 0: it was granted an item. */
+  function takeUnit(zone: ZoneState, waiter: WaiterRef): number {
+    if (waiting.giftOf(waiter) !== GIFT_UNIT) return 0;
+    // The hand names the waiter: until that has given it up, the unit is the waiter's.
+    const hand = hands.open(HandKind.ITEM, zone.number, 0, 1, waiter);
+    waiting.takeGrant(waiter);
+    return hand;
   }
 
   /** Turns a grant into an item; 0 when the unit could not be used because pages are lacking. */
   function redeem(zone: ZoneState, waiter: WaiterRef, how: How): number {
-    const gift = waiting.takeGrant(waiter);
-    const item = gift === GIFT_UNIT ? ladder.takeReserved(zone, how) : gift;
-    if (item !== 0) ladder.own(zone, item);
+    const hand = takeUnit(zone, waiter);
+    if (hand !== 0) return ladder.takeReserved(zone, hand, how);
+    const item = waiting.takeGrant(waiter);
+    ladder.own(zone, item);
     return item;
   }
 
@@ -123,13 +133,21 @@ export function createSleepers(
   /** An item for the head of the line, on a unit of its own; 0 when there is none, or it is the head no more. */
   function takeAsHead(zone: ZoneState, waiter: WaiterRef): number {
     const { record } = zone;
+    const hand = hands.open(HandKind.ITEM, zone.number, 0, 0, 0);
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
     const mayTry = !waiting.isGranted(waiter) && isStarvingHead(zone, waiter) && (limit === 0 || out < limit);
-    if (mayTry) words[record + ITEMS_OUT] = out + 1;
+    if (mayTry) {
+      intents.begin(record);
+      intents.set(record + ITEMS_OUT, out + 1);
+      intents.set(hand + Hand.SECOND, 1);
+      intents.commit();
+    }
     locks.release(record);
-    return mayTry ? ladder.takeReserved(zone, How.NOWAIT) : 0;
+    if (mayTry) return ladder.takeReserved(zone, hand, How.NOWAIT);
+    hands.close(hand);
+    return 0;
   }
 
   /** Under no lock: what the head of the line does when it lacks memory. 0: nothing yet. */
@@ -142,7 +160,6 @@ export function createSleepers(
     const shortOfPages = item === 0 && kegs.shortages() !== shortages;
     if (shortOfPages && reclaimer.reclaimPages()) item = takeAsHead(zone, waiter);
     if (item === 0) return 0;
-    ladder.own(zone, item);
     try {
       // Granted at the same time: what was granted goes to the next.
       abandon(zone, waiter);
@@ -166,7 +183,7 @@ export function createSleepers(
     waiting.assertMayBlock(what);
     const waiter = waiting.blockingWaiter;
     // A hook that must not sleep does, while its caller stands in line: there is one such waiter a thread.
-    if (words[waiter + Waiter.queue] !== 0) {
+    if (waiting.isInLine(waiter)) {
       throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
     }
     const deadline = now() + timeoutMs;
@@ -279,7 +296,7 @@ export function createSleepers(
     accounts.closeCaches(zone);
     accounts.serveWaiters(zone);
     const excess = accounts.excessOf(zone);
-    locks.release(zone.record);
+    waiting.unlock(locks, zone.record);
     if (excess === 0) return;
     // Lowered: what is cached beyond it goes back now, and in other threads when they poll.
     drains.drainCache(zone);

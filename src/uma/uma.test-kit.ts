@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict';
 import { type CheckLevel, MbumaError } from '../check/index.js';
 import {
-  attachThread,
-  createLocks,
+  createAttachment,
   createMachine,
-  createWaiting,
   type Machine,
   type MemoryHandle,
   openMachine,
@@ -63,11 +61,10 @@ export interface Party extends UmaContext {
 }
 
 function partyOf(machine: Machine, initialise: boolean): Party {
-  const threads = attachThread(machine);
-  const locks = createLocks(machine, threads);
-  const waiting = createWaiting(machine, threads);
-  const pages = createPages(machine, locks, initialise);
-  const context = { machine, threads, locks, waiting, pages };
+  const attachment = createAttachment(machine);
+  const { threads } = attachment;
+  const pages = createPages(attachment, initialise);
+  const context = { ...attachment, pages };
   const uma = createUma(context, initialise);
   const { maxZones } = machine.layout.parameters;
   return {

@@ -2,26 +2,16 @@
  * The registry: zones by name. Makes a zone, or attaches to one that another thread made.
  */
 
-import {
-  CHECK_LEVEL_MAX,
-  describeValue,
-  LockRank,
-  MbumaError,
-  optionalFunction,
-  optionalInteger,
-  requireInteger,
-  requireName,
-  requireObject,
-} from '../check/index.js';
-import { isPowerOfTwo, readText, writeText } from '../record/index.js';
+import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
+import { readText, writeText } from '../record/index.js';
 import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
-import type { UmaContext } from './context.js';
+import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { createDrains } from './drains.js';
-import { chooseGeometry, type Shape } from './geometry.js';
-import type { Hook, Hooks } from './hooks.js';
+import type { Hooks } from './hooks.js';
 import { createKegs, type KegState } from './kegs.js';
 import { createLadder } from './ladder.js';
+import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
 import {
   BUCKET_ITEMS,
@@ -29,7 +19,10 @@ import {
   CACHE_WORDS,
   COUNTER_STRIDE,
   GRANULE,
+  GRANULE_SHIFT,
   HookBit,
+  KEG_WORDS,
+  Keg,
   Slab,
   ThreadCache,
   UmaState,
@@ -37,34 +30,12 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createSleepers } from './sleepers.js';
-import { createZoneClass, needsSlowPath } from './zone.js';
-import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { closeZone, createZoneClass, needsSlowPath } from './zone.js';
+import type { Zone } from './zone-api.js';
+import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
+import { createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
-
-/** What a zone is made of. The maker's limit stands; everything else must agree when attaching. */
-export interface ZoneOptions {
-  /** Unique in the memory: 1 to 47 printable ASCII characters. */
-  readonly name: string;
-  /** Bytes of an item, 1 to 1 MiB. Not given for a secondary zone. */
-  readonly size?: number;
-  /** Alignment of items, a power of two from 16 to 4096. Default 16. */
-  readonly align?: number;
-  /** Most items out at one time; 0 or absent: no limit. Only the thread that makes the zone sets it. */
-  readonly max?: number;
-  readonly ctor?: Hook;
-  readonly dtor?: Hook;
-  readonly init?: Hook;
-  readonly fini?: Hook;
-  /** Makes a secondary zone: stacked on the keg of this one. */
-  readonly primary?: Zone;
-  /** Each item has a reference counter beside the slab: see `counterOf`. */
-  readonly referenceCounted?: boolean;
-  /** Starts with the largest buckets, for zones of busy small items. */
-  readonly maxBucket?: boolean;
-  /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
-  readonly onExhausted?: () => boolean;
-}
 
 export interface Uma {
   zone(options: ZoneOptions): Zone;
@@ -82,14 +53,14 @@ export interface Uma {
   readonly owners: Uint8Array;
   /** Number of the keg of each page; 0 none. */
   readonly pageKegs: Uint16Array;
+  /** Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none. */
+  carry(keg: number, item: number, slot: number): void;
   readonly reclaimer: Reclaimer;
+  readonly reaper: UmaReaper;
   /** Gives back all cached items and empty slabs of the zones that this thread has opened. */
   drain(): void;
   audit(report: (rule: string, message: string) => void): void;
 }
-
-/** Largest item, in bytes. */
-export const ITEM_SIZE_MAX = 1 << 20;
 
 /** First bucket of a zone: after the table of FreeBSD. */
 function initialCapacity(itemSize: number, maxBucket: boolean): number {
@@ -103,9 +74,13 @@ function initialCapacity(itemSize: number, maxBucket: boolean): number {
   return 1;
 }
 
-function optionalBoolean(value: unknown, name: string): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
+function hookBits(hooks: Hooks): number {
+  return (
+    (hooks.ctor === null ? 0 : HookBit.CTOR) |
+    (hooks.dtor === null ? 0 : HookBit.DTOR) |
+    (hooks.init === null ? 0 : HookBit.INIT) |
+    (hooks.fini === null ? 0 : HookBit.FINI)
+  );
 }
 
 /** A bucket never holds more than this many bytes of items, however large it grows. */
@@ -123,12 +98,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const maps = { words, owners, pageKegs };
   const kegs = createKegs(context, initialise);
-  const accounts = createAccounts(context, owners);
+  const accounts = createAccounts(context);
   const ladder = createLadder(context, kegs, accounts, owners, dead);
   const drains = createDrains(context, kegs, accounts, dead);
   const reclaimer = createReclaimer(context, kegs, drains, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer });
+  const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
+  const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer, slow });
   const createSite = machine.failpoints.site('uma.zone');
   const opened = new Map<string, { zone: Zone; state: ZoneState }>();
 
@@ -163,69 +139,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return found.state;
   }
 
-  /** All reasons why the options cannot be, at once. */
-  function readOptions(given: ZoneOptions): {
-    name: string;
-    shape: Shape;
-    limit: number;
-    hooks: Hooks;
-    primary: ZoneState | null;
-  } {
-    requireObject(given, 'options');
-    const reasons: string[] = [];
-    const attempt = <Type>(read: () => Type, fallback: Type): Type => {
-      try {
-        return read();
-      } catch (error) {
-        reasons.push((error as Error).message);
-        return fallback;
-      }
-    };
-    const name = attempt(() => requireName(given.name, 'name'), '');
-    const primary = attempt(() => openedState(given.primary), null);
-    const hook = (kind: 'ctor' | 'dtor' | 'init' | 'fini'): Hook | null =>
-      attempt(() => optionalFunction(given[kind], kind) ?? null, null);
-    const hooks = { ctor: hook('ctor'), dtor: hook('dtor'), init: hook('init'), fini: hook('fini') };
-    attempt(() => optionalFunction(given.onExhausted, 'onExhausted'), undefined);
-    const limit = attempt(() => optionalInteger(given.max, 'max', 0, LIMIT_MAX, 0), 0);
-    if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
-    const keg = primary?.kegState;
-    // With a primary the size is that one's; one that is none has been told of above.
-    const readSize = (): unknown => (given.primary === undefined ? given.size : (given.size ?? GRANULE));
-    const size = keg?.size ?? attempt(() => requireInteger(readSize(), 'size', 1, ITEM_SIZE_MAX), GRANULE);
-    const align =
-      keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
-    if (!isPowerOfTwo(align)) reasons.push(`align must be a power of two, not ${align}`);
-    if (keg !== undefined && given.size !== undefined && given.size !== keg.size) {
-      reasons.push(`size is that of the primary zone: ${keg.size}`);
-    }
-    if (keg !== undefined && given.align !== undefined && given.align !== keg.align) {
-      reasons.push(`align is that of the primary zone: ${keg.align}`);
-    }
-    attempt(() => optionalBoolean(given.maxBucket, 'maxBucket'), undefined);
-    const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
-    const shape = { size, align, referenceCounted: counted === true };
-    if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
-      reasons.push(`items of ${size} bytes do not fit a slab`);
-    }
-    if (reasons.length > 0) {
-      const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
-      throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
-    }
-    return { name, shape, limit, hooks, primary };
-  }
-
-  function hookBits(hooks: Hooks): number {
-    return (
-      (hooks.ctor === null ? 0 : HookBit.CTOR) |
-      (hooks.dtor === null ? 0 : HookBit.DTOR) |
-      (hooks.init === null ? 0 : HookBit.INIT) |
-      (hooks.fini === null ? 0 : HookBit.FINI)
-    );
-  }
-
   /** Writes a new zone's record. Under the registry lock. */
-  function writeZone(options: ReturnType<typeof readOptions>, maxBucket: boolean): number {
+  function writeZone(options: CheckedZoneOptions, maxBucket: boolean): number {
     const { name, shape, limit, hooks, primary } = options;
     const number = (words[state + UmaState.zoneCount] as number) + 1;
     if (number > maxZones)
@@ -240,6 +155,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     words[record + ZoneRecord.keg] = keg.number;
     words[record + ZoneRecord.limit] = limit;
     words[record + ZoneRecord.hooks] = hookBits(hooks);
+    words[record + ZoneRecord.onOwnerDeath] = options.onOwnerDeath;
     words[record + ZoneRecord.capacityMax] = capacityMax;
     words[record + ZoneRecord.bucketCapacity] = Math.min(
       capacityMax,
@@ -252,7 +168,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   /** Compares what this thread asks for with what is there. */
-  function checkAgreement(number: number, options: ReturnType<typeof readOptions>): void {
+  function checkAgreement(number: number, options: CheckedZoneOptions): void {
     const { name, shape, hooks, primary } = options;
     const record = recordOf(number);
     const keg = kegs.byNumber(words[record + ZoneRecord.keg] as number);
@@ -279,7 +195,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     );
   }
 
-  function openZone(number: number, given: ZoneOptions, options: ReturnType<typeof readOptions>): Zone {
+  function openZone(number: number, given: ZoneOptions, options: CheckedZoneOptions): Zone {
     const { hooks, primary } = options;
     const record = recordOf(number);
     const kegState: KegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
@@ -295,6 +211,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       cache: cacheOf(needsSlowPath(hooks, machine.checkLevel) ? 0 : number),
       realCache: cacheOf(number),
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
+      finiIsSafe: given.finiIsSafe === true,
       primaryRecord: primary?.record ?? 0,
       capacityMax: words[record + ZoneRecord.capacityMax] as number,
       onExhausted: given.onExhausted ?? null,
@@ -302,12 +219,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     };
     const made = makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
+    byNumber.set(number, zoneState);
     reclaimer.register(zoneState);
     return made;
   }
 
   function zone(given: ZoneOptions): Zone {
-    const options = readOptions(given);
+    const options = readZoneOptions(given, openedState);
     const known = opened.get(options.name);
     if (known !== undefined) {
       checkAgreement(known.state.number, { ...options, hooks: allHooks(known.state) });
@@ -337,6 +255,40 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return slab + keg.counterOffset + index * COUNTER_STRIDE;
   }
 
+  /** A keg without a zone was being made for one that is not there. */
+  function repairRegistry(): void {
+    const kegArea = machine.area('kegs');
+    for (let keg = kegs.count(); keg > INTERNAL_KEGS && !hasZone(keg); keg--) {
+      words.fill(0, kegArea + keg * KEG_WORDS + Keg.number, kegArea + (keg + 1) * KEG_WORDS);
+      machine.atomics.store(state + UmaState.kegCount, keg - 1);
+    }
+  }
+
+  function hasZone(keg: number): boolean {
+    const count = machine.atomics.load(state + UmaState.zoneCount);
+    for (let number = 1; number <= count; number++) {
+      if (words[recordOf(number) + ZoneRecord.keg] === keg) return true;
+    }
+    return false;
+  }
+
+  locks.onTakeOver(state + UmaState.lock, state + UmaState.lock + 1, LockRank.REGISTRY, repairRegistry);
+  locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
+  const byNumber = new Map<number, ZoneState>();
+  const reaper = createUmaReaper({
+    context,
+    kegs,
+    accounts,
+    ladder,
+    drains,
+    owners,
+    pageKegs,
+    dead,
+    openedByNumber: (number) => byNumber.get(number),
+    freeOwned: slow.freeSlow,
+    retireCounts: reclaimer.retireCounts,
+  });
+
   if (initialise) words.fill(0, dead, dead + BUCKET_WORDS);
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches();
@@ -365,6 +317,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       return figures;
     },
     counterOf,
+    carry(keg, item, slot) {
+      if ((item & -GRANULE) !== item || pageKegs[item >>> 12] !== keg) return;
+      if ((owners[item >>> GRANULE_SHIFT] as number) > 0) owners[item >>> GRANULE_SHIFT] = slot;
+    },
     owners,
     pageKegs,
     reclaimer: {
@@ -372,8 +328,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       leave() {
         sleepers.leave();
         reclaimer.leave();
+        for (const each of opened.values()) closeZone(each.zone, cacheOf(0));
       },
     },
+    reaper,
     drain() {
       // What leaves one zone may go to another: a packet that is drained gives its cluster back.
       for (let pass = 0, freed = 1; freed > 0 && pass <= opened.size; pass++) {

@@ -68,10 +68,20 @@ export interface Zone {
    */
   drain(): number;
   /**
+   * An item that was handed over becomes this thread's: it dies with it from now on. Not needed for what is taken
+   * from a ring that carries the zone's items. False: it is free already.
+   *
+   * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED for what is no item of this zone
+   */
+  claim(item: Addr): boolean;
+  /**
    * A secondary zone lets go of an item in use: from now on it is an item in use of the primary zone.
    * Neither `dtor` nor `fini` runs; the owner stays. The caller has undone what `init` did.
+   *
+   * @param index word that says which of the zones an item belongs to; written in the same step
+   * @param value its new value
    */
-  forget(item: Addr): void;
+  forget(item: Addr, index?: number, value?: number): void;
   /** Every item in the zone's buckets and the threads' caches. For audits: nobody may work on the zone. */
   eachCached(visit: (item: Addr) => void): void;
 }

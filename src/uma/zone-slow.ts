@@ -39,6 +39,7 @@ export function createZoneSlow(
   }
 
   function allocSlow(zone: ZoneState, flags: number, how: How): number {
+    context.threads.assertHere();
     if (flags !== 0) requireInteger(flags, 'flags', 0, ALL_FLAGS);
     reclaimer.answerAttention();
     let item = 0;
@@ -125,6 +126,7 @@ export function createZoneSlow(
 
   function freeSlow(zone: ZoneState, item: unknown): void {
     if (item === 0) return;
+    context.threads.assertHere();
     const { kegState, hooks } = zone;
     const error = diagnoseFree(maps, kegs, kegState, zone.name, item);
     if (error !== null) throw error;

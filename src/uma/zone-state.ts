@@ -13,11 +13,13 @@ export interface ZoneState {
    * Word index of the thread cache that the fast path looks at. A zone with work to do on each item
    * (`ctor`, `dtor`, trash) shows it a dead cache, always empty and full, so that the slow half runs.
    */
-  readonly cache: number;
+  cache: number;
   /** Word index of the thread cache that holds the items. */
   readonly realCache: number;
   /** `init` and `fini` are here for a secondary zone only; a primary zone's are the keg's. */
   readonly hooks: Hooks;
+  /** Whether `fini` may be run over an item that `init` has not seen, or seen half of: after a death. */
+  readonly finiIsSafe: boolean;
   /** For a secondary zone: the record of the zone whose keg it is stacked on; else 0. */
   readonly primaryRecord: number;
   /** Upper bound of a bucket's items. */

@@ -29,7 +29,7 @@ import type { Reclaimer } from './reclaim.js';
 import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
 import type { AsyncOptions, Sleepers } from './sleepers.js';
 import { LIMIT_MAX, type Zone } from './zone-api.js';
-import { createZoneSlow } from './zone-slow.js';
+import type { ZoneSlow } from './zone-slow.js';
 import type { ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 
@@ -42,6 +42,7 @@ export interface ZoneParts {
   readonly sleepers: Sleepers;
   readonly maps: Maps;
   readonly reclaimer: Reclaimer;
+  readonly slow: ZoneSlow;
 }
 
 /** The array of the last bulk call: asking an array for its buffer costs as much as moving 20 items. */
@@ -55,15 +56,11 @@ export type MakeZone = (state: ZoneState) => Zone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
   const { context, kegs, ladder, drains, sleepers, maps, reclaimer } = parts;
-  const { allocSlow, finishAlloc, refuseIfCanFail, freeSlow } = createZoneSlow(
-    context,
-    kegs,
-    ladder,
-    reclaimer,
-    maps,
-  );
+  const { allocSlow, finishAlloc, refuseIfCanFail, freeSlow } = parts.slow;
   const { words, owners, pageKegs } = maps;
   const { slot } = context.threads;
+  const { compareExchangeByte } = context.machine.atomics;
+  const ownersAddress = context.machine.area('owners') << 2;
   const { freeLimit: FREE_LIMIT } = ThreadCache;
   // Rebound here: an import is loaded at each use, a constant of this function is folded.
   const COUNT = BUCKET_MASK;
@@ -83,7 +80,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     readonly index: number;
     readonly keg: number;
     readonly sleepersIndex: number;
-    readonly cache: number;
+    cache: number;
     readonly state: ZoneState;
 
     constructor(state: ZoneState) {
@@ -196,10 +193,20 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       return freed;
     }
 
-    forget(item: Addr): void {
+    claim(item: Addr): boolean {
+      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
+      if (error !== null && error.code !== 'FREE_TWICE') throw error;
+      const granule = item >>> GRANULE;
+      for (let owner = owners[granule] as number; owner !== 0; owner = owners[granule] as number) {
+        if (compareExchangeByte(ownersAddress + granule, owner, slot) === owner) return true;
+      }
+      return false;
+    }
+
+    forget(item: Addr, index = 0, value = 0): void {
       const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
       if (error !== null) throw error;
-      drains.forgetItem(this.state);
+      drains.forgetItem(this.state, index, value);
     }
 
     eachCached(visit: (item: Addr) => void): void {
@@ -298,6 +305,13 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   }
 
   return (state) => new CachedZone(state);
+}
+
+/** This thread detaches: its slot, and the cache with it, will be another's. `nothing` is a cache that stays empty. */
+export function closeZone(zone: Zone, nothing: number): void {
+  const closing = zone as Zone & { cache: number; readonly state: ZoneState };
+  closing.cache = nothing;
+  closing.state.cache = nothing;
 }
 
 /** A zone needs the slow half for each item: its front cache is a dead one. */

@@ -1,0 +1,127 @@
+// Attaching, detaching, registries, deaths and those who clean up.
+
+import { expectUsed, nothingUsed, openZones, warm } from './kit.mjs';
+
+/** The last thread has died in the middle of its work: what it had is all over the place. */
+function aDeadThread(memories, keeper, options) {
+  const shared = warm(openZones(memories, keeper, options));
+  const victim = memories.at(-1);
+  const zone = shared.zones.at(-1);
+  const items = new Int32Array(6);
+  zone.freeMany(items, zone.tryAllocMany(items, 6) - 2);
+  keeper.declareDead(victim.name);
+  return shared;
+}
+
+export const threadScenarios = [
+  {
+    name: 'both open the same new zone',
+    attachInThreads: true,
+    threads: [0, 1].map(() => (memory) => {
+      const zone = memory.zone({ name: 'n', size: 64, onOwnerDeath: 'free' });
+      return zone.index;
+    }),
+    after(_memories, _shared, { results, killed }) {
+      if (killed.length === 0 && results[0] !== results[1]) throw new Error(`zones ${results}`);
+    },
+  },
+  {
+    name: 'each opens a new zone',
+    attachInThreads: true,
+    threads: [0, 1].map((id) => (memory) => memory.zone({ name: `n${id}`, size: 64 }).index),
+    after(_memories, _shared, { results, killed }) {
+      if (killed.length === 0 && results[0] === results[1]) throw new Error(`zones ${results}`);
+    },
+  },
+  {
+    name: 'both open the same new ring',
+    attachInThreads: true,
+    threads: [0, 1].map(() => (memory) => void memory.ring({ name: 'n', capacity: 4 })),
+  },
+  {
+    name: 'attach and detach',
+    attachInThreads: true,
+    threads: [0, 1].map(() => (memory) => memory.detach()),
+  },
+  {
+    name: 'detach with items in the cache while the other allocates',
+    attachInThreads: true,
+    threads: [
+      (memory) => {
+        const zone = memory.zone({ name: 'z', size: 1024, onOwnerDeath: 'free' });
+        const item = zone.tryAlloc();
+        if (item !== 0) zone.free(item);
+        memory.detach();
+      },
+      (memory) => {
+        const zone = memory.zone({ name: 'z', size: 1024, onOwnerDeath: 'free' });
+        const item = zone.tryAlloc();
+        if (item !== 0) zone.free(item);
+      },
+    ],
+  },
+  {
+    name: 'two clean up after a third',
+    attach: 3,
+    setup: (memories, keeper) => aDeadThread(memories, keeper, { name: 'z', size: 512, max: 0 }),
+    threads: [0, 1].map(() => (memory) => memory.reap().length),
+    after(memories, shared, { results, killed }) {
+      const reaped = results.reduce((sum, each) => sum + (each ?? 0), 0);
+      if (killed.length === 0 && reaped !== 1) throw new Error(`reaped ${reaped} times`);
+      nothingUsed(memories, shared);
+    },
+  },
+  {
+    name: 'one cleans up while the other allocates',
+    attach: 3,
+    setup: (memories, keeper) => aDeadThread(memories, keeper, { name: 'z', size: 512, max: 16 }),
+    threads: [
+      (memory) => void memory.reap(),
+      (_memory, { zones }) => {
+        const item = zones[1].tryAlloc();
+        if (item !== 0) zones[1].free(item);
+      },
+    ],
+    after: nothingUsed,
+  },
+  {
+    name: 'one waits for what a dead thread has',
+    attach: 3,
+    setup: (memories, keeper) => {
+      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 }));
+      const zone = shared.zones.at(-1);
+      zone.tryAlloc();
+      zone.tryAlloc();
+      keeper.declareDead(memories.at(-1).name);
+      return shared;
+    },
+    threads: [0, 1].map((id) => (_memory, { zones }) => zones[id].free(zones[id].alloc())),
+    slicesMayHelp: true,
+    after: nothingUsed,
+  },
+  {
+    name: 'asked to drain',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    threads: [(_memory, { zones }) => void zones[0].drain(), (memory) => memory.poll()],
+    after: nothingUsed,
+  },
+  {
+    name: 'claim of an item whose owner dies',
+    setup(memories, keeper) {
+      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
+      return { ...shared, item: shared.zones[0].tryAlloc() };
+    },
+    kill: { threads: [0], everyStoreOfFills: false },
+    threads: [
+      (memory) => memory.poll(),
+      (_memory, { zones, item }) => {
+        const mine = zones[1].claim(item);
+        if (mine) zones[1].free(item);
+        return mine;
+      },
+    ],
+    after(_memories, { keepers }) {
+      expectUsed(keepers, 0);
+    },
+  },
+];

@@ -1,0 +1,297 @@
+// Zones: the rungs of the ladder, limits and sleepers, drains, slabs, hooks.
+
+import { expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';
+
+const both = (body) => [0, 1].map((id) => (memory, shared, tools) => body(memory, shared, id, tools));
+const three = (body) => [0, 1, 2].map((id) => (memory, shared, tools) => body(memory, shared, id, tools));
+
+/** Takes as many as there are, up to `count`. */
+function takeUpTo(zone, count) {
+  const items = [];
+  for (let at = 0; at < count; at++) {
+    const item = zone.tryAlloc();
+    if (item !== 0) items.push(item);
+  }
+  return items;
+}
+
+const pair = (zone) => {
+  const item = zone.tryAlloc();
+  if (item !== 0) zone.free(item);
+};
+
+export const zoneScenarios = [
+  {
+    name: 'alloc and free from loaded buckets',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    threads: both((_memory, { zones }, id) => {
+      const items = takeUpTo(zones[id], 2);
+      for (const item of items) zones[id].free(item);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'free of an item that the other thread took',
+    setup(memories, keeper) {
+      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 }));
+      return { ...shared, items: [shared.zones[0].tryAlloc(), shared.zones[1].tryAlloc()] };
+    },
+    threads: both((_memory, { zones, items }, id) => {
+      zones[id].free(items[1 - id]);
+      pair(zones[id]);
+    }),
+    // An item dies with its owner: who is killed before its free leaves the other's item to the other.
+    after(_memories, { keepers, items }, { killed }) {
+      const left = keepers.stats().used;
+      if (left > killed.length) throw new Error(`${left} items are in use`);
+      if (killed.length === 0 && left !== 0) throw new Error(`${items.length} items were freed, ${left} are in use`);
+    },
+  },
+  {
+    name: 'full buckets of the zone',
+    setup(memories, keeper) {
+      const shared = openZones(memories, keeper, { name: 'z', size: 2048, max: 0 });
+      const items = takeUpTo(shared.zones[0], 20);
+      for (const item of items) shared.zones[0].free(item);
+      for (const memory of memories) memory.poll();
+      return shared;
+    },
+    threads: both((_memory, { zones }, id) => {
+      const items = takeUpTo(zones[id], 9);
+      for (const item of items) zones[id].free(item);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'a free that finds both buckets full',
+    setup(memories, keeper) {
+      const shared = openZones(memories, keeper, { name: 'z', size: 16384, max: 0 });
+      warm(shared);
+      return { ...shared, held: shared.zones.map((zone) => takeUpTo(zone, 4)) };
+    },
+    threads: both((_memory, { zones, held }, id) => {
+      for (const item of held[id]) zones[id].free(item);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'drain while the other allocates',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    threads: [
+      (_memory, { zones }) => {
+        pair(zones[0]);
+        zones[0].drain();
+      },
+      (_memory, { zones }) => {
+        pair(zones[1]);
+        pair(zones[1]);
+      },
+    ],
+    after: nothingUsed,
+  },
+  {
+    name: 'both drain and trim',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    threads: [
+      (_memory, { zones }) => void zones[0].drain(),
+      (_memory, { zones }) => {
+        zones[1].trim();
+        zones[1].drain();
+      },
+    ],
+    after: nothingUsed,
+  },
+  {
+    name: 'the first slab, header in line',
+    setup: (memories, keeper) => openZones(memories, keeper, { name: 'z', size: 1024, max: 8 }),
+    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    after: nothingUsed,
+  },
+  {
+    name: 'the first slab, header off the page',
+    setup: (memories, keeper) => openZones(memories, keeper, { name: 'z', size: 4096, max: 8 }),
+    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    after: nothingUsed,
+  },
+  {
+    name: 'a slab goes back while the other wants it',
+    setup(memories, keeper) {
+      const shared = warm(openZones(memories, keeper, { name: 'z', size: 4096, max: 0 }));
+      shared.zones[0].drain();
+      return shared;
+    },
+    threads: [(_memory, { zones }) => void zones[0].drain(), (_memory, { zones }) => pair(zones[1])],
+    after: nothingUsed,
+  },
+  {
+    name: 'no bucket: single items past the caches',
+    setup(memories, keeper) {
+      const shared = openZones(memories, keeper, { name: 'z', size: 512, max: 64 });
+      shared.keepers.free(shared.keepers.tryAlloc());
+      shared.keepers.drain();
+      for (const memory of memories) memory.failpoints.arm('uma.bucket', { from: 1 });
+      return shared;
+    },
+    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    after: nothingUsed,
+  },
+  {
+    name: 'a limit of one, and two who sleep for it',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 })),
+    threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
+    after: nothingUsed,
+  },
+  {
+    name: 'a limit of two, cached items in the way',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 })),
+    threads: both((_memory, { zones }, id) => {
+      const first = zones[id].alloc();
+      const second = zones[id].tryAlloc();
+      if (second !== 0) zones[id].free(second);
+      zones[id].free(first);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'a sleeper that gives up',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 })),
+    threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc(0, 50))),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: nothingUsed,
+  },
+  {
+    name: 'a limit that is raised while somebody sleeps',
+    setup(memories, keeper) {
+      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 }));
+      return { ...shared, held: shared.keepers.alloc(0, 0) };
+    },
+    threads: [
+      (_memory, { zones }) => zones[0].free(zones[0].alloc(0, 500)),
+      (_memory, { zones }) => {
+        zones[1].max = 2;
+      },
+    ],
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: (_memories, { keepers }) => expectUsed(keepers, 1),
+  },
+  {
+    name: 'a limit that is lowered under what is cached',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 32 })),
+    threads: [
+      (_memory, { zones }) => {
+        pair(zones[0]);
+        pair(zones[0]);
+      },
+      (_memory, { zones }) => {
+        zones[1].max = 1;
+        pair(zones[1]);
+      },
+    ],
+    after: nothingUsed,
+  },
+  {
+    name: 'a secondary zone: import and release',
+    setup(memories, keeper) {
+      const primary = openZones(memories, keeper, { name: 'p', size: 512, max: 0 });
+      warm(primary);
+      const hooks = { init: () => {}, fini: () => {}, finiIsSafe: true };
+      const all = [...memories, keeper];
+      const primaries = [...primary.zones, primary.keepers];
+      const zones = all.map((each, at) => each.zone({ name: 's', primary: primaries[at], ...hooks }));
+      return { zones: zones.slice(0, -1), primaries, keepers: [zones.at(-1), primary.keepers] };
+    },
+    threads: [
+      (_memory, { zones }) => {
+        const item = zones[0].tryAlloc();
+        if (item !== 0) zones[0].free(item);
+        zones[0].drain();
+      },
+      (_memory, { primaries }) => pair(primaries[1]),
+    ],
+    // Which of its zones an owned item is of, a keg with two zones does not know: it is kept.
+    after(_memories, { keepers }, { killed }) {
+      const used = keepers[0].stats().used + keepers[1].stats().used;
+      if (used > killed.length) throw new Error(`${used} items are in use`);
+    },
+  },
+  {
+    name: 'ctor and dtor',
+    setup(memories, keeper) {
+      return warm(openZones(memories, keeper, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }));
+    },
+    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    after: nothingUsed,
+  },
+  {
+    name: 'init of a slab that allocates from another zone',
+    setup(memories, keeper) {
+      const inner = warm(openZones(memories, keeper, { name: 'i', size: 256, max: 0 }));
+      const all = [...memories, keeper];
+      const inners = [...inner.zones, inner.keepers];
+      const zones = all.map((each, at) =>
+        each.zone({
+          name: 'z',
+          size: 16384,
+          max: 4,
+          onOwnerDeath: 'free',
+          init(item) {
+            each.words[item >> 2] = 0;
+            const part = inners[at].tryAlloc();
+            if (part === 0) return 1;
+            each.words[item >> 2] = part;
+            return 0;
+          },
+          fini(item) {
+            const part = each.words[item >> 2];
+            each.words[item >> 2] = 0;
+            if (part !== 0) inners[at].free(part);
+          },
+        }),
+      );
+      return { zones: zones.slice(0, -1), keepers: zones.at(-1), inner: inner.keepers };
+    },
+    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    after(memories, { keepers }) {
+      expectUsed(keepers, 0);
+    },
+  },
+  {
+    name: 'many at once',
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 1024, max: 24 })),
+    threads: both((_memory, { zones }, id) => {
+      const items = new Int32Array(5);
+      zones[id].freeMany(items, zones[id].tryAllocMany(items, 5));
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'no pages, and two who sleep for one',
+    memory: { bytes: 1 << 20, maxZones: 16 },
+    setup(memories, keeper) {
+      const shared = openZones(memories, keeper, { name: 'z', size: 4096, max: 0 });
+      const other = keeper.zone({ name: 'all', size: 4096 });
+      warm(shared);
+      const taken = takeUpTo(other, 1 << 10);
+      other.free(taken.pop());
+      other.drain();
+      return shared;
+    },
+    threads: both((_memory, { zones }, id) => {
+      const item = zones[id].alloc(0, 300);
+      zones[id].free(item);
+      zones[id].drain();
+    }),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: nothingUsed,
+  },
+  {
+    name: 'three threads and a limit of two',
+    big: true,
+    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 })),
+    threads: three((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
+    after: nothingUsed,
+  },
+];

@@ -1,0 +1,31 @@
+/** A thread's attachment to a memory, as all layers above know it: one object that they hand on. */
+
+import { createHands, type Hands } from './hands.js';
+import { createIntents, type Intents } from './intents.js';
+import { createLocks, type Locks } from './locks.js';
+import type { Machine } from './machine.js';
+import { attachThread, type Threads } from './threads.js';
+import { createWaiting, type Waiting } from './waiting.js';
+
+export interface Attachment {
+  readonly machine: Machine;
+  readonly threads: Threads;
+  readonly locks: Locks;
+  readonly waiting: Waiting;
+  readonly hands: Hands;
+  readonly intents: Intents;
+}
+
+/**
+ * Claims a slot and makes what belongs to it.
+ *
+ * @param agent number by which an adopter knows this thread; not 0
+ */
+export function createAttachment(machine: Machine, agent?: number): Attachment {
+  const threads = attachThread(machine, agent);
+  const locks = createLocks(machine, threads);
+  const waiting = createWaiting(machine, threads);
+  const hands = createHands(machine, threads);
+  const intents = createIntents(machine, threads, waiting);
+  return { machine, threads, locks, waiting, hands, intents };
+}

@@ -1,0 +1,75 @@
+/**
+ * After a death: takes a dead thread out of every layer, from the lowest upwards.
+ *
+ *   1 its locks are taken over; with each, what it guards is repaired, by the layer that it belongs to
+ *   2 what it had in hand goes back, its calls leave their lines, its caches are drained
+ *   3 the items that it owned are freed, or stay, as their zones say; not those on their way through a ring
+ *   4 its slot is free again
+ *
+ * Any thread may do it, one does. Should that one die as well, the next begins again: every step may be
+ * done twice.
+ */
+
+import type { Attachment } from './machine/index.js';
+import type { Rings } from './ring/index.js';
+import { HookErrors, type OwnedItems, type Uma } from './uma/index.js';
+
+/** A thread that has died, and what became of the items that it owned. Plain data. */
+export interface Reaped {
+  /** Its slot: what the owner bytes said. */
+  readonly thread: number;
+  /** Zones in which it owned items. */
+  readonly items: readonly OwnedItems[];
+  /** What hooks and free functions threw meanwhile. Nothing was left undone for it. */
+  readonly errors: readonly unknown[];
+}
+
+export type ReapListener = (reaped: Reaped) => void;
+
+export interface Reaping {
+  /** Cleans up after every thread that has been declared dead, and that nobody else cleans up after. */
+  reap(): Reaped[];
+  onReaped(listener: ReapListener): void;
+}
+
+/** @param prepare makes this thread know every layer that the memory has something of */
+export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, prepare: () => void): Reaping {
+  const { machine, threads, locks } = attachment;
+  const listeners: ReapListener[] = [];
+  let reaping = false;
+  machine.onRewind(() => {
+    reaping = false;
+  });
+
+  function reapOne(slot: number): Reaped {
+    const errors = new HookErrors();
+    locks.takeOverAll(slot);
+    rings.leaveLines(slot);
+    const items = uma.reaper.reap(slot, errors, rings.inTransit());
+    threads.finishReap(slot);
+    return { thread: slot, items, errors: errors.all };
+  }
+
+  function reap(): Reaped[] {
+    // What it does takes slow paths, which look whether somebody has died.
+    if (reaping || locks.holdsAny()) return [];
+    reaping = true;
+    const done: Reaped[] = [];
+    try {
+      prepare();
+      for (let slot = threads.claimDead(); slot !== 0; slot = threads.claimDead()) done.push(reapOne(slot));
+    } finally {
+      reaping = false;
+    }
+    for (const each of done) for (const listener of listeners) listener(each);
+    return done;
+  }
+
+  threads.onDeath(reap);
+  return {
+    reap,
+    onReaped(listener) {
+      listeners.push(listener);
+    },
+  };
+}

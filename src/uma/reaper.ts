@@ -1,0 +1,312 @@
+/**
+ * After a death: what the thread had in hand, in its caches, in line, and in use.
+ *
+ * Its locks have been taken over before, each with the repair of what it guards; its slot is this thread's
+ * alone. Everything here may be cut short by the death of the reaper, and done again by the next: what is
+ * moved is moved by commits, and each hand is emptied through its own words.
+ */
+
+import { LockRank } from '../check/index.js';
+import { Hand, HandKind, Waiter, WaiterState } from '../machine/index.js';
+import { readText } from '../record/index.js';
+import { type Accounts, GIFT_UNIT } from './accounts.js';
+import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import type { Drains } from './drains.js';
+import { type HookErrors, type Hooks, How } from './hooks.js';
+import type { Kegs } from './kegs.js';
+import type { Ladder } from './ladder.js';
+import {
+  BUCKET_ITEMS,
+  BUCKET_MASK,
+  GRANULE_SHIFT,
+  OWNER_MEMORY,
+  OwnerDeath,
+  ThreadCache,
+  UmaState,
+  ZONE_WORDS,
+  Zone,
+} from './records.js';
+import { Lack, type ZoneState } from './zone-state.js';
+
+/** What became of the items of one zone that a dead thread had in use. */
+export interface OwnedItems {
+  readonly zone: string;
+  /** Items that were freed. */
+  freed: number;
+  /** Items that stay allocated, and belong to the memory now. */
+  kept: number;
+  /** Their addresses, if the zone says `onOwnerDeath: 'report'`. */
+  readonly items: number[];
+}
+
+export interface UmaReaper {
+  /** Cleans up after a thread whose slot this one has claimed. */
+  /** @param inTransit items by keg that are on their way to somebody: those become the memory's */
+  reap(slot: number, errors: HookErrors, inTransit: ReadonlyMap<number, ReadonlySet<number>>): OwnedItems[];
+  /**
+   * Says who frees the items of a keg that has several zones: `free` knows whose an item is. Such kegs come
+   * before the others.
+   */
+  onOwned(zone: string, keg: number, free: (item: number) => void): void;
+}
+
+export interface ReaperParts {
+  readonly context: UmaContext;
+  readonly kegs: Kegs;
+  readonly accounts: Accounts;
+  readonly ladder: Ladder;
+  readonly drains: Drains;
+  readonly owners: Uint8Array;
+  readonly pageKegs: Uint16Array;
+  /** Word index of the dead bucket. */
+  readonly dead: number;
+  /** A zone that this thread has opened, by its number. */
+  readonly openedByNumber: (number: number) => ZoneState | undefined;
+  /** Frees an item as its user would have. */
+  readonly freeOwned: (zone: ZoneState, item: number) => void;
+  /** Adds the counts of a thread's cache to the zone's. */
+  readonly retireCounts: (zone: ZoneState, cache: number) => void;
+}
+
+const GRANULES_PER_PAGE = 256;
+const NOTHING: ReadonlySet<number> = new Set();
+const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
+
+export function createUmaReaper(parts: ReaperParts): UmaReaper {
+  const { context, kegs, accounts, ladder, drains, owners, pageKegs, dead } = parts;
+  const { machine, threads, locks, waiting, intents, hands, pages } = context;
+  const { words } = machine;
+  const { load, store, compareExchangeByte } = machine.atomics;
+  const uma = machine.area('uma');
+  const zonesArea = machine.area('zones');
+  const ownersAddress = machine.area('owners') << 2;
+  const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
+  const { HELD, THIRD: WAITER } = Hand;
+  const takers = new Map<number, { zone: string; free: (item: number) => void }>();
+
+  const zoneCount = (): number => load(uma + UmaState.zoneCount);
+
+  /** A zone by its number; without hooks when this thread has not opened it. */
+  function stateOf(number: number): ZoneState {
+    const opened = parts.openedByNumber(number);
+    if (opened !== undefined) return opened;
+    const record = zonesArea + number * ZONE_WORDS;
+    const primary = words[record + Zone.primary] as number;
+    const cache = accounts.cacheOf(threads.slot, number);
+    return {
+      name: readText(words, record + Zone.name, 12),
+      record,
+      number,
+      kegState: kegs.byNumber(words[record + Zone.keg] as number),
+      cache,
+      realCache: cache,
+      hooks: NO_HOOKS,
+      finiIsSafe: false,
+      primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
+      capacityMax: words[record + Zone.capacityMax] as number,
+      onExhausted: null,
+      lack: Lack.NONE,
+    };
+  }
+
+  // --- hands ---
+
+  /** An item between keg and user: owned already, it is in use; else it goes back. */
+  function emptyItemHand(hand: number, slot: number, errors: HookErrors): void {
+    const zone = stateOf(hands.numberOf(hand));
+    const item = words[hand + HELD] as number;
+    const goesBack = hands.kindOf(hand) === HandKind.BACK;
+    const waiter = words[hand + WAITER] as number;
+    if (!goesBack && waiter !== 0 && load(waiter + Waiter.state) === WaiterState.GRANTED) {
+      // The unit is still the waiter's.
+      words[hand] = 0;
+      return;
+    }
+    if (item !== 0 && !goesBack && owners[item >>> GRANULE_SHIFT] === slot) {
+      words[hand] = 0;
+      return;
+    }
+    if (item !== 0) {
+      if (zone.finiIsSafe) errors.run(zone.hooks.fini, 'fini', zone.name, item, How.NOWAIT);
+      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
+      owners[item >>> GRANULE_SHIFT] = 0;
+      kegs.giveItem(zone.kegState, item, hand + HELD);
+    }
+    accounts.returnUnits(zone, hand);
+  }
+
+  function emptyHands(slot: number, errors: HookErrors): void {
+    for (const hand of hands.ofSlot(slot)) {
+      const kind = hands.kindOf(hand);
+      if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
+      else if (kind === HandKind.SLAB) kegs.unmakeSlab(kegs.byNumber(hands.numberOf(hand)), hand, errors);
+      else emptyItemHand(hand, slot, errors);
+    }
+  }
+
+  // --- lines ---
+
+  /** What a waiter was granted and has not taken goes back to its zone. */
+  function returnGift(waiter: number): void {
+    const number = Math.floor(((words[waiter + Waiter.queue] as number) - zonesArea) / ZONE_WORDS);
+    if (number < 1 || number > zoneCount()) return;
+    const zone = stateOf(number);
+    const gift = words[waiter + Waiter.grant] as number;
+    if (gift === GIFT_UNIT) {
+      const hand = hands.open(HandKind.ITEM, number, 0, 1, waiter);
+      store(waiter + Waiter.state, WaiterState.IDLE);
+      accounts.returnUnits(zone, hand);
+    } else {
+      owners[gift >>> GRANULE_SHIFT] = threads.slot;
+      store(waiter + Waiter.state, WaiterState.IDLE);
+      ladder.releaseItem(zone, gift);
+    }
+  }
+
+  function leaveLine(zone: ZoneState, slot: number): void {
+    const { record } = zone;
+    const queue = record + Zone.waitHead;
+    locks.acquire(record, LockRank.ZONE);
+    for (let waiter = waiting.first(queue); waiter !== 0; ) {
+      const next = waiting.next(waiter);
+      if (waiting.slotOf(waiter) === slot) waiting.remove(queue, waiter);
+      waiter = next;
+    }
+    accounts.serveWaiters(zone);
+    waiting.unlock(locks, record);
+  }
+
+  // --- caches ---
+
+  /**
+   * Makes a bucket of a dead thread's cache well again: items at the bottom, none of them owned. Above the
+   * top stands what was on its way out and is owned by the thread (it is in use), or was on its way in.
+   */
+  function compact(top: number, slot: number): number {
+    const bucket = top & ~BUCKET_MASK;
+    const seen = new Set<number>();
+    let count = 0;
+    for (let at = bucket + 1; at <= bucket + BUCKET_ITEMS; at++) {
+      const item = words[at] as number;
+      if (item === 0) continue;
+      const inUse = at > top && owners[item >>> GRANULE_SHIFT] === slot;
+      if (!inUse && !seen.has(item)) {
+        seen.add(item);
+        owners[item >>> GRANULE_SHIFT] = 0;
+        count++;
+        if (bucket + count === at) continue;
+        words[bucket + count] = item;
+      }
+      words[at] = 0;
+    }
+    return bucket + count;
+  }
+
+  function drainCache(zone: ZoneState, slot: number): void {
+    const { record } = zone;
+    const cache = accounts.cacheOf(slot, zone.number);
+    for (const word of [cache, cache + SPARE]) {
+      const top = words[word] as number;
+      // 0 where the thread died before it had reset the caches of its slot.
+      if (top === dead || top === 0) continue;
+      words[word] = compact(top, slot);
+      locks.acquire(record, LockRank.ZONE);
+      words[cache + FREE_LIMIT] = 0;
+      intents.begin(record);
+      accounts.planPush(zone, words[word] as number);
+      intents.set(word, dead);
+      intents.commit();
+      accounts.serveWaiters(zone);
+      waiting.unlock(locks, record);
+    }
+    parts.retireCounts(zone, cache);
+  }
+
+  // --- items in use ---
+
+  /** Zones of each keg that is a user's. */
+  function zonesByKeg(): Map<number, ZoneState[]> {
+    const found = new Map<number, ZoneState[]>();
+    for (let number = 1; number <= zoneCount(); number++) {
+      const zone = stateOf(number);
+      const zones = found.get(zone.kegState.number);
+      if (zones === undefined) found.set(zone.kegState.number, [zone]);
+      else zones.push(zone);
+    }
+    return found;
+  }
+
+  /** How the items of a keg are freed; null: they are not. */
+  function freeingOf(keg: number, zones: readonly ZoneState[]): ((item: number) => void) | null {
+    const taker = takers.get(keg);
+    if (taker !== undefined) return taker.free;
+    const zone = zones[0] as ZoneState;
+    if (zones.length > 1 || words[zone.record + Zone.onOwnerDeath] !== OwnerDeath.free) return null;
+    if (parts.openedByNumber(zone.number) !== undefined) return (item) => parts.freeOwned(zone, item);
+    return words[zone.record + Zone.hooks] === 0 ? (item) => ladder.releaseItem(zone, item) : null;
+  }
+
+  function settleOwned(
+    keg: number,
+    zones: readonly ZoneState[],
+    slot: number,
+    errors: HookErrors,
+    inTransit: ReadonlySet<number> = NOTHING,
+  ): OwnedItems {
+    const zone = zones[0] as ZoneState;
+    const free = freeingOf(keg, zones);
+    const names = words[zone.record + Zone.onOwnerDeath] === OwnerDeath.report;
+    const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
+    const heir = free === null ? OWNER_MEMORY : threads.slot;
+    for (let page = pages.firstPage; page < pages.pageCount; page++) {
+      if (pageKegs[page] !== keg) continue;
+      const end = (page + 1) * GRANULES_PER_PAGE;
+      for (let granule = page * GRANULES_PER_PAGE; granule < end; granule++) {
+        if (owners[granule] !== slot) continue;
+        if (inTransit.has(granule << GRANULE_SHIFT)) {
+          compareExchangeByte(ownersAddress + granule, slot, OWNER_MEMORY);
+          continue;
+        }
+        // Another thread may have it, and free it at this moment: its 0 must stand.
+        if (compareExchangeByte(ownersAddress + granule, slot, heir) !== slot) continue;
+        const item = granule << GRANULE_SHIFT;
+        if (free === null) {
+          result.kept++;
+          if (names) result.items.push(item);
+        } else {
+          result.freed++;
+          errors.attempt(() => free(item));
+        }
+      }
+    }
+    return result;
+  }
+
+  return {
+    reap(slot, errors, inTransit) {
+      intents.finish(slot, 0);
+      emptyHands(slot, errors);
+      for (let index = 0; index < threads.waitersPerSlot; index++) {
+        const waiter = threads.waiterRef(slot, index);
+        if (load(waiter + Waiter.state) === WaiterState.GRANTED) returnGift(waiter);
+      }
+      for (let number = 1; number <= zoneCount(); number++) {
+        const zone = stateOf(number);
+        if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
+        drainCache(zone, slot);
+      }
+      const settled: OwnedItems[] = [];
+      const byKeg = [...zonesByKeg()].filter(([keg]) => keg > INTERNAL_KEGS);
+      for (const taken of [true, false]) {
+        for (const [keg, zones] of byKeg) {
+          if (takers.has(keg) === taken)
+            settled.push(settleOwned(keg, zones, slot, errors, inTransit.get(keg)));
+        }
+      }
+      return settled.filter(({ freed, kept }) => freed + kept > 0);
+    },
+    onOwned(zone, keg, free) {
+      takers.set(keg, { zone, free });
+    },
+  };
+}
