@@ -1,0 +1,167 @@
+/**
+ * The explorer put together with a memory: every thread of a scenario has a real `Memory` of its own, over a
+ * fabric that the scheduler owns. See explore/README.md.
+ */
+
+import {
+  createModelFabric,
+  createObserverFabric,
+  createTools,
+  Engine,
+  exploreModel,
+  History,
+  type Model,
+  type Outcome,
+  type RandomOptions,
+  type Report,
+  randomiseModel,
+  replayModel,
+  rulesOf,
+  type ScenarioOptions,
+  type ThreadTools,
+} from './explore/index.js';
+import {
+  FORMAT_VERSION,
+  joinMachine,
+  type Machine,
+  PAGE_WORDS,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  ThreadState,
+} from './machine/index.js';
+import { createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
+import { layoutOf } from './record/index.js';
+import { createNamer } from './word-names.js';
+
+export * from './explore/index.js';
+
+/** How a run over a memory ended. */
+export interface MemoryOutcome extends Outcome {
+  /** An attachment that is not under the scheduler: fast, and for looking. What it writes is undone. */
+  readonly observer: Memory;
+}
+
+/** An exploration of threads that share a memory. */
+export interface MemoryScenario<Shared> extends ScenarioOptions {
+  /** Keep it small: `{ bytes: 1 << 20, maxZones: 16 }`. One of `maxThreads` is for the observer. */
+  readonly memory: MemoryOptions;
+  /** Threads that are attached; at least as many as `threads`, which is the default. */
+  readonly attach?: number;
+  /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
+  readonly setup?: (memories: readonly Memory[]) => Shared;
+  /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
+  readonly threads: readonly ((memory: Memory, shared: Shared, tools: ThreadTools) => unknown)[];
+  /** Runs after every schedule that has not failed; throws when something is wrong. */
+  readonly after?: (memories: readonly Memory[], shared: Shared, outcome: MemoryOutcome) => void;
+  /** The audit must be clean after every schedule. Default true. */
+  readonly audit?: boolean;
+  /** What the world does when it hears that a thread has died. By default the slot is declared dead. */
+  readonly died?: (thread: number, memories: readonly Memory[], world: Machine) => void;
+  /** Names of words that are not the memory's own, for reports and `allowedRaces`. */
+  readonly nameWord?: (word: number) => string | undefined;
+}
+
+function stateWord(machine: Machine, slot: number): number {
+  return machine.area('threads') + slot * layoutOf(ThreadSlot).words + ThreadSlot.state;
+}
+
+/** The observer is no thread that others should see: its slot looks free. */
+function hide(machine: Machine, observer: Memory): void {
+  const { words } = machine;
+  const attached = SUPERBLOCK + Superblock.attached;
+  words[stateWord(machine, observer.thread)] = ThreadState.FREE;
+  words[attached] = (words[attached] as number) - 1;
+}
+
+function createObserver(options: MemoryOptions): { observer: Memory; machine: Machine; buffer: ArrayBuffer } {
+  let buffer = new ArrayBuffer(0);
+  const { memory, machine } = createMemoryOver(options, (byteLength) => {
+    buffer = new ArrayBuffer(byteLength);
+    const handle = {
+      kind: 'mbuma-memory' as const,
+      version: FORMAT_VERSION,
+      buffer: buffer as unknown as SharedArrayBuffer,
+      wasm: null,
+    };
+    return { handle, fabric: createObserverFabric(buffer) };
+  });
+  return { observer: memory, machine, buffer };
+}
+
+function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
+  const { threads } = scenario;
+  const attach = Math.max(scenario.attach ?? 0, threads.length);
+  const { observer, machine, buffer } = createObserver({ maxThreads: attach + 1, ...scenario.memory });
+  const name = createNamer(machine, new Int32Array(buffer));
+  const rules = rulesOf(scenario, {
+    threads: threads.length,
+    byteLength: buffer.byteLength,
+    fixedWords: machine.layout.firstPage * PAGE_WORDS,
+    name: (word) => scenario.nameWord?.(word) ?? name(word),
+    died: (thread) => died(thread),
+  });
+  const engine = new Engine(rules, buffer);
+  const history = new History();
+  const world = joinMachine(machine, createModelFabric(engine, engine.world));
+  const memories = Array.from({ length: attach }, (_, id) =>
+    joinMemory(machine, createModelFabric(engine, engine.threads[id] ?? engine.world)),
+  );
+  const shared = scenario.setup?.(memories) as Shared;
+  // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
+  for (const memory of memories) memory.audit();
+  hide(machine, observer);
+  engine.keep();
+  const snapshot = new Uint8Array(buffer.slice(0));
+  const bytes = new Uint8Array(buffer);
+  let observed = false;
+
+  function died(thread: number): void {
+    if (scenario.died !== undefined) scenario.died(thread, memories, world);
+    else world.atomics.store(stateWord(machine, (memories[thread] as Memory).thread), ThreadState.DEAD);
+  }
+
+  function audit(): void {
+    observed = true;
+    const { violations } = observer.audit();
+    if (violations.length === 0) return;
+    throw new Error(`audit: ${violations.map(({ rule, message }) => `${rule} ${message}`).join('; ')}`);
+  }
+
+  return {
+    engine,
+    options: scenario,
+    history,
+    bodies: threads.map((body, id) => {
+      const tools = createTools(engine, engine.threads[id] as (typeof engine.threads)[0], history);
+      return () => body(memories[id] as Memory, shared, tools);
+    }),
+    check(outcome) {
+      if (scenario.after !== undefined) {
+        observed = true;
+        scenario.after(memories, shared, { ...outcome, observer });
+      }
+      if (scenario.audit !== false) audit();
+    },
+    // The observer's writes go past the engine: then all is copied, which costs less than the audit did.
+    restore() {
+      if (observed) bytes.set(snapshot);
+      observed = false;
+    },
+  };
+}
+
+/** Every schedule of the scenario within its bounds, until one fails. */
+export function exploreMemory<Shared>(scenario: MemoryScenario<Shared>): Report {
+  return exploreModel(createMemoryModel(scenario));
+}
+
+/** Schedules by chance, until one fails. */
+export function randomiseMemory<Shared>(scenario: MemoryScenario<Shared>, options: RandomOptions): Report {
+  return randomiseModel(createMemoryModel(scenario), options);
+}
+
+/** One schedule, as a report gave it; `failure.trace` tells every step if it fails. */
+export function replayMemory<Shared>(scenario: MemoryScenario<Shared>, schedule: string): Report {
+  return replayModel(createMemoryModel(scenario), schedule);
+}

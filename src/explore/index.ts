@@ -1,0 +1,38 @@
+export { Engine } from './engine.js';
+export { exploreModel, type Model, randomiseModel, replayModel } from './explorer.js';
+export { createModelFabric, createObserverFabric } from './fabric.js';
+export {
+  History,
+  isLinearizable,
+  type Operation,
+  printHistory,
+  type Specification,
+} from './history.js';
+export {
+  createTools,
+  explore,
+  type ModelMemory,
+  randomise,
+  replay,
+  type Scenario,
+  type ThreadTools,
+} from './model.js';
+export type { FailureKind, Step } from './rules.js';
+export {
+  type AllowedRace,
+  type Failure,
+  type KillOptions,
+  type Outcome,
+  printTrace,
+  type RandomOptions,
+  type Report,
+  rulesOf,
+  type ScenarioOptions,
+} from './scenario.js';
+export { printSchedule, readSchedule, type Turn } from './schedule.js';
+export {
+  queueSpecification,
+  referenceSpecification,
+  registerSpecification,
+  semaphoreSpecification,
+} from './specifications.js';
