@@ -18,7 +18,10 @@ import type { Rules } from './rules.js';
 import { Scheduler } from './scheduler.js';
 
 /** What `now` moves the clock on by, so that no loop that waits for a time is endless. */
-const CLOCK_TICK_MS = 0.01;
+const CLOCK_TICK_MS = 0.25;
+
+/** What a thread sees the memory through. */
+export type View = Int32Array | Uint8Array | Uint16Array | Float64Array;
 
 const WORD = 2;
 const FIRST_UNDO = 1 << 12;
@@ -106,7 +109,7 @@ export class Engine extends Scheduler {
     thread.log(code, value);
     this.hash = Math.imul(Math.imul(this.hash ^ code, 0x01000193) ^ (value | 0), 0x01000193) + thread.id;
     if (this.tracing) this.note(thread, KIND_NAMES[kindOf(code)] as string, addressOf(code) >> 2, value);
-    if (++this.step > this.rules.maxSteps) {
+    if (++this.step > this.rules.maxSteps + this.filled) {
       this.abort(
         thread,
         'livelock',
@@ -184,6 +187,44 @@ export class Engine extends Scheduler {
     } else if (thread.mode === Mode.WORLD) this.see(thread, code, true, false);
     this.remember(word);
     if ((code & 3) === 3) this.remember(word + 1);
+    return false;
+  }
+
+  /** Stores one value many times. Only a kill can come in between: others see all of it or nothing. */
+  fill(thread: ModelThread, target: View, start: number, stop: number, value: number): void {
+    const shift = Math.log2(target.BYTES_PER_ELEMENT);
+    const first = target.byteOffset + (start << shift);
+    const code = codeOf(Kind.FILL, first, shift);
+    if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return;
+    const live = thread.mode === Mode.LIVE;
+    const [second, middle, last] = [start + 1, (start + stop) >> 1, stop - 1];
+    for (let index = start; index < stop; index++) {
+      const address = target.byteOffset + (index << shift);
+      if (thread.mode !== Mode.RAW) {
+        const killable = this.rules.killsInFills || index <= second || index === middle || index === last;
+        const store = codeOf(Kind.STORE, address, shift);
+        if (live) this.point(thread, store, false, killable);
+        this.see(thread, store, true, false);
+        this.step++;
+      }
+      this.remember(address >> 2);
+      if (shift === 3) this.remember((address >> 2) + 1);
+      target[index] = value;
+    }
+    if (!live) return;
+    this.filled += stop - start;
+    this.writes++;
+    thread.forgetSpin();
+    this.record(thread, code, value);
+  }
+
+  /** Whether a range has places to switch at. */
+  isInterruptible(target: View, start: number, stop: number): boolean {
+    if (this.everywhere) return true;
+    const last = (target.byteOffset + stop * target.BYTES_PER_ELEMENT - 1) >> 2;
+    for (let word = (target.byteOffset + start * target.BYTES_PER_ELEMENT) >> 2; word <= last; word++) {
+      if (this.isRacy(word)) return true;
+    }
     return false;
   }
 
@@ -275,7 +316,10 @@ export class Engine extends Scheduler {
     if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return thread.replayed;
     this.clock += CLOCK_TICK_MS;
     const value = this.clock;
-    if (thread.mode === Mode.LIVE) this.record(thread, code, value);
+    if (thread.mode === Mode.LIVE) {
+      thread.forgetSpin();
+      this.record(thread, code, value);
+    }
     return value;
   }
 

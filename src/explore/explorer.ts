@@ -8,6 +8,7 @@ import { State } from './model-thread.js';
 import { describe, type FailureKind } from './rules.js';
 import type { Failure, Outcome, RandomOptions, Report, ScenarioOptions } from './scenario.js';
 import { printSchedule, readSchedule, type Turn } from './schedule.js';
+import { shrink } from './shrink.js';
 import { Directed, Exhaustive, RandomPriorities, type Strategy } from './strategy.js';
 
 /** A scenario that is ready to run: its memory is set up. */
@@ -28,9 +29,6 @@ interface Totals {
   kills: number;
   readonly started: number;
 }
-
-/** Runs that a failing schedule may be made shorter with. */
-const SHRINK_RUNS_MAX = 3000;
 
 /** Runs one schedule and checks; true when it failed: `model.engine.failure` says how. */
 function run(model: Model, strategy: Strategy): boolean {
@@ -134,7 +132,6 @@ export function randomiseModel(model: Model, options: RandomOptions): Report {
   while (totals.schedules < options.schedules && !isTimeUp(model, totals)) {
     let failed = run(model, strategy);
     count(model, totals);
-    strategy.length = Math.max(strategy.length, model.engine.step);
     if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = runAgain(model);
     if (failed) return report(model, totals, false, true);
   }
@@ -156,7 +153,11 @@ function explain(model: Model): Failure {
   const { kind } = engine.failure as { kind: FailureKind };
   // Such a failure does not come again when it is asked for.
   if (kind === 'nondeterminism') return failureOf(model, engine.turns.slice());
-  return traced(model, shrink(model, engine.turns.slice(), kind));
+  const { turns, preemptions } = engine;
+  return traced(
+    model,
+    shrink((strategy) => (run(model, strategy) ? engine : null), turns.slice(), kind, preemptions),
+  );
 }
 
 function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {
@@ -172,41 +173,4 @@ function traced(model: Model, turns: readonly Turn[]): Failure {
   engine.tracing = false;
   engine.failure ??= failure;
   return failureOf(model, engine.turns.slice());
-}
-
-/** Leaves turns out, then makes them earlier, as long as the same kind of failure comes. */
-function shrink(model: Model, found: Turn[], kind: FailureKind): Turn[] {
-  const { engine } = model;
-  let best = found;
-  let runs = 0;
-
-  const attempt = (turns: Turn[]): boolean => {
-    if (runs++ > SHRINK_RUNS_MAX || !run(model, new Directed(turns))) return false;
-    if (engine.failure?.kind !== kind || engine.turns.length > turns.length) return false;
-    best = engine.turns.slice();
-    return true;
-  };
-  const leaveOut = (): boolean =>
-    best.some((_, index) => attempt(best.filter((_turn, place) => place !== index)));
-  const makeEarlier = (): boolean =>
-    best.some((turn, index) => {
-      for (let step = index === 0 ? 0 : (best[index - 1] as Turn).step + 1; step < turn.step; step++) {
-        const earlier = best.slice();
-        earlier[index] = { ...turn, step };
-        if (isEarlierAfter(attempt, earlier, step)) return true;
-      }
-      return false;
-    });
-
-  while (leaveOut() || makeEarlier());
-  return best;
-
-  /** The engine passes over a turn that does not apply: then nothing has become earlier. */
-  function isEarlierAfter(make: (turns: Turn[]) => boolean, turns: Turn[], step: number): boolean {
-    const before = best;
-    if (!make(turns)) return false;
-    if (best.length < before.length || best.some((turn) => turn.step === step)) return true;
-    best = before;
-    return false;
-  }
 }

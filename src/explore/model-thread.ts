@@ -35,6 +35,7 @@ export const Kind = {
   INVOKE: 11,
   RESPOND: 12,
   SCAN: 13,
+  FILL: 14,
 } as const;
 
 export const KIND_NAMES = [
@@ -52,6 +53,7 @@ export const KIND_NAMES = [
   'invoke',
   'respond',
   'scan',
+  'fill',
 ] as const;
 
 /** What a thread did, in one number: address, kind, and the binary logarithm of the width in bytes. */

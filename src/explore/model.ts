@@ -7,7 +7,8 @@ import { Engine } from './engine.js';
 import { exploreModel, type Model, randomiseModel, replayModel } from './explorer.js';
 import { createModelFabric } from './fabric.js';
 import { History } from './history.js';
-import { Kind, type ModelThread } from './model-thread.js';
+import { Kind, type ModelThread, UNWIND } from './model-thread.js';
+import { describe } from './rules.js';
 import { type Outcome, type RandomOptions, type Report, rulesOf, type ScenarioOptions } from './scenario.js';
 
 /** What a thread of a scenario can do besides touching the memory. */
@@ -47,13 +48,24 @@ export interface Scenario extends ScenarioOptions {
   readonly nameWord?: (word: number) => string;
 }
 
+/** What a history has for a call that threw. */
+function thrown(error: unknown): { threw: unknown } {
+  return { threw: (error as { code?: unknown })?.code ?? describe(error) };
+}
+
 /** What a thread can do besides. */
 export function createTools(engine: Engine, thread: ModelThread, history: History): ThreadTools {
   return {
     thread: thread.id,
     operation(name, args, action) {
       if (engine.event(thread, Kind.INVOKE)) history.invoke(thread.id, name, args);
-      const result = action();
+      let result: ReturnType<typeof action>;
+      try {
+        result = action();
+      } catch (error) {
+        if (error !== UNWIND && engine.event(thread, Kind.RESPOND)) history.respond(thread.id, thrown(error));
+        throw error;
+      }
       if (engine.event(thread, Kind.RESPOND)) history.respond(thread.id, result);
       return result;
     },

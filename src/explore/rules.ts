@@ -28,6 +28,8 @@ export interface Rules {
   readonly mortal: readonly number[];
   readonly mostKills: number;
   readonly deaths: 'at once' | 'late' | 'both';
+  /** Kills at every store of a fill, and not only at the first two, one in the middle and the last. */
+  readonly killsInFills: boolean;
   readonly switchAtEveryAccess: boolean;
   readonly spuriousWakes: boolean;
   readonly slicesMayHelp: boolean;

@@ -21,6 +21,8 @@ export interface KillOptions {
   readonly most?: number;
   /** When the world hears of a death: at once, when nobody else can run, or one schedule each. Default both. */
   readonly deaths?: 'at once' | 'late' | 'both';
+  /** False: of a fill, kills only at the first two stores, one in the middle and the last. Default true. */
+  readonly everyStoreOfFills?: boolean;
 }
 
 /** What every scenario may say. */
@@ -116,6 +118,7 @@ export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
     mortal: kill?.threads ?? everybody,
     mostKills: kill === null ? 0 : (kill.most ?? 1),
     deaths: kill?.deaths ?? 'both',
+    killsInFills: kill?.everyStoreOfFills ?? true,
     switchAtEveryAccess: options.switchAtEveryAccess ?? false,
     spuriousWakes: options.spuriousWakes ?? false,
     slicesMayHelp: options.slicesMayHelp ?? false,

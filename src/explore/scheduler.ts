@@ -46,6 +46,8 @@ export class Scheduler implements Place {
   tracing = false;
   clock = 0;
   protected writes = 0;
+  /** Steps that were parts of a fill: they do not count as running on. */
+  protected filled = 0;
   private next = OVER;
   private since = 0;
   private sleepers = 0;
@@ -77,6 +79,7 @@ export class Scheduler implements Place {
     this.trace.length = 0;
     this.clock = 0;
     this.writes = 0;
+    this.filled = 0;
     this.since = 0;
     this.sleepers = 0;
     this.unannounced.length = 0;

@@ -143,6 +143,8 @@ export interface RandomOptions {
   readonly timeOutProbability: number;
 }
 
+const NEVER = 0x7fffffff;
+
 /**
  * Probabilistic concurrency testing (Burckhardt and others, 2010): random priorities, the highest runs, and
  * at `depth - 1` random steps the running thread falls below all others.
@@ -152,8 +154,11 @@ export class RandomPriorities implements Strategy {
   private readonly options: RandomOptions;
   private readonly priorities: Int32Array;
   private readonly changes: Int32Array;
-  /** Steps that a run has, as far as seen. */
-  length = 32;
+  /** Places to switch at and places to die at that a run has, as far as seen, and those of this run. */
+  private switchesMost = 8;
+  private deathsMost = 8;
+  private switches = 0;
+  private deaths = 0;
   private lowest = 0;
   private nextChange = 0;
   private victim = -1;
@@ -168,29 +173,33 @@ export class RandomPriorities implements Strategy {
   }
 
   begin(): void {
-    const { dice, priorities, changes, length } = this;
+    const { dice, priorities, changes } = this;
+    this.switchesMost = Math.max(this.switchesMost, this.switches);
+    this.deathsMost = Math.max(this.deathsMost, this.deaths);
+    this.switches = 0;
+    this.deaths = 0;
     const count = priorities.length;
     for (let thread = 0; thread < count; thread++) {
       const other = dice.below(thread + 1);
       priorities[thread] = priorities[other] as number;
       priorities[other] = thread + 1;
     }
-    for (let index = 0; index < changes.length; index++) changes[index] = dice.below(length);
+    for (let index = 0; index < changes.length; index++) changes[index] = dice.below(this.switchesMost);
     changes.sort();
     this.lowest = 0;
     this.nextChange = 0;
     this.victim = dice.chance(this.options.killProbability) ? dice.below(count) : -1;
-    this.killAt = this.victim < 0 ? 0 : dice.below(length);
-    this.timeOutAt = dice.chance(this.options.timeOutProbability) ? dice.below(length) : 0x7fffffff;
+    this.killAt = this.victim < 0 ? 0 : dice.below(this.deathsMost);
+    this.timeOutAt = dice.chance(this.options.timeOutProbability) ? dice.below(this.switchesMost) : NEVER;
   }
 
   choose(place: Place, forced: boolean): number {
-    const { step } = place;
-    const dueToChange =
-      this.nextChange < this.changes.length && step >= (this.changes[this.nextChange] as number);
-    const dueToKill = place.killable && step >= this.killAt && place.running === this.victim;
-    if (!forced && !dueToChange && !dueToKill && step < this.timeOutAt && !place.switchable)
-      return Choice.GO_ON;
+    if (place.switchable || forced) this.switches++;
+    if (!forced && place.killable) this.deaths++;
+    const due =
+      this.nextChange < this.changes.length && this.switches > (this.changes[this.nextChange] as number);
+    const dueToKill = !forced && place.killable && place.running === this.victim && this.deaths > this.killAt;
+    if (!forced && !place.switchable && !dueToKill) return Choice.GO_ON;
     const count = place.list();
     const { options } = place;
     if (count === 1) return options[0] as number;
@@ -198,22 +207,22 @@ export class RandomPriorities implements Strategy {
       this.victim = -1;
       return options[1 + this.dice.below(place.free - 1)] as number;
     }
-    if (step >= this.timeOutAt) {
+    if (this.switches > this.timeOutAt) {
       for (let index = 0; index < count; index++) {
         const option = options[index] as number;
         if (option < Choice.TIME_OUT || option >= Choice.KILL) continue;
-        this.timeOutAt = 0x7fffffff;
+        this.timeOutAt = NEVER;
         return option;
       }
     }
-    return this.highest(place, count, forced, dueToChange);
+    return this.highest(place, count, forced, due);
   }
 
-  private highest(place: Place, count: number, forced: boolean, dueToChange: boolean): number {
+  private highest(place: Place, count: number, forced: boolean, due: boolean): number {
     const { options } = place;
     const { priorities } = this;
     const { running } = place;
-    if (!forced && dueToChange) {
+    if (!forced && due) {
       this.nextChange++;
       priorities[running] = --this.lowest;
     }

@@ -2,10 +2,8 @@
  * Typed arrays whose every element is under the scheduler: what a thread of a model has for real ones.
  */
 
-import type { Engine } from './engine.js';
+import type { Engine, View } from './engine.js';
 import { codeOf, Kind, Mode, type ModelThread } from './model-thread.js';
-
-type View = Int32Array | Uint8Array | Uint16Array | Float64Array;
 
 const DIGIT_FIRST = 48;
 const DIGIT_LAST = 57;
@@ -86,7 +84,10 @@ function createMethods<Target extends View>(
   return {
     fill(value: number, start?: number, end?: number): Target {
       const stop = place(end, length, length);
-      for (let index = place(start, length, 0); index < stop; index++) self()[index] = value;
+      const first = place(start, length, 0);
+      if (first >= stop) return self();
+      if (!engine.isInterruptible(target, first, stop)) engine.fill(thread, target, first, stop, value);
+      else for (let index = first; index < stop; index++) self()[index] = value;
       return self();
     },
     set(source: ArrayLike<number>, offset = 0): void {
