@@ -176,7 +176,10 @@ export class Engine extends Scheduler {
 
   /** Before a plain store. True: it was done already. */
   beginStore(thread: ModelThread, code: number, value: number): boolean {
-    if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return true;
+    if (thread.mode !== Mode.LIVE && this.answered(thread, code)) {
+      if (!Object.is(thread.replayed, value)) this.stray(thread);
+      return true;
+    }
     const word = addressOf(code) >> 2;
     if (thread.mode === Mode.LIVE) {
       this.point(thread, code, this.everywhere || this.isRacy(word), true);
@@ -251,6 +254,7 @@ export class Engine extends Scheduler {
         this.writes++;
         thread.forgetSpin();
       } else thread.watchSpin(code, old);
+      this.hash ^= first;
       this.record(thread, code, answer);
     }
     return answer;

@@ -13,7 +13,7 @@ export type Trial = (strategy: Strategy) => Scheduler | null;
 /** Runs that are spent on it. */
 const RUNS_MAX = 4000;
 
-/** And of these, on looking for a failure with fewer preemptions. */
+/** And of these, on looking for a failure with as few preemptions as can be. */
 const SEARCHES_MAX = 1500;
 
 /** The shortest schedule that fails in the same way. */
@@ -35,19 +35,17 @@ export function shrink(trial: Trial, found: Turn[], kind: FailureKind, preemptio
     return true;
   }
 
-  /** Leaving out cannot turn one preemption into another: all schedules with fewer are tried. */
-  function searchWithFewer(): boolean {
-    for (let bound = 0; bound < preemptions; bound++) {
+  /** Leaving out cannot turn one preemption into another: all schedules with no more of them are tried. */
+  function search(): void {
+    let failed = false;
+    for (let bound = 0; bound <= preemptions && !failed; bound++) {
       const strategy = new Exhaustive(bound);
       do {
         const taken = failsBy(strategy);
-        if (taken !== null && isShorter(taken, best)) {
-          best = taken;
-          return true;
-        }
+        failed ||= taken !== null;
+        if (taken !== null && isShorter(taken, best)) best = taken;
       } while (strategy.advance() && runs < SEARCHES_MAX);
     }
-    return false;
   }
 
   function leaveOut(): boolean {
@@ -63,7 +61,7 @@ export function shrink(trial: Trial, found: Turn[], kind: FailureKind, preemptio
     });
   }
 
-  searchWithFewer();
+  search();
   while (leaveOut() || makeEarlier());
   return best;
 }
