@@ -235,7 +235,10 @@ export class Engine extends Scheduler {
   atomic(thread: ModelThread, kind: number, at: number, first: number, second: number): number {
     const narrow = kind === Kind.COMPARE_EXCHANGE_BYTE;
     const code = codeOf(kind, at, narrow ? 0 : WORD);
-    if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return thread.replayed;
+    if (thread.mode !== Mode.LIVE && this.answered(thread, code)) {
+      if (thread.operands[thread.cursor - 1] !== (first | 0)) this.stray(thread);
+      return thread.replayed;
+    }
     if (thread.mode === Mode.LIVE) this.point(thread, code, true, kind !== Kind.ATOMIC_LOAD);
     const word = at >> 2;
     const old = narrow ? (this.bytes[at] as number) : (this.words[word] as number);
@@ -256,6 +259,7 @@ export class Engine extends Scheduler {
       } else thread.watchSpin(code, old);
       this.hash ^= first;
       this.record(thread, code, answer);
+      thread.operands[thread.length - 1] = first;
     }
     return answer;
   }

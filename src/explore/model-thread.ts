@@ -104,6 +104,8 @@ export class ModelThread {
   /** The log. */
   codes = new Int32Array(FIRST_CAPACITY);
   values = new Float64Array(FIRST_CAPACITY);
+  /** What atomic operations were given. */
+  operands = new Int32Array(FIRST_CAPACITY);
   length = 0;
   cursor = 0;
   /** Value of the step that was replayed last. */
@@ -160,10 +162,13 @@ export class ModelThread {
   private grow(): void {
     const codes = new Int32Array(this.codes.length * 2);
     const values = new Float64Array(this.codes.length * 2);
+    const operands = new Int32Array(this.codes.length * 2);
     codes.set(this.codes);
+    operands.set(this.operands);
     values.set(this.values);
     this.codes = codes;
     this.values = values;
+    this.operands = operands;
   }
 
   rewind(): void {
