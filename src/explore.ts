@@ -11,6 +11,7 @@ import {
   exploreModel,
   History,
   type Model,
+  type ModelThread,
   type Outcome,
   type RandomOptions,
   type Report,
@@ -21,6 +22,7 @@ import {
   type ThreadTools,
 } from './explore/index.js';
 import {
+  type Fabric,
   FORMAT_VERSION,
   joinMachine,
   type Machine,
@@ -48,6 +50,11 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
   readonly memory: MemoryOptions;
   /** Threads that are attached; at least as many as `threads`, which is the default. */
   readonly attach?: number;
+  /**
+   * Each thread attaches at the start of its function, under the scheduler, and not before: then it may also
+   * open zones and rings, and detach. Costs some 100 us a run. `memories` are those of `attach` then.
+   */
+  readonly attachInThreads?: boolean;
   /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
   readonly setup?: (memories: readonly Memory[]) => Shared;
   /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
@@ -91,8 +98,10 @@ function createObserver(options: MemoryOptions): { observer: Memory; machine: Ma
 
 function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const { threads } = scenario;
-  const attach = Math.max(scenario.attach ?? 0, threads.length);
-  const { observer, machine, buffer } = createObserver({ maxThreads: attach + 1, ...scenario.memory });
+  const late = scenario.attachInThreads === true;
+  const attach = late ? (scenario.attach ?? 0) : Math.max(scenario.attach ?? 0, threads.length);
+  const maxThreads = attach + 1 + (late ? threads.length : 0);
+  const { observer, machine, buffer } = createObserver({ maxThreads, ...scenario.memory });
   const name = createNamer(machine, new Int32Array(buffer));
   const rules = rulesOf(scenario, {
     threads: threads.length,
@@ -105,12 +114,13 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const history = new History();
   const world = joinMachine(machine, createModelFabric(engine, engine.world));
   const memories = Array.from({ length: attach }, (_, id) =>
-    joinMemory(machine, createModelFabric(engine, engine.threads[id] ?? engine.world)),
+    joinMemory(machine, createModelFabric(engine, (late ? undefined : engine.threads[id]) ?? engine.world)),
   );
+  const slots = memories.map(({ thread }) => thread);
   const shared = scenario.setup?.(memories) as Shared;
   // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
   for (const memory of memories) memory.audit();
-  hide(machine, observer);
+  if (!late) hide(machine, observer);
   engine.keep();
   const snapshot = new Uint8Array(buffer.slice(0));
   const bytes = new Uint8Array(buffer);
@@ -118,7 +128,16 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
 
   function died(thread: number): void {
     if (scenario.died !== undefined) scenario.died(thread, memories, world);
-    else world.atomics.store(stateWord(machine, (memories[thread] as Memory).thread), ThreadState.DEAD);
+    else if (slots[thread] !== undefined)
+      world.atomics.store(stateWord(machine, slots[thread] as number), ThreadState.DEAD);
+  }
+
+  /** Whatever an attachment keeps in JavaScript is new with it. */
+  function attachLate(thread: ModelThread, fabric: Fabric): Memory {
+    thread.resets.length = 0;
+    const memory = joinMemory(machine, fabric);
+    slots[thread.id] = memory.thread;
+    return memory;
   }
 
   function audit(): void {
@@ -133,8 +152,11 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
     options: scenario,
     history,
     bodies: threads.map((body, id) => {
-      const tools = createTools(engine, engine.threads[id] as (typeof engine.threads)[0], history);
-      return () => body(memories[id] as Memory, shared, tools);
+      const thread = engine.threads[id] as ModelThread;
+      const tools = createTools(engine, thread, history);
+      if (!late) return () => body(memories[id] as Memory, shared, tools);
+      const fabric = createModelFabric(engine, thread);
+      return () => body(attachLate(thread, fabric), shared, tools);
     }),
     check(outcome) {
       if (scenario.after !== undefined) {

@@ -17,6 +17,7 @@ export {
   type Scenario,
   type ThreadTools,
 } from './model.js';
+export type { ModelThread } from './model-thread.js';
 export type { FailureKind, Step } from './rules.js';
 export {
   type AllowedRace,
