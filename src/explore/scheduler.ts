@@ -163,9 +163,7 @@ export class Scheduler implements Place {
       thread.resuming = false;
       return;
     }
-    if (switchable && (thread.repeats >= SPINS || this.step - this.since > STRETCH)) {
-      if (this.rest(thread, code)) return;
-    }
+    if (switchable && this.shouldRest(thread) && this.rest(thread, code)) return;
     const killable = writes && this.mayKill(thread);
     if (!switchable && !killable) return;
     const choice = this.ask(thread, switchable, killable);
@@ -231,11 +229,18 @@ export class Scheduler implements Place {
     return thread.state === State.READY && thread.yieldedAt < this.writes;
   }
 
+  /** It goes round in a circle, or has run for long while others could. */
+  private shouldRest(thread: ModelThread): boolean {
+    if (thread.repeats >= SPINS) return true;
+    if (this.step - this.filled - this.since <= STRETCH) return false;
+    this.since = this.step - this.filled;
+    return this.threads.some((other) => other !== thread && this.mayRun(other));
+  }
+
   /** A thread that goes round in a circle lets others run; false when there are none. */
   private rest(thread: ModelThread, code: number): boolean {
     thread.forgetSpin();
     thread.yieldedAt = this.writes;
-    this.since = this.step;
     this.chooseNext(thread);
     if (this.next === thread.id) return false;
     thread.pending = code;
@@ -319,7 +324,7 @@ export class Scheduler implements Place {
 
   private turnTo(id: number): void {
     this.next = id;
-    this.since = ++this.step;
+    this.since = ++this.step - this.filled;
   }
 
   /** Ends the sleep that a choice says is over. */
