@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exploreMemory, type MemoryScenario, type Report, randomiseMemory, replayMemory } from './explore.js';
+import {
+  exploreMemory,
+  exploreMemoryAsync,
+  type MemoryScenario,
+  type Report,
+  randomiseMemory,
+  replayMemory,
+} from './explore.js';
 import type { Memory } from './memory.js';
 import type { Ring } from './ring/index.js';
 import type { Zone } from './uma/index.js';
@@ -118,4 +125,27 @@ test('a race in a memory is found by its name, unless it is allowed', () => {
   assert.match(replayMemory(scenario, failure?.schedule ?? '').failure?.message ?? '', /not ordered/);
   const allowedRaces = [{ where: 'superblock.reserved', reason: 'a test' }];
   assertProved(exploreMemory({ ...scenario, allowedRaces }));
+});
+
+test('an asynchronous call waits in line with a blocking one', async () => {
+  const scenario: MemoryScenario<unknown> = {
+    memory: small,
+    preemptions: 1,
+    attachInThreads: true,
+    attach: 1,
+    setup: ([memory]) => memory?.ring({ name: 'words', capacity: 1 }),
+    threads: [
+      async (memory) => {
+        const ring = memory.ring({ name: 'words', capacity: 1 });
+        return [await ring.takeAsync(), await ring.takeAsync()];
+      },
+      (memory) => {
+        const ring = memory.ring({ name: 'words', capacity: 1 });
+        ring.put(5);
+        ring.put(6);
+      },
+    ],
+    after: (_memories, _shared, { results }) => assert.deepEqual(results[0], [5, 6]),
+  };
+  assertProved(await exploreMemoryAsync(scenario));
 });

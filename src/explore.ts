@@ -7,16 +7,18 @@ import {
   createModelFabric,
   createObserverFabric,
   createTools,
+  drive,
+  driveAsync,
   Engine,
-  exploreModel,
+  exploring,
   History,
   type Model,
   type ModelThread,
   type Outcome,
   type RandomOptions,
   type Report,
-  randomiseModel,
-  replayModel,
+  randomising,
+  replaying,
   rulesOf,
   type ScenarioOptions,
   type ThreadTools,
@@ -175,15 +177,42 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
 
 /** Every schedule of the scenario within its bounds, until one fails. */
 export function exploreMemory<Shared>(scenario: MemoryScenario<Shared>): Report {
-  return exploreModel(createMemoryModel(scenario));
+  const model = createMemoryModel(scenario);
+  return drive(model, exploring(model));
 }
 
 /** Schedules by chance, until one fails. */
 export function randomiseMemory<Shared>(scenario: MemoryScenario<Shared>, options: RandomOptions): Report {
-  return randomiseModel(createMemoryModel(scenario), options);
+  const model = createMemoryModel(scenario);
+  return drive(model, randomising(model, options));
 }
 
 /** One schedule, as a report gave it; `failure.trace` tells every step if it fails. */
 export function replayMemory<Shared>(scenario: MemoryScenario<Shared>, schedule: string): Report {
-  return replayModel(createMemoryModel(scenario), schedule);
+  const model = createMemoryModel(scenario);
+  return drive(model, replaying(model, schedule));
+}
+
+/** As `exploreMemory`, where thread 0 may be asynchronous: `attachInThreads` then, for it may be left waiting. */
+export function exploreMemoryAsync<Shared>(scenario: MemoryScenario<Shared>): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, exploring(model));
+}
+
+/** As `randomiseMemory`, where thread 0 may be asynchronous. */
+export function randomiseMemoryAsync<Shared>(
+  scenario: MemoryScenario<Shared>,
+  options: RandomOptions,
+): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, randomising(model, options));
+}
+
+/** As `replayMemory`, where thread 0 may be asynchronous. */
+export function replayMemoryAsync<Shared>(
+  scenario: MemoryScenario<Shared>,
+  schedule: string,
+): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, replaying(model, schedule));
 }

@@ -319,6 +319,26 @@ export class Engine extends Scheduler {
     this.record(thread, code, this.words[word] as number);
   }
 
+  /** The same without blocking, for thread 0 of an asynchronous exploration. */
+  waitAsync(thread: ModelThread, word: number, expected: number, timeoutMs: number): Promise<void> {
+    const code = codeOf(Kind.WAIT, word << 2, WORD);
+    if (thread.mode === Mode.LEAVING) throw UNWIND;
+    if (thread.mode !== Mode.LIVE || !this.asynchronous || thread.id !== 0)
+      throw new Error('only thread 0 may wait asynchronously, and only in exploreAsync');
+    if (thread.state === State.ASLEEP)
+      throw new Error('the explorer has one asynchronous wait at a time, and this is the second');
+    this.point(thread, code, true, true);
+    this.order(thread, code, Kind.ATOMIC_LOAD, word, false);
+    const wakeUp = (): void => {
+      thread.woken = false;
+      this.record(thread, code, this.words[word] as number);
+    };
+    if (this.words[word] === expected && timeoutMs > 0)
+      return this.sleepAsync(thread, word, timeoutMs).then(wakeUp);
+    wakeUp();
+    return Promise.resolve();
+  }
+
   now(thread: ModelThread): number {
     const code = codeOf(Kind.NOW, 0, WORD);
     if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return thread.replayed;

@@ -30,21 +30,48 @@ interface Totals {
   readonly started: number;
 }
 
-/** Runs one schedule and checks; true when it failed: `model.engine.failure` says how. */
-function run(model: Model, strategy: Strategy): boolean {
-  const { engine, history } = model;
-  history.begin();
-  try {
-    engine.play(model.bodies, strategy);
-    if (engine.failure === null) check(model);
-  } finally {
-    engine.undo();
-    model.restore();
+/** Asks for one run after another; is told whether it failed, and `model.engine.failure` says how. */
+export type Search<Answer> = Generator<Strategy, Answer, boolean>;
+
+/** Runs what a search asks for. */
+export function drive<Answer>(model: Model, search: Search<Answer>): Answer {
+  let step = search.next();
+  while (step.done !== true) {
+    model.history.begin();
+    try {
+      model.engine.play(model.bodies, step.value);
+      check(model);
+    } finally {
+      undo(model);
+    }
+    step = search.next(model.engine.failure !== null);
   }
-  return engine.failure !== null;
+  return step.value;
+}
+
+/** The same where thread 0 may be asynchronous. */
+export async function driveAsync<Answer>(model: Model, search: Search<Answer>): Promise<Answer> {
+  let step = search.next();
+  while (step.done !== true) {
+    model.history.begin();
+    try {
+      await model.engine.playAsync(model.bodies, step.value);
+      check(model);
+    } finally {
+      undo(model);
+    }
+    step = search.next(model.engine.failure !== null);
+  }
+  return step.value;
+}
+
+function undo(model: Model): void {
+  model.engine.undo();
+  model.restore();
 }
 
 function check({ engine, history, options, check: checkModel }: Model): void {
+  if (engine.failure !== null) return;
   const { specification } = options;
   const { operations } = history;
   if (specification !== undefined && !isLinearizable(operations, specification)) {
@@ -66,10 +93,10 @@ function count(model: Model, totals: Totals): void {
 }
 
 /** Runs the schedule again as it went; true when it fails, as anything that goes another way does. */
-function runAgain(model: Model): boolean {
+function* runAgain(model: Model): Search<boolean> {
   const { engine } = model;
   const { hash, step } = engine;
-  const failed = run(model, new Directed(engine.turns.slice()));
+  const failed = yield new Directed(engine.turns.slice());
   if (failed || (engine.hash === hash && engine.step === step)) return failed;
   engine.fail(
     'nondeterminism',
@@ -78,14 +105,14 @@ function runAgain(model: Model): boolean {
   return true;
 }
 
-function report(model: Model, totals: Totals, exhausted: boolean, failed: boolean): Report {
+function* report(model: Model, totals: Totals, exhausted: boolean, failed: boolean): Search<Report> {
   return {
     schedules: totals.schedules,
     steps: totals.steps,
     kills: totals.kills,
     exhausted,
     seconds: (performance.now() - totals.started) / 1000,
-    failure: failed ? explain(model) : null,
+    failure: failed ? yield* explain(model) : null,
   };
 }
 
@@ -100,11 +127,11 @@ function isTimeUp({ options }: Model, totals: Totals): boolean {
 }
 
 /** Every schedule within the bounds. */
-export function exploreModel(model: Model): Report {
+export function* exploring(model: Model): Search<Report> {
   const strategy = new Exhaustive(model.options.preemptions ?? 2);
   const totals = start();
   for (;;) {
-    let failed = run(model, strategy);
+    let failed = yield strategy;
     count(model, totals);
     if (strategy.strayed && !failed) {
       model.engine.fail(
@@ -113,15 +140,15 @@ export function exploreModel(model: Model): Report {
       );
       failed = true;
     }
-    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = runAgain(model);
-    if (failed) return report(model, totals, false, true);
-    if (!strategy.advance()) return report(model, totals, true, false);
-    if (isTimeUp(model, totals)) return report(model, totals, false, false);
+    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
+    if (failed) return yield* report(model, totals, false, true);
+    if (!strategy.advance()) return yield* report(model, totals, true, false);
+    if (isTimeUp(model, totals)) return yield* report(model, totals, false, false);
   }
 }
 
 /** Schedules by chance. */
-export function randomiseModel(model: Model, options: RandomOptions): Report {
+export function* randomising(model: Model, options: RandomOptions): Search<Report> {
   const strategy = new RandomPriorities(model.bodies.length, {
     seed: options.seed ?? 1,
     depth: options.depth ?? 3,
@@ -130,34 +157,32 @@ export function randomiseModel(model: Model, options: RandomOptions): Report {
   });
   const totals = start();
   while (totals.schedules < options.schedules && !isTimeUp(model, totals)) {
-    let failed = run(model, strategy);
+    let failed = yield strategy;
     count(model, totals);
-    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = runAgain(model);
-    if (failed) return report(model, totals, false, true);
+    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
+    if (failed) return yield* report(model, totals, false, true);
   }
-  return report(model, totals, false, false);
+  return yield* report(model, totals, false, false);
 }
 
 /** One schedule, as it is written. */
-export function replayModel(model: Model, schedule: string): Report {
+export function* replaying(model: Model, schedule: string): Search<Report> {
   const totals = start();
   const turns = readSchedule(schedule);
-  const failed = run(model, new Directed(turns));
+  const failed = yield new Directed(turns);
   count(model, totals);
-  return { ...report(model, totals, false, false), failure: failed ? traced(model, turns) : null };
+  const failure = failed ? yield* traced(model, turns) : null;
+  return { ...(yield* report(model, totals, false, false)), failure };
 }
 
 /** The failure of the run that has just been, with the shortest schedule that fails so too. */
-function explain(model: Model): Failure {
+function* explain(model: Model): Search<Failure> {
   const { engine } = model;
   const { kind } = engine.failure as { kind: FailureKind };
   // Such a failure does not come again when it is asked for.
   if (kind === 'nondeterminism') return failureOf(model, engine.turns.slice());
   const { turns, preemptions } = engine;
-  return traced(
-    model,
-    shrink((strategy) => (run(model, strategy) ? engine : null), turns.slice(), kind, preemptions),
-  );
+  return yield* traced(model, yield* shrink(engine, turns.slice(), kind, preemptions));
 }
 
 function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {
@@ -165,11 +190,11 @@ function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {
   return { kind, message, cause, schedule: printSchedule(turns), trace: engine.trace.slice() };
 }
 
-function traced(model: Model, turns: readonly Turn[]): Failure {
+function* traced(model: Model, turns: readonly Turn[]): Search<Failure> {
   const { engine } = model;
   const { failure } = engine;
   engine.tracing = true;
-  run(model, new Directed(turns));
+  yield new Directed(turns);
   engine.tracing = false;
   engine.failure ??= failure;
   return failureOf(model, engine.turns.slice());

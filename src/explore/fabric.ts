@@ -63,7 +63,7 @@ export function createModelFabric(engine: Engine, thread: ModelThread): Fabric {
     helper: createHelper(words, bytes, atomics),
     mayBlock: true,
     wait: (index, expected, timeoutMs) => engine.wait(thread, index, expected, timeoutMs),
-    waitAsync: () => Promise.reject(new Error('the explorer has no asynchronous threads')),
+    waitAsync: async (index, expected, timeoutMs) => engine.waitAsync(thread, index, expected, timeoutMs),
     now: () => engine.now(thread),
     spinLoads: 0,
     onRewind(reset) {

@@ -1,5 +1,5 @@
 export { Engine } from './engine.js';
-export { exploreModel, type Model, randomiseModel, replayModel } from './explorer.js';
+export { drive, driveAsync, exploring, type Model, randomising, replaying } from './explorer.js';
 export { createModelFabric, createObserverFabric } from './fabric.js';
 export {
   History,
@@ -11,9 +11,12 @@ export {
 export {
   createTools,
   explore,
+  exploreAsync,
   type ModelMemory,
   randomise,
+  randomiseAsync,
   replay,
+  replayAsync,
   type Scenario,
   type ThreadTools,
 } from './model.js';

@@ -4,7 +4,7 @@
 
 import type { AtomicWords } from '../machine/index.js';
 import { Engine } from './engine.js';
-import { exploreModel, type Model, randomiseModel, replayModel } from './explorer.js';
+import { drive, driveAsync, exploring, type Model, randomising, replaying } from './explorer.js';
 import { createModelFabric } from './fabric.js';
 import { History } from './history.js';
 import { Kind, type ModelThread, UNWIND } from './model-thread.js';
@@ -28,6 +28,8 @@ export interface ModelMemory extends ThreadTools {
   readonly atomics: AtomicWords;
   /** Sleeps while the word is `expected`, until it is notified or the time is up. */
   wait(word: number, expected: number, timeoutMs?: number): void;
+  /** The same without blocking, for thread 0 in `exploreAsync`. */
+  waitAsync(word: number, expected: number, timeoutMs?: number): Promise<void>;
   /** A map of bytes: of its words, none may be accessed as a word. */
   bytesAt(word: number, length: number): Uint8Array;
 }
@@ -86,13 +88,15 @@ function createModel(scenario: Scenario): Model {
   const engine = new Engine(rules, buffer);
   const history = new History();
   const memoryOf = (thread: ModelThread): ModelMemory => {
-    const { words, bytes, atomics, wait, bytesAt } = createModelFabric(engine, thread);
+    const { words, bytes, atomics, wait, waitAsync, bytesAt } = createModelFabric(engine, thread);
     return {
       ...createTools(engine, thread, history),
       words,
       bytes,
       atomics,
       wait: (word, expected, timeoutMs = Number.POSITIVE_INFINITY) => wait(word, expected, timeoutMs),
+      waitAsync: (word, expected, timeoutMs = Number.POSITIVE_INFINITY) =>
+        waitAsync(word, expected, timeoutMs),
       bytesAt,
     };
   };
@@ -112,15 +116,36 @@ function createModel(scenario: Scenario): Model {
 
 /** Every schedule of the scenario within its bounds, until one fails. */
 export function explore(scenario: Scenario): Report {
-  return exploreModel(createModel(scenario));
+  const model = createModel(scenario);
+  return drive(model, exploring(model));
 }
 
 /** Schedules by chance, until one fails. */
 export function randomise(scenario: Scenario, options: RandomOptions): Report {
-  return randomiseModel(createModel(scenario), options);
+  const model = createModel(scenario);
+  return drive(model, randomising(model, options));
 }
 
 /** One schedule, as a report gave it; `failure.trace` tells every step if it fails. */
 export function replay(scenario: Scenario, schedule: string): Report {
-  return replayModel(createModel(scenario), schedule);
+  const model = createModel(scenario);
+  return drive(model, replaying(model, schedule));
+}
+
+/** As `explore`, where the function of thread 0 may be asynchronous. */
+export function exploreAsync(scenario: Scenario): Promise<Report> {
+  const model = createModel(scenario);
+  return driveAsync(model, exploring(model));
+}
+
+/** As `randomise`, where the function of thread 0 may be asynchronous. */
+export function randomiseAsync(scenario: Scenario, options: RandomOptions): Promise<Report> {
+  const model = createModel(scenario);
+  return driveAsync(model, randomising(model, options));
+}
+
+/** As `replay`, where the function of thread 0 may be asynchronous. */
+export function replayAsync(scenario: Scenario, schedule: string): Promise<Report> {
+  const model = createModel(scenario);
+  return driveAsync(model, replaying(model, schedule));
 }

@@ -21,17 +21,84 @@ const STRETCH = 4000;
 export class Scheduler extends Choices {
   private bodies: readonly (() => unknown)[] = [];
 
+  /** The asynchronous thread goes on, from where it sleeps; null: it has not begun. */
+  private resume: (() => void) | null = null;
+  /** It sleeps, or has ended: who drives it can look who is next. */
+  private parked: () => void = () => {};
+  /** Thread 0 may be asynchronous. */
+  protected asynchronous = false;
+
   /** Runs one schedule. The memory is as it was before. */
   play(bodies: readonly (() => unknown)[], strategy: Strategy): void {
+    this.begin(bodies, strategy, false);
+    while (this.next !== OVER) this.run(this.threads[this.next] as ModelThread);
+    this.finish();
+  }
+
+  /**
+   * The same where thread 0 may be asynchronous. It is never run again: it stands below all others, which
+   * leave the stack when it is to go on, and while it sleeps nobody is on the stack but they.
+   */
+  async playAsync(bodies: readonly (() => unknown)[], strategy: Strategy): Promise<void> {
+    this.begin(bodies, strategy, true);
+    while (this.next !== OVER) {
+      const thread = this.threads[this.next] as ModelThread;
+      if (thread.id === 0) await this.goOn(thread);
+      else this.run(thread);
+    }
+    this.finish();
+  }
+
+  private begin(bodies: readonly (() => unknown)[], strategy: Strategy, asynchronous: boolean): void {
     this.bodies = bodies;
     this.strategy = strategy;
+    this.asynchronous = asynchronous;
+    this.resume = null;
     this.reset();
     for (const thread of this.threads) thread.begin();
+    if (asynchronous) (this.threads[0] as ModelThread).onStack = true;
     this.races?.begin();
     strategy.begin();
     this.chooseNext(this.world);
-    while (this.next !== OVER) this.run(this.threads[this.next] as ModelThread);
+  }
+
+  private finish(): void {
     for (const thread of this.threads) thread.mode = Mode.RAW;
+  }
+
+  private goOn(thread: ModelThread): Promise<void> {
+    return new Promise((parked) => {
+      this.parked = parked;
+      if (this.resume === null) this.start(thread);
+      else this.resume();
+    });
+  }
+
+  private start(thread: ModelThread): void {
+    thread.mode = Mode.LIVE;
+    thread.rewind();
+    const answer = new Promise<unknown>((resolve) => resolve((this.bodies[thread.id] as () => unknown)()));
+    const ended = answer.then(
+      (result) => {
+        if (thread.mode !== Mode.LEAVING) this.end(thread, result);
+      },
+      (error) => {
+        if (error !== UNWIND && thread.mode !== Mode.LEAVING) this.endByError(thread, error);
+      },
+    );
+    ended.finally(() => {
+      thread.onStack = false;
+      this.parked();
+    });
+  }
+
+  /** Sleeps without standing on the stack. */
+  protected sleepAsync(thread: ModelThread, word: number, timeoutMs: number): Promise<void> {
+    this.fallAsleep(thread, word, timeoutMs);
+    return new Promise((resolve) => {
+      this.resume = resolve;
+      this.parked();
+    });
   }
 
   /** The run ends here, and so does what the thread is in the middle of. */
@@ -61,12 +128,16 @@ export class Scheduler extends Choices {
   }
 
   private end(thread: ModelThread, result: unknown): void {
-    if (thread.mode === Mode.REPLAY && thread.cursor < thread.length) {
+    if (thread.resuming || (thread.mode === Mode.REPLAY && thread.cursor < thread.length)) {
       this.failStrayed(thread);
       return;
     }
+    if (isPromise(result)) {
+      const who = this.asynchronous ? 'only thread 0 may be asynchronous' : 'use exploreAsync';
+      this.fail('error', `thread ${thread.id} is asynchronous: ${who}`);
+      return;
+    }
     thread.mode = Mode.LIVE;
-    thread.resuming = false;
     this.results[thread.id] = result;
     if (this.mayKill(thread)) {
       const choice = this.ask(thread, false, true);
@@ -81,7 +152,7 @@ export class Scheduler extends Choices {
   }
 
   private endByError(thread: ModelThread, error: unknown): void {
-    if (this.rules.expected(error, thread.id)) this.end(thread, error);
+    if (this.rules.expected(error, thread.id) || thread.mode === Mode.REPLAY) this.end(thread, error);
     else this.fail('error', `thread ${thread.id} threw ${describe(error)}`, error);
   }
 
@@ -150,6 +221,11 @@ export class Scheduler extends Choices {
 
   /** Sleeps on a word until woken. */
   protected sleep(thread: ModelThread, word: number, timeoutMs: number): void {
+    this.fallAsleep(thread, word, timeoutMs);
+    this.handOver(thread);
+  }
+
+  private fallAsleep(thread: ModelThread, word: number, timeoutMs: number): void {
     thread.state = State.ASLEEP;
     thread.waitWord = word;
     thread.deadline = this.clock + timeoutMs;
@@ -157,7 +233,6 @@ export class Scheduler extends Choices {
     this.sleepers++;
     if (this.tracing) this.note(thread, 'sleeps', word, 0);
     this.chooseNext(thread);
-    this.handOver(thread);
   }
 
   /** Lets the others run until it is this thread's turn: on top of it, or after it has left the stack. */
@@ -196,4 +271,8 @@ export class Scheduler extends Choices {
       this.world.mode = Mode.RAW;
     }
   }
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -7,8 +7,8 @@ import type { Turn } from './schedule.js';
 import type { Scheduler } from './scheduler.js';
 import { Directed, Exhaustive, type Strategy } from './strategy.js';
 
-/** Runs one schedule; null when it did not fail. */
-export type Trial = (strategy: Strategy) => Scheduler | null;
+/** Asks for one run after another; is told whether it failed. */
+type Trials<Answer> = Generator<Strategy, Answer, boolean>;
 
 /** Runs that are spent on it. */
 const RUNS_MAX = 4000;
@@ -17,52 +17,60 @@ const RUNS_MAX = 4000;
 const SEARCHES_MAX = 1500;
 
 /** The shortest schedule that fails in the same way. */
-export function shrink(trial: Trial, found: Turn[], kind: FailureKind, preemptions: number): Turn[] {
+export function* shrink(
+  scheduler: Scheduler,
+  found: Turn[],
+  kind: FailureKind,
+  preemptions: number,
+): Trials<Turn[]> {
   let best = found;
   let runs = 0;
 
   /** The turns that were taken, when they fail in the same way. */
-  function failsBy(strategy: Strategy): Turn[] | null {
+  function* failsBy(strategy: Strategy): Trials<Turn[] | null> {
     if (runs++ > RUNS_MAX) return null;
-    const scheduler = trial(strategy);
-    return scheduler?.failure?.kind === kind ? scheduler.turns.slice() : null;
+    const failed = yield strategy;
+    return failed && scheduler.failure?.kind === kind ? scheduler.turns.slice() : null;
   }
 
-  function attempt(turns: Turn[]): boolean {
-    const taken = failsBy(new Directed(turns));
+  function* attempt(turns: Turn[]): Trials<boolean> {
+    const taken = yield* failsBy(new Directed(turns));
     if (taken === null || !isShorter(taken, best)) return false;
     best = taken;
     return true;
   }
 
   /** Leaving out cannot turn one preemption into another: all schedules with no more of them are tried. */
-  function search(): void {
+  function* search(): Trials<void> {
     let failed = false;
     for (let bound = 0; bound <= preemptions && !failed; bound++) {
       const strategy = new Exhaustive(bound);
       do {
-        const taken = failsBy(strategy);
+        const taken = yield* failsBy(strategy);
         failed ||= taken !== null;
         if (taken !== null && isShorter(taken, best)) best = taken;
       } while (strategy.advance() && runs < SEARCHES_MAX);
     }
   }
 
-  function leaveOut(): boolean {
-    return best.some((_, index) => attempt(best.filter((_turn, place) => place !== index)));
+  function* leaveOut(): Trials<boolean> {
+    for (const turn of best) {
+      if (yield* attempt(best.filter((each) => each !== turn))) return true;
+    }
+    return false;
   }
 
-  function makeEarlier(): boolean {
-    return best.some((turn, index) => {
+  function* makeEarlier(): Trials<boolean> {
+    for (const [index, turn] of best.entries()) {
       for (let step = index === 0 ? 0 : (best[index - 1] as Turn).step + 1; step < turn.step; step++) {
-        if (attempt(best.map((each) => (each === turn ? { ...turn, step } : each)))) return true;
+        if (yield* attempt(best.map((each) => (each === turn ? { ...turn, step } : each)))) return true;
       }
-      return false;
-    });
+    }
+    return false;
   }
 
-  search();
-  while (leaveOut() || makeEarlier());
+  yield* search();
+  while ((yield* leaveOut()) || (yield* makeEarlier()));
   return best;
 }
 
