@@ -50,7 +50,7 @@ export interface MemoryOutcome extends Outcome {
 export interface MemoryScenario<Shared> extends ScenarioOptions {
   /** Keep it small: `{ bytes: 1 << 20, maxZones: 16 }`. One of `maxThreads` is for the observer. */
   readonly memory: MemoryOptions;
-  /** Threads that are attached; at least as many as `threads`, which is the default. */
+  /** Threads that are attached; at least as many as `threads`, the default. What is more is the world's. */
   readonly attach?: number;
   /**
    * Each thread attaches at the start of its function, under the scheduler, and not before: then it may also
@@ -65,7 +65,10 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
   readonly after?: (memories: readonly Memory[], shared: Shared, outcome: MemoryOutcome) => void;
   /** The audit must be clean after every schedule. Default true. */
   readonly audit?: boolean;
-  /** What the world does when it hears that a thread has died. By default the slot is declared dead. */
+  /**
+   * What the world does when it hears that a thread has died, through attachments that are the world's: see
+   * `attach`. It must not sleep. By default the slot is declared dead.
+   */
   readonly died?: (thread: number, memories: readonly Memory[], world: Machine) => void;
   /** Names of words that are not the memory's own, for reports and `allowedRaces`. */
   readonly nameWord?: (word: number) => string | undefined;
@@ -137,6 +140,7 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   /** Whatever an attachment keeps in JavaScript is new with it. */
   function attachLate(thread: ModelThread, fabric: Fabric): Memory {
     thread.resets.length = 0;
+    delete slots[thread.id];
     const memory = joinMemory(machine, fabric);
     slots[thread.id] = memory.thread;
     return memory;

@@ -92,8 +92,10 @@ export abstract class Choices implements Place {
     let count = 0;
     options[count++] = Choice.GO_ON;
     if (this.killable) {
-      if (this.rules.deaths !== 'late') options[count++] = Choice.KILL;
-      if (this.rules.deaths !== 'at once') options[count++] = Choice.KILL_LATE;
+      const { deaths } = this.rules;
+      if (deaths !== 'late') options[count++] = Choice.KILL;
+      // When it is the last one, nobody is there to make a difference between soon and late.
+      if (deaths === 'late' || (deaths === 'both' && this.hasOthers())) options[count++] = Choice.KILL_LATE;
     }
     this.free = count;
     if (!this.switchable) return count;
@@ -101,6 +103,10 @@ export abstract class Choices implements Place {
       if (id !== running && this.mayRun(threads[id] as ModelThread)) options[count++] = id;
     }
     return this.listWakes(count);
+  }
+
+  private hasOthers(): boolean {
+    return this.threads.some(({ id, state }) => id !== this.running && state < State.DONE);
   }
 
   private listWakes(start: number): number {
