@@ -314,6 +314,7 @@ export class Engine extends Scheduler {
         this.sleep(thread, word, timeoutMs);
       }
     }
+    if (thread.woken) thread.fresh = true;
     thread.woken = false;
     thread.resuming = false;
     this.record(thread, code, this.words[word] as number);
@@ -330,6 +331,7 @@ export class Engine extends Scheduler {
     this.point(thread, code, true, true);
     this.order(thread, code, Kind.ATOMIC_LOAD, word, false);
     const wakeUp = (): void => {
+      if (thread.woken) thread.fresh = true;
       thread.woken = false;
       this.record(thread, code, this.words[word] as number);
     };

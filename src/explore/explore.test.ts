@@ -10,6 +10,7 @@ import {
   publish,
   seqlock,
   stack,
+  unlockOrder,
   wakeup,
 } from './toys.test-kit.js';
 
@@ -42,6 +43,7 @@ describe('a wrong structure is found, the right one is proved:', () => {
     ['a wait in slices', wakeup('no recheck', 100), 'lost wakeup', /thread 0/, wakeup('none', 100)],
     ['no notify', wakeup('no notify'), 'deadlock', /thread 0/, wakeup('none')],
     ['notify before the store', wakeup('notify first'), 'deadlock', /thread 0/, wakeup('none')],
+    ['a wake before the unlock', unlockOrder(false), 'deadlock', /sleeps on word 0/, unlockOrder(true)],
     ['two locks in two orders', lockOrder(false), 'deadlock', /thread 0.* or thread 1/, lockOrder(true)],
     ['a plain flag', publish(false), 'race', /of word 0|of word 1/, publish(true)],
     ['words over bytes', byteFlags(false), 'race', /mixed widths/, byteFlags(true)],

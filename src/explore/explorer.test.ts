@@ -81,7 +81,7 @@ describe('state outside of the memory is found:', () => {
 
   test('when it is seldom: every schedule is run twice', () => {
     const scenario = outside(({ atomics }, state) => {
-      atomics.add(0, state.count++ === 10 ? 2 : 1);
+      atomics.add(0, state.count++ === 4 ? 2 : 1);
     });
     assert.equal(explore({ ...scenario, repeat: true, detectRaces: false }).failure?.kind, 'nondeterminism');
   });

@@ -85,6 +85,8 @@ export class ModelThread {
   onStack = false;
   /** It was told to go on at the point where it left the stack: that point is not one again. */
   resuming = false;
+  /** It was chosen to run, and has not come to a place to switch at since. */
+  fresh = true;
   /** What it was about to do when it left the stack; -1 nothing. */
   pending = -1;
   /** Woken, and not yet returned from its wait. */
@@ -123,6 +125,7 @@ export class ModelThread {
     this.state = State.READY;
     this.onStack = false;
     this.resuming = false;
+    this.fresh = true;
     this.pending = -1;
     this.woken = false;
     this.yieldedAt = -1;

@@ -169,12 +169,24 @@ export class Scheduler extends Choices {
   protected point(thread: ModelThread, code: number, switchable: boolean, writes: boolean): void {
     if (thread.resuming) {
       thread.resuming = false;
+      this.dieOrGoOn(thread, writes);
       return;
     }
-    if (switchable && this.shouldRest(thread) && this.rest(thread, code)) return;
-    const killable = writes && this.mayKill(thread);
-    if (!switchable && !killable) return;
-    const choice = this.ask(thread, switchable, killable);
+    if (!switchable) {
+      this.dieOrGoOn(thread, writes);
+      return;
+    }
+    // Chosen just now, it has done nothing yet that others could see: to choose again is no other schedule.
+    if (thread.fresh) {
+      thread.fresh = false;
+      this.dieOrGoOn(thread, writes);
+      return;
+    }
+    if (this.shouldRest(thread) && this.rest(thread, code)) {
+      this.dieOrGoOn(thread, writes);
+      return;
+    }
+    const choice = this.ask(thread, true, writes && this.mayKill(thread));
     if (choice === Choice.GO_ON) return;
     if (choice >= Choice.KILL) {
       this.kill(thread, choice);
@@ -185,6 +197,16 @@ export class Scheduler extends Choices {
     this.turnTo(choice & 15);
     thread.pending = code;
     this.handOver(thread);
+    this.dieOrGoOn(thread, writes);
+  }
+
+  /** It goes on with what it was about to do, or dies just before. */
+  private dieOrGoOn(thread: ModelThread, writes: boolean): void {
+    if (!writes || !this.mayKill(thread)) return;
+    const choice = this.ask(thread, false, true);
+    if (choice === Choice.GO_ON) return;
+    this.kill(thread, choice);
+    this.leave(thread);
   }
 
   private mayKill(thread: ModelThread): boolean {

@@ -92,6 +92,17 @@ export function lock(right: boolean): Scenario {
   return { name: 'lock', words: 2, threads: [body, body] };
 }
 
+/** A lock that wakes a sleeper after it is free, or before: who is woken too early sleeps again for ever. */
+export function unlockOrder(right: boolean): Scenario {
+  const body = ({ atomics, wait }: ModelMemory): void => {
+    while (atomics.compareExchange(0, 0, 1) !== 0) wait(0, 1);
+    if (!right) atomics.notify(0, 1);
+    atomics.store(0, 0);
+    if (right) atomics.notify(0, 1);
+  };
+  return { name: 'unlock order', words: 2, threads: [body, body] };
+}
+
 export type WakeupFault = 'none' | 'no recheck' | 'no notify' | 'notify first';
 
 /** One thread sleeps until the other has set a flag. */
