@@ -16,6 +16,7 @@ export const ranks = {
   ring: 5,
   uvm: 5,
   stat: 6,
+  explore: 6,
   node: 6,
   wasm: 6,
   cli: 7,

@@ -1,0 +1,222 @@
+/**
+ * The explorer put together with a memory: every thread of a scenario has a real `Memory` of its own, over a
+ * fabric that the scheduler owns. See explore/README.md.
+ */
+
+import {
+  createModelFabric,
+  createObserverFabric,
+  createTools,
+  drive,
+  driveAsync,
+  Engine,
+  exploring,
+  History,
+  type Model,
+  type ModelThread,
+  type Outcome,
+  type RandomOptions,
+  type Report,
+  randomising,
+  replaying,
+  rulesOf,
+  type ScenarioOptions,
+  type ThreadTools,
+} from './explore/index.js';
+import {
+  type Fabric,
+  FORMAT_VERSION,
+  joinMachine,
+  type Machine,
+  PAGE_WORDS,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  ThreadState,
+} from './machine/index.js';
+import { createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
+import { layoutOf } from './record/index.js';
+import { createNamer } from './word-names.js';
+
+export * from './explore/index.js';
+
+/** How a run over a memory ended. */
+export interface MemoryOutcome extends Outcome {
+  /** An attachment that is not under the scheduler: fast, and for looking. What it writes is undone. */
+  readonly observer: Memory;
+}
+
+/** An exploration of threads that share a memory. */
+export interface MemoryScenario<Shared> extends ScenarioOptions {
+  /** Keep it small: `{ bytes: 1 << 20, maxZones: 16 }`. One of `maxThreads` is for the observer. */
+  readonly memory: MemoryOptions;
+  /** Threads that are attached; at least as many as `threads`, the default. What is more is the world's. */
+  readonly attach?: number;
+  /**
+   * Each thread attaches at the start of its function, under the scheduler, and not before: then it may also
+   * open zones and rings, and detach. Costs some 100 us a run. `memories` are those of `attach` then.
+   */
+  readonly attachInThreads?: boolean;
+  /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
+  readonly setup?: (memories: readonly Memory[]) => Shared;
+  /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
+  readonly threads: readonly ((memory: Memory, shared: Shared, tools: ThreadTools) => unknown)[];
+  /** Runs after every schedule that has not failed; throws when something is wrong. */
+  readonly after?: (memories: readonly Memory[], shared: Shared, outcome: MemoryOutcome) => void;
+  /** The audit must be clean after every schedule. Default true. */
+  readonly audit?: boolean;
+  /**
+   * What the world does when it hears that a thread has died, through attachments that are the world's: see
+   * `attach`. It must not sleep. By default the slot is declared dead.
+   */
+  readonly died?: (thread: number, memories: readonly Memory[], world: Machine) => void;
+  /** Names of words that are not the memory's own, for reports and `allowedRaces`. */
+  readonly nameWord?: (word: number) => string | undefined;
+}
+
+function stateWord(machine: Machine, slot: number): number {
+  return machine.area('threads') + slot * layoutOf(ThreadSlot).words + ThreadSlot.state;
+}
+
+/** The observer is no thread that others should see: its slot looks free. */
+function hide(machine: Machine, observer: Memory): void {
+  const { words } = machine;
+  const attached = SUPERBLOCK + Superblock.attached;
+  words[stateWord(machine, observer.thread)] = ThreadState.FREE;
+  words[attached] = (words[attached] as number) - 1;
+}
+
+function createObserver(options: MemoryOptions): { observer: Memory; machine: Machine; buffer: ArrayBuffer } {
+  let buffer = new ArrayBuffer(0);
+  const { memory, machine } = createMemoryOver(options, (byteLength) => {
+    buffer = new ArrayBuffer(byteLength);
+    const handle = {
+      kind: 'mbuma-memory' as const,
+      version: FORMAT_VERSION,
+      buffer: buffer as unknown as SharedArrayBuffer,
+      wasm: null,
+    };
+    return { handle, fabric: createObserverFabric(buffer) };
+  });
+  return { observer: memory, machine, buffer };
+}
+
+function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
+  const { threads } = scenario;
+  const late = scenario.attachInThreads === true;
+  const attach = late ? (scenario.attach ?? 0) : Math.max(scenario.attach ?? 0, threads.length);
+  const maxThreads = attach + 1 + (late ? threads.length : 0);
+  const { observer, machine, buffer } = createObserver({ maxThreads, ...scenario.memory });
+  const name = createNamer(machine, new Int32Array(buffer));
+  const rules = rulesOf(scenario, {
+    threads: threads.length,
+    byteLength: buffer.byteLength,
+    fixedWords: machine.layout.firstPage * PAGE_WORDS,
+    name: (word) => scenario.nameWord?.(word) ?? name(word),
+    died: (thread) => died(thread),
+  });
+  const engine = new Engine(rules, buffer);
+  const history = new History();
+  const world = joinMachine(machine, createModelFabric(engine, engine.world));
+  const memories = Array.from({ length: attach }, (_, id) =>
+    joinMemory(machine, createModelFabric(engine, (late ? undefined : engine.threads[id]) ?? engine.world)),
+  );
+  const slots = memories.map(({ thread }) => thread);
+  const shared = scenario.setup?.(memories) as Shared;
+  // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
+  for (const memory of memories) memory.audit();
+  if (!late) hide(machine, observer);
+  engine.keep();
+  const snapshot = new Uint8Array(buffer.slice(0));
+  const bytes = new Uint8Array(buffer);
+  let observed = false;
+
+  function died(thread: number): void {
+    if (scenario.died !== undefined) scenario.died(thread, memories, world);
+    else if (slots[thread] !== undefined)
+      world.atomics.store(stateWord(machine, slots[thread] as number), ThreadState.DEAD);
+  }
+
+  /** Whatever an attachment keeps in JavaScript is new with it. */
+  function attachLate(thread: ModelThread, fabric: Fabric): Memory {
+    thread.resets.length = 0;
+    delete slots[thread.id];
+    const memory = joinMemory(machine, fabric);
+    slots[thread.id] = memory.thread;
+    return memory;
+  }
+
+  function audit(): void {
+    observed = true;
+    const { violations } = observer.audit();
+    if (violations.length === 0) return;
+    throw new Error(`audit: ${violations.map(({ rule, message }) => `${rule} ${message}`).join('; ')}`);
+  }
+
+  return {
+    engine,
+    options: scenario,
+    history,
+    bodies: threads.map((body, id) => {
+      const thread = engine.threads[id] as ModelThread;
+      const tools = createTools(engine, thread, history);
+      if (!late) return () => body(memories[id] as Memory, shared, tools);
+      const fabric = createModelFabric(engine, thread);
+      return () => body(attachLate(thread, fabric), shared, tools);
+    }),
+    check(outcome) {
+      if (scenario.after !== undefined) {
+        observed = true;
+        scenario.after(memories, shared, { ...outcome, observer });
+      }
+      if (scenario.audit !== false) audit();
+    },
+    // The observer's writes go past the engine: then all is copied, which costs less than the audit did.
+    restore() {
+      if (observed) bytes.set(snapshot);
+      observed = false;
+    },
+  };
+}
+
+/** Every schedule of the scenario within its bounds, until one fails. */
+export function exploreMemory<Shared>(scenario: MemoryScenario<Shared>): Report {
+  const model = createMemoryModel(scenario);
+  return drive(model, exploring(model));
+}
+
+/** Schedules by chance, until one fails. */
+export function randomiseMemory<Shared>(scenario: MemoryScenario<Shared>, options: RandomOptions): Report {
+  const model = createMemoryModel(scenario);
+  return drive(model, randomising(model, options));
+}
+
+/** One schedule, as a report gave it; `failure.trace` tells every step if it fails. */
+export function replayMemory<Shared>(scenario: MemoryScenario<Shared>, schedule: string): Report {
+  const model = createMemoryModel(scenario);
+  return drive(model, replaying(model, schedule));
+}
+
+/** As `exploreMemory`, where thread 0 may be asynchronous: `attachInThreads` then, for it may be left waiting. */
+export function exploreMemoryAsync<Shared>(scenario: MemoryScenario<Shared>): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, exploring(model));
+}
+
+/** As `randomiseMemory`, where thread 0 may be asynchronous. */
+export function randomiseMemoryAsync<Shared>(
+  scenario: MemoryScenario<Shared>,
+  options: RandomOptions,
+): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, randomising(model, options));
+}
+
+/** As `replayMemory`, where thread 0 may be asynchronous. */
+export function replayMemoryAsync<Shared>(
+  scenario: MemoryScenario<Shared>,
+  schedule: string,
+): Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return driveAsync(model, replaying(model, schedule));
+}

@@ -1,0 +1,232 @@
+/**
+ * Who may run, and what may be decided: the part of the scheduler that the strategies see.
+ */
+
+import { addressOf, KIND_NAMES, kindOf, ModelThread, State } from './model-thread.js';
+import { RaceDetector } from './races.js';
+import type { FailureKind, Rules, Step } from './rules.js';
+import { Choice, type Turn } from './schedule.js';
+import type { Place, Strategy } from './strategy.js';
+
+/** Nobody runs any more. */
+export const OVER = -1;
+
+export abstract class Choices implements Place {
+  readonly threads: readonly ModelThread[];
+  /** What the world does when a thread has died. */
+  readonly world: ModelThread;
+  readonly races: RaceDetector | null;
+  protected readonly rules: Rules;
+  protected strategy: Strategy = { begin() {}, choose: () => Choice.GO_ON };
+
+  step = 0;
+  /** Hash of all that has happened, to compare two runs. */
+  hash = 0;
+  running = 0;
+  switchable = false;
+  killable = false;
+  free = 0;
+  readonly options: Int32Array;
+  preemptions = 0;
+  kills = 0;
+  readonly results: unknown[] = [];
+  failure: { kind: FailureKind; message: string; cause: unknown } | null = null;
+  readonly turns: Turn[] = [];
+  readonly trace: Step[] = [];
+  tracing = false;
+  clock = 0;
+  protected writes = 0;
+  /** Steps that were parts of a fill: they do not count as running on. */
+  protected filled = 0;
+  protected next = OVER;
+  protected since = 0;
+  protected sleepers = 0;
+  /** So many options where the running thread cannot go on; 0 where it can. */
+  protected forced = 0;
+  protected readonly unannounced: ModelThread[] = [];
+  protected readonly mortal: boolean[];
+
+  constructor(rules: Rules) {
+    this.rules = rules;
+    this.threads = Array.from({ length: rules.threads }, (_, id) => new ModelThread(id));
+    this.world = new ModelThread(rules.threads);
+    this.races = rules.detectRaces ? new RaceDetector(rules.byteLength, rules.threads + 1) : null;
+    this.options = new Int32Array(3 * rules.threads + 4);
+    this.mortal = this.threads.map(({ id }) => rules.mortal.includes(id));
+  }
+
+  /** The world hears of a death. */
+  protected abstract announce(thread: ModelThread): void;
+
+  /** For a new schedule. */
+  protected reset(): void {
+    this.step = 0;
+    this.hash = 0;
+    this.preemptions = 0;
+    this.kills = 0;
+    this.results.length = 0;
+    this.failure = null;
+    this.turns.length = 0;
+    this.trace.length = 0;
+    this.clock = 0;
+    this.writes = 0;
+    this.filled = 0;
+    this.since = 0;
+    this.sleepers = 0;
+    this.unannounced.length = 0;
+  }
+
+  /** The run ends here. */
+  fail(kind: FailureKind, message: string, cause: unknown = null): void {
+    this.failure ??= { kind, message, cause };
+    this.next = OVER;
+  }
+
+  /** Fills `options`; how many. */
+  list(): number {
+    return this.forced > 0 ? this.forced : this.listUnforced();
+  }
+
+  private listUnforced(): number {
+    const { options, threads, running } = this;
+    let count = 0;
+    options[count++] = Choice.GO_ON;
+    if (this.killable) {
+      const { deaths } = this.rules;
+      if (deaths !== 'late') options[count++] = Choice.KILL;
+      // When it is the last one, nobody is there to make a difference between soon and late.
+      if (deaths === 'late' || (deaths === 'both' && this.hasOthers())) options[count++] = Choice.KILL_LATE;
+    }
+    this.free = count;
+    if (!this.switchable) return count;
+    for (let id = 0; id < threads.length; id++) {
+      if (id !== running && this.mayRun(threads[id] as ModelThread)) options[count++] = id;
+    }
+    return this.listWakes(count);
+  }
+
+  private hasOthers(): boolean {
+    return this.threads.some(({ id, state }) => id !== this.running && state < State.DONE);
+  }
+
+  private listWakes(start: number): number {
+    let count = start;
+    if (this.sleepers === 0) return count;
+    for (const { id, state, deadline } of this.threads) {
+      if (state !== State.ASLEEP) continue;
+      if (deadline !== Number.POSITIVE_INFINITY) this.options[count++] = Choice.TIME_OUT + id;
+      else if (this.rules.spuriousWakes) this.options[count++] = Choice.WAKE + id;
+    }
+    return count;
+  }
+
+  /** Spinning threads may run when another one has written since. */
+  protected mayRun(thread: ModelThread): boolean {
+    return thread.state === State.READY && thread.yieldedAt < this.writes;
+  }
+
+  /** The running thread cannot go on, or should not: who does? */
+  protected chooseNext(last: ModelThread): void {
+    while (this.failure === null) {
+      let count = 0;
+      for (const thread of this.threads) {
+        if (this.mayRun(thread)) this.options[count++] = thread.id;
+      }
+      const dead = count === 0 ? this.unannounced.shift() : undefined;
+      if (dead === undefined) {
+        if (count > 0) this.chooseAmong(last, count);
+        else this.chooseWithoutHelp(last);
+        return;
+      }
+      this.announce(dead);
+    }
+  }
+
+  private chooseAmong(last: ModelThread, runnable: number): void {
+    this.running = last.id;
+    this.free = runnable;
+    this.forced = this.listWakes(runnable);
+    let choice = this.options[0] as number;
+    if (this.forced > 1) {
+      choice = this.strategy.choose(this, true);
+      if (choice !== this.options[0]) this.turns.push({ step: this.step, choice });
+      if (choice >= Choice.TIME_OUT) this.preemptions++;
+    }
+    this.forced = 0;
+    this.wakeFor(choice);
+    this.turnTo(choice & 15);
+  }
+
+  /** Nobody can run: sleeps end by their time, or the run ends. */
+  private chooseWithoutHelp(last: ModelThread): void {
+    const sleeper = this.firstToTimeOut();
+    if (sleeper !== null) {
+      this.timeOut(sleeper);
+      return;
+    }
+    const ready = this.threads.filter(({ state }) => state === State.READY);
+    if (ready.length > 0) {
+      const after = ready.find(({ id }) => id > last.id) ?? (ready[0] as ModelThread);
+      this.turnTo(after.id);
+      return;
+    }
+    const asleep = this.threads.filter(({ state }) => state === State.ASLEEP);
+    this.next = OVER;
+    if (asleep.length === 0) return;
+    const each = asleep.map((thread) => this.describeSleeper(thread));
+    this.fail('deadlock', `nobody can run, and nobody will wake ${each.join(' or ')}`);
+  }
+
+  private timeOut(sleeper: ModelThread): void {
+    if (this.kills === 0 && !this.rules.slicesMayHelp) {
+      this.fail('lost wakeup', `only the end of its time wakes ${this.describeSleeper(sleeper)}`);
+      return;
+    }
+    this.wakeFor(Choice.TIME_OUT + sleeper.id);
+    this.turnTo(sleeper.id);
+  }
+
+  private firstToTimeOut(): ModelThread | null {
+    let first: ModelThread | null = null;
+    for (const thread of this.threads) {
+      if (thread.state !== State.ASLEEP || thread.deadline === Number.POSITIVE_INFINITY) continue;
+      if (first === null || thread.deadline < first.deadline) first = thread;
+    }
+    return first;
+  }
+
+  private describeSleeper({ id, waitWord }: ModelThread): string {
+    return `thread ${id}, which sleeps on ${this.rules.name(waitWord)}`;
+  }
+
+  protected turnTo(id: number): void {
+    this.next = id;
+    this.since = ++this.step - this.filled;
+  }
+
+  /** Ends the sleep that a choice says is over. */
+  protected wakeFor(choice: number): void {
+    if (choice < Choice.TIME_OUT) return;
+    const thread = this.threads[choice & 15] as ModelThread;
+    if (choice < Choice.WAKE) this.clock = Math.max(this.clock, thread.deadline);
+    if (this.tracing)
+      this.note(thread, choice < Choice.WAKE ? 'time out' : 'spurious wake', thread.waitWord, 0);
+    this.wake(thread);
+  }
+
+  protected wake(thread: ModelThread): void {
+    thread.state = State.READY;
+    thread.woken = true;
+    this.sleepers--;
+  }
+
+  /** What happened, for the trace. `word` -1: at no place. */
+  protected note(thread: ModelThread, what: string, word: number, value: number): void {
+    const where = word < 0 ? '' : this.rules.name(word);
+    this.trace.push({ step: this.step, thread: thread.id, what, where, value });
+  }
+
+  protected describeCode(code: number): string {
+    return `${KIND_NAMES[kindOf(code)]} of ${this.rules.name(addressOf(code) >> 2)}`;
+  }
+}

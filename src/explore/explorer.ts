@@ -1,0 +1,201 @@
+/**
+ * Explores a model: all its schedules, random ones, or one; and makes a failing schedule as short as it can.
+ */
+
+import type { Engine } from './engine.js';
+import { type History, isLinearizable, printHistory } from './history.js';
+import { State } from './model-thread.js';
+import { describe, type FailureKind } from './rules.js';
+import type { Failure, Outcome, RandomOptions, Report, ScenarioOptions } from './scenario.js';
+import { printSchedule, readSchedule, type Turn } from './schedule.js';
+import { shrink } from './shrink.js';
+import { Directed, Exhaustive, RandomPriorities, type Strategy } from './strategy.js';
+
+/** A scenario that is ready to run: its memory is set up. */
+export interface Model {
+  readonly engine: Engine;
+  readonly options: ScenarioOptions;
+  readonly bodies: readonly (() => unknown)[];
+  readonly history: History;
+  /** Throws what is wrong after a run. */
+  check(outcome: Outcome): void;
+  /** Undoes what `check` has written and the engine does not know of. */
+  restore(): void;
+}
+
+interface Totals {
+  schedules: number;
+  steps: number;
+  kills: number;
+  readonly started: number;
+}
+
+/** Asks for one run after another; is told whether it failed, and `model.engine.failure` says how. */
+export type Search<Answer> = Generator<Strategy, Answer, boolean>;
+
+/** Runs what a search asks for. */
+export function drive<Answer>(model: Model, search: Search<Answer>): Answer {
+  let step = search.next();
+  while (step.done !== true) {
+    model.history.begin();
+    try {
+      model.engine.play(model.bodies, step.value);
+      check(model);
+    } finally {
+      undo(model);
+    }
+    step = search.next(model.engine.failure !== null);
+  }
+  return step.value;
+}
+
+/** The same where thread 0 may be asynchronous. */
+export async function driveAsync<Answer>(model: Model, search: Search<Answer>): Promise<Answer> {
+  let step = search.next();
+  while (step.done !== true) {
+    model.history.begin();
+    try {
+      await model.engine.playAsync(model.bodies, step.value);
+      check(model);
+    } finally {
+      undo(model);
+    }
+    step = search.next(model.engine.failure !== null);
+  }
+  return step.value;
+}
+
+function undo(model: Model): void {
+  model.engine.undo();
+  model.restore();
+}
+
+function check({ engine, history, options, check: checkModel }: Model): void {
+  if (engine.failure !== null) return;
+  const { specification } = options;
+  const { operations } = history;
+  if (specification !== undefined && !isLinearizable(operations, specification)) {
+    engine.fail('check', `no sequential order gives these answers:\n${printHistory(operations)}`);
+    return;
+  }
+  const killed = engine.threads.filter(({ state }) => state === State.DEAD).map(({ id }) => id);
+  try {
+    checkModel({ results: engine.results, killed, history: operations });
+  } catch (error) {
+    engine.fail('check', describe(error), error);
+  }
+}
+
+function count(model: Model, totals: Totals): void {
+  totals.schedules++;
+  totals.steps += model.engine.step;
+  totals.kills += model.engine.kills;
+}
+
+/** Runs the schedule again as it went; true when it fails, as anything that goes another way does. */
+function* runAgain(model: Model): Search<boolean> {
+  const { engine } = model;
+  const { hash, step } = engine;
+  const failed = yield new Directed(engine.turns.slice());
+  if (failed || (engine.hash === hash && engine.step === step)) return failed;
+  engine.fail(
+    'nondeterminism',
+    'the same schedule, run twice, went two ways: a thread keeps state elsewhere',
+  );
+  return true;
+}
+
+function* report(model: Model, totals: Totals, exhausted: boolean, failed: boolean): Search<Report> {
+  return {
+    schedules: totals.schedules,
+    steps: totals.steps,
+    kills: totals.kills,
+    exhausted,
+    seconds: (performance.now() - totals.started) / 1000,
+    failure: failed ? yield* explain(model) : null,
+  };
+}
+
+function start(): Totals {
+  return { schedules: 0, steps: 0, kills: 0, started: performance.now() };
+}
+
+function isTimeUp({ options }: Model, totals: Totals): boolean {
+  if (totals.schedules >= (options.maxSchedules ?? Number.POSITIVE_INFINITY)) return true;
+  if (options.maxSeconds === undefined || totals.schedules % 64 !== 0) return false;
+  return performance.now() - totals.started > options.maxSeconds * 1000;
+}
+
+/** Every schedule within the bounds. */
+export function* exploring(model: Model): Search<Report> {
+  const strategy = new Exhaustive(model.options.preemptions ?? 2);
+  const totals = start();
+  for (;;) {
+    let failed = yield strategy;
+    count(model, totals);
+    if (strategy.strayed && !failed) {
+      model.engine.fail(
+        'nondeterminism',
+        'the same schedule went another way: a thread keeps state elsewhere',
+      );
+      failed = true;
+    }
+    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
+    if (failed) return yield* report(model, totals, false, true);
+    if (!strategy.advance()) return yield* report(model, totals, true, false);
+    if (isTimeUp(model, totals)) return yield* report(model, totals, false, false);
+  }
+}
+
+/** Schedules by chance. */
+export function* randomising(model: Model, options: RandomOptions): Search<Report> {
+  const strategy = new RandomPriorities(model.bodies.length, {
+    seed: options.seed ?? 1,
+    depth: options.depth ?? 3,
+    killProbability: model.options.kill ? (options.killProbability ?? 0.5) : 0,
+    timeOutProbability: options.timeOutProbability ?? 0.1,
+  });
+  const totals = start();
+  while (totals.schedules < options.schedules && !isTimeUp(model, totals)) {
+    let failed = yield strategy;
+    count(model, totals);
+    if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
+    if (failed) return yield* report(model, totals, false, true);
+  }
+  return yield* report(model, totals, false, false);
+}
+
+/** One schedule, as it is written. */
+export function* replaying(model: Model, schedule: string): Search<Report> {
+  const totals = start();
+  const turns = readSchedule(schedule);
+  const failed = yield new Directed(turns);
+  count(model, totals);
+  const failure = failed ? yield* traced(model, turns) : null;
+  return { ...(yield* report(model, totals, false, false)), failure };
+}
+
+/** The failure of the run that has just been, with the shortest schedule that fails so too. */
+function* explain(model: Model): Search<Failure> {
+  const { engine } = model;
+  const { kind } = engine.failure as { kind: FailureKind };
+  // Such a failure does not come again when it is asked for.
+  if (kind === 'nondeterminism') return failureOf(model, engine.turns.slice());
+  const { turns, preemptions } = engine;
+  return yield* traced(model, yield* shrink(engine, turns.slice(), kind, preemptions));
+}
+
+function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {
+  const { kind, message, cause } = engine.failure as { kind: FailureKind; message: string; cause: unknown };
+  return { kind, message, cause, schedule: printSchedule(turns), trace: engine.trace.slice() };
+}
+
+function* traced(model: Model, turns: readonly Turn[]): Search<Failure> {
+  const { engine } = model;
+  const { failure } = engine;
+  engine.tracing = true;
+  yield new Directed(turns);
+  engine.tracing = false;
+  engine.failure ??= failure;
+  return failureOf(model, engine.turns.slice());
+}

@@ -1,0 +1,242 @@
+/**
+ * Who decides: all schedules one after the other, random ones, or one that is written down.
+ */
+
+import { type ModelThread, State } from './model-thread.js';
+import { Choice, type Turn } from './schedule.js';
+
+/** What may be decided at a place. */
+export interface Place {
+  /** Number of the step, in this schedule. */
+  readonly step: number;
+  readonly threads: readonly ModelThread[];
+  /** The thread that has come to the place. */
+  readonly running: number;
+  /** The running thread may be switched away from. */
+  readonly switchable: boolean;
+  /** It may be killed. */
+  readonly killable: boolean;
+  /** What is possible; the first is what happens by itself. Valid until the next place. */
+  readonly options: Int32Array;
+  /** So many of the options, which come first, are no preemptions. */
+  readonly free: number;
+  /** Fills `options`. */
+  list(): number;
+  /** Preemptions so far. */
+  readonly preemptions: number;
+}
+
+/** Decides at each place of a run. */
+export interface Strategy {
+  /** Before each run. */
+  begin(): void;
+  /** One of `place.options`. `forced`: the running thread cannot go on. */
+  choose(place: Place, forced: boolean): number;
+}
+
+/** All schedules with at most so many preemptions: depth first, each run from the start. */
+export class Exhaustive implements Strategy {
+  private readonly bound: number;
+  private readonly taken: number[] = [];
+  private readonly counts: number[] = [];
+  private depth = 0;
+  /** The threads did something else at a place than they did there before. */
+  strayed = false;
+
+  constructor(preemptions: number) {
+    this.bound = preemptions;
+  }
+
+  begin(): void {
+    this.depth = 0;
+  }
+
+  choose(place: Place, forced: boolean): number {
+    const spent = place.preemptions >= this.bound;
+    if (spent && !forced && !place.killable) return Choice.GO_ON;
+    const all = place.list();
+    const count = spent ? place.free : all;
+    if (count <= 1) return place.options[0] as number;
+    const { depth } = this;
+    this.depth = depth + 1;
+    if (depth === this.taken.length) {
+      this.taken.push(0);
+      this.counts.push(count);
+      return place.options[0] as number;
+    }
+    if (this.counts[depth] !== count) this.strayed = true;
+    return place.options[this.taken[depth] as number] as number;
+  }
+
+  /** Goes to the next schedule; false when there was none left. */
+  advance(): boolean {
+    const { taken, counts } = this;
+    while (taken.length > 0) {
+      const last = taken.length - 1;
+      const next = (taken[last] as number) + 1;
+      if (next < (counts[last] as number)) {
+        taken[last] = next;
+        return true;
+      }
+      taken.pop();
+      counts.pop();
+    }
+    return false;
+  }
+}
+
+/** A schedule that is written down. */
+export class Directed implements Strategy {
+  private readonly turns: readonly Turn[];
+  private next = 0;
+
+  constructor(turns: readonly Turn[]) {
+    this.turns = turns;
+  }
+
+  begin(): void {
+    this.next = 0;
+  }
+
+  choose(place: Place, forced: boolean): number {
+    const { turns } = this;
+    while (this.next < turns.length && (turns[this.next] as Turn).step < place.step) this.next++;
+    const turn = turns[this.next];
+    const due = turn !== undefined && turn.step === place.step;
+    if (!due && !forced) return Choice.GO_ON;
+    const count = place.list();
+    const { options } = place;
+    if (due && options.subarray(0, count).includes(turn.choice)) return turn.choice;
+    return options[0] as number;
+  }
+}
+
+/** A generator of numbers below 2^32, good enough and small: xorshift. */
+export class Dice {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1;
+    for (let turn = 0; turn < 4; turn++) this.below(2);
+  }
+
+  /** 0 to `limit` - 1. */
+  below(limit: number): number {
+    let { state } = this;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.state = state;
+    return (((state >>> 0) / 4294967296) * limit) | 0;
+  }
+
+  chance(probability: number): boolean {
+    return this.below(1 << 30) < probability * (1 << 30);
+  }
+}
+
+export interface RandomOptions {
+  readonly seed: number;
+  /** Bugs that need so many things in a certain order are found with a known probability. */
+  readonly depth: number;
+  readonly killProbability: number;
+  readonly timeOutProbability: number;
+}
+
+const NEVER = 0x7fffffff;
+
+/**
+ * Probabilistic concurrency testing (Burckhardt and others, 2010): random priorities, the highest runs, and
+ * at `depth - 1` random steps the running thread falls below all others.
+ */
+export class RandomPriorities implements Strategy {
+  private readonly dice: Dice;
+  private readonly options: RandomOptions;
+  private readonly priorities: Int32Array;
+  private readonly changes: Int32Array;
+  /** Places to switch at and places to die at that a run has, as far as seen, and those of this run. */
+  private switchesMost = 8;
+  private deathsMost = 8;
+  private switches = 0;
+  private deaths = 0;
+  private lowest = 0;
+  private nextChange = 0;
+  private victim = -1;
+  private killAt = 0;
+  private timeOutAt = 0;
+
+  constructor(threads: number, options: RandomOptions) {
+    this.options = options;
+    this.dice = new Dice(options.seed);
+    this.priorities = new Int32Array(threads);
+    this.changes = new Int32Array(Math.max(0, options.depth - 1));
+  }
+
+  begin(): void {
+    const { dice, priorities, changes } = this;
+    this.switchesMost = Math.max(this.switchesMost, this.switches);
+    this.deathsMost = Math.max(this.deathsMost, this.deaths);
+    this.switches = 0;
+    this.deaths = 0;
+    const count = priorities.length;
+    for (let thread = 0; thread < count; thread++) {
+      const other = dice.below(thread + 1);
+      priorities[thread] = priorities[other] as number;
+      priorities[other] = thread + 1;
+    }
+    for (let index = 0; index < changes.length; index++) changes[index] = dice.below(this.switchesMost);
+    changes.sort();
+    this.lowest = 0;
+    this.nextChange = 0;
+    this.victim = dice.chance(this.options.killProbability) ? dice.below(count) : -1;
+    this.killAt = this.victim < 0 ? 0 : dice.below(this.deathsMost);
+    this.timeOutAt = dice.chance(this.options.timeOutProbability) ? dice.below(this.switchesMost) : NEVER;
+  }
+
+  choose(place: Place, forced: boolean): number {
+    if (place.switchable || forced) this.switches++;
+    if (!forced && place.killable) this.deaths++;
+    const due =
+      this.nextChange < this.changes.length && this.switches > (this.changes[this.nextChange] as number);
+    const dueToKill = !forced && place.killable && place.running === this.victim && this.deaths > this.killAt;
+    if (!forced && !place.switchable && !dueToKill) return Choice.GO_ON;
+    const count = place.list();
+    const { options } = place;
+    if (count === 1) return options[0] as number;
+    if (dueToKill) {
+      this.victim = -1;
+      return options[1 + this.dice.below(place.free - 1)] as number;
+    }
+    if (this.switches > this.timeOutAt) {
+      for (let index = 0; index < count; index++) {
+        const option = options[index] as number;
+        if (option < Choice.TIME_OUT || option >= Choice.KILL) continue;
+        this.timeOutAt = NEVER;
+        return option;
+      }
+    }
+    return this.highest(place, count, forced, due);
+  }
+
+  private highest(place: Place, count: number, forced: boolean, due: boolean): number {
+    const { options } = place;
+    const { priorities } = this;
+    const { running } = place;
+    if (!forced && due) {
+      this.nextChange++;
+      priorities[running] = --this.lowest;
+    }
+    let best: number = forced ? (options[0] as number) : Choice.GO_ON;
+    let most = priorities[best === Choice.GO_ON ? running : best & 15] as number;
+    for (let index = 0; index < count; index++) {
+      const option = options[index] as number;
+      if (option < 0 || option >= Choice.TIME_OUT) continue;
+      const thread = place.threads[option] as ModelThread;
+      if (thread.state === State.READY && (priorities[option] as number) > most) {
+        best = option;
+        most = priorities[option] as number;
+      }
+    }
+    return best;
+  }
+}

@@ -1,0 +1,73 @@
+/** Names of the words of a memory, for reports of the explorer. */
+
+import {
+  type Machine,
+  PAGE_SHIFT,
+  PAGE_WORDS,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  Waiter,
+} from './machine/index.js';
+import { Page, Phys } from './phys/index.js';
+import { layoutOf } from './record/index.js';
+import { RingRecord, RingRegistry } from './ring/index.js';
+import { Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
+
+/** What the words of each boot area are. */
+const areaRecords: Readonly<Record<string, object>> = {
+  threads: ThreadSlot,
+  waiters: Waiter,
+  phys: Phys,
+  pages: Page,
+  uma: UmaState,
+  kegs: Keg,
+  zones: ZoneRecord,
+  'thread caches': ThreadCache,
+};
+
+function fieldName(record: object, offset: number): string {
+  const { fields } = layoutOf(record);
+  const field = fields.find((each) => offset >= each.offset && offset < each.offset + each.words);
+  if (field === undefined) return `word ${offset}`;
+  return field.words === 1 || field.kind === 'f64' ? field.name : `${field.name}[${offset - field.offset}]`;
+}
+
+function recordName(record: object, index: number, offset: number): string {
+  return `${layoutOf(record).name}[${index}].${fieldName(record, offset)}`;
+}
+
+/** Names words by the record and field that they belong to: `thread[2].heartbeat`, `owners[12]`. */
+export function createNamer({ layout }: Machine, words: Int32Array): (word: number) => string {
+  const areas = [...layout.areas].sort(([, one], [, other]) => other - one);
+  const pages = layout.areas.get('pages') as number;
+  const pageWords = layoutOf(Page).words;
+
+  function nameInPage(word: number): string {
+    const page = word >> (PAGE_SHIFT - 2);
+    const slab = words[pages + page * pageWords + Page.object] as number;
+    if (slab !== 0 && word >= slab && word < slab + layoutOf(Slab).words)
+      return `slab[${page}].${fieldName(Slab, word - slab)}`;
+    return `page[${page}]+${word % PAGE_WORDS}`;
+  }
+
+  return (word) => {
+    if (word >= layout.firstPage * PAGE_WORDS) return nameInPage(word);
+    const area = areas.find(([, start]) => word >= start);
+    if (area === undefined) return `superblock.${fieldName(Superblock, word - SUPERBLOCK)}`;
+    const [name, start] = area;
+    const offset = word - start;
+    if (name === 'rings') return nameOfRing(offset);
+    const record = areaRecords[name];
+    if (record === undefined) return `${name}[${offset}]`;
+    const size = layoutOf(record).words;
+    return recordName(record, Math.floor(offset / size), offset % size);
+  };
+}
+
+function nameOfRing(offset: number): string {
+  const first = layoutOf(RingRegistry).words;
+  if (offset < first) return `ring registry.${fieldName(RingRegistry, offset)}`;
+  const size = layoutOf(RingRecord).words;
+  return recordName(RingRecord, Math.floor((offset - first) / size), (offset - first) % size);
+}
