@@ -34,7 +34,7 @@ import {
   ThreadSlot,
   ThreadState,
 } from './machine/index.js';
-import { createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
+import { attachmentOf, createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
 import { layoutOf } from './record/index.js';
 import { createNamer } from './word-names.js';
 
@@ -58,7 +58,9 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
    */
   readonly attachInThreads?: boolean;
   /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
-  readonly setup?: (memories: readonly Memory[]) => Shared;
+  readonly setup?: (memories: readonly Memory[], keeper: Memory) => Shared;
+  /** The keeper, a thread that is never scheduled, cleans up after the dead before the checks. Default true. */
+  readonly reap?: boolean;
   /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
   readonly threads: readonly ((memory: Memory, shared: Shared, tools: ThreadTools) => unknown)[];
   /** Runs after every schedule that has not failed; throws when something is wrong. */
@@ -74,16 +76,29 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
   readonly nameWord?: (word: number) => string | undefined;
 }
 
+/** Agent numbers of threads that attach in their function: they may die on the way. */
+const LATE = 1000;
+
 function stateWord(machine: Machine, slot: number): number {
   return machine.area('threads') + slot * layoutOf(ThreadSlot).words + ThreadSlot.state;
 }
 
-/** The observer is no thread that others should see: its slot looks free. */
-function hide(machine: Machine, observer: Memory): void {
+/** The observer is no thread that others should see: its slot looks free, but while it looks. */
+function createVeil(machine: Machine, observer: Memory): { hide(): void; lift(): void } {
   const { words } = machine;
   const attached = SUPERBLOCK + Superblock.attached;
-  words[stateWord(machine, observer.thread)] = ThreadState.FREE;
-  words[attached] = (words[attached] as number) - 1;
+  const state = stateWord(machine, observer.thread);
+  const live = words[state] as number;
+  return {
+    hide() {
+      words[state] = ThreadState.FREE;
+      words[attached] = (words[attached] as number) - 1;
+    },
+    lift() {
+      words[state] = live;
+      words[attached] = (words[attached] as number) + 1;
+    },
+  };
 }
 
 function createObserver(options: MemoryOptions): { observer: Memory; machine: Machine; buffer: ArrayBuffer } {
@@ -105,7 +120,7 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const { threads } = scenario;
   const late = scenario.attachInThreads === true;
   const attach = late ? (scenario.attach ?? 0) : Math.max(scenario.attach ?? 0, threads.length);
-  const maxThreads = attach + 1 + (late ? threads.length : 0);
+  const maxThreads = attach + 2 + (late ? threads.length : 0);
   const { observer, machine, buffer } = createObserver({ maxThreads, ...scenario.memory });
   const name = createNamer(machine, new Int32Array(buffer));
   const rules = rulesOf(scenario, {
@@ -121,11 +136,13 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const memories = Array.from({ length: attach }, (_, id) =>
     joinMemory(machine, createModelFabric(engine, (late ? undefined : engine.threads[id]) ?? engine.world)),
   );
-  const slots = memories.map(({ thread }) => thread);
-  const shared = scenario.setup?.(memories) as Shared;
+  const keeper = joinMemory(machine, createModelFabric(engine, engine.world));
+  const { threads: known } = attachmentOf(keeper);
+  const shared = scenario.setup?.(memories, keeper) as Shared;
   // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
-  for (const memory of memories) memory.audit();
-  if (!late) hide(machine, observer);
+  for (const memory of [...memories, keeper]) if (known.isLive(memory.thread)) memory.audit();
+  const veil = createVeil(machine, observer);
+  veil.hide();
   engine.keep();
   const snapshot = new Uint8Array(buffer.slice(0));
   const bytes = new Uint8Array(buffer);
@@ -133,21 +150,20 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
 
   function died(thread: number): void {
     if (scenario.died !== undefined) scenario.died(thread, memories, world);
-    else if (slots[thread] !== undefined)
-      world.atomics.store(stateWord(machine, slots[thread] as number), ThreadState.DEAD);
+    else if (late)
+      for (const name of known.byAgent(LATE + thread)) known.declareDead(name.slot, name.generation);
+    else keeper.declareDead((memories[thread] as Memory).name);
   }
 
   /** Whatever an attachment keeps in JavaScript is new with it. */
   function attachLate(thread: ModelThread, fabric: Fabric): Memory {
     thread.resets.length = 0;
-    delete slots[thread.id];
-    const memory = joinMemory(machine, fabric);
-    slots[thread.id] = memory.thread;
-    return memory;
+    return joinMemory(machine, fabric, LATE + thread.id);
   }
 
   function audit(): void {
     observed = true;
+    veil.lift();
     const { violations } = observer.audit();
     if (violations.length === 0) return;
     throw new Error(`audit: ${violations.map(({ rule, message }) => `${rule} ${message}`).join('; ')}`);
@@ -165,6 +181,7 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
       return () => body(attachLate(thread, fabric), shared, tools);
     }),
     check(outcome) {
+      if (scenario.reap !== false) keeper.reap();
       if (scenario.after !== undefined) {
         observed = true;
         scenario.after(memories, shared, { ...outcome, observer });

@@ -17,6 +17,7 @@ import {
 } from './check/index.js';
 import {
   type AreaPlanner,
+  type Attachment,
   createAttachment,
   createMachine,
   type Fabric,
@@ -147,6 +148,8 @@ export interface Memory {
 
 const BYTES_MIN = 1 << 20;
 const BYTES_MAX = 2 ** 31;
+/** The explorer audits a memory after every schedule: the smaller the better. */
+const MODEL_BYTES_MIN = 1 << 18;
 const UNIT = 65536;
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
@@ -168,7 +171,10 @@ const records = [
 ];
 
 /** All reasons why the options cannot be, at once. */
-function readOptions(options: MemoryOptions): {
+function readOptions(
+  options: MemoryOptions,
+  bytesMin: number,
+): {
   pageCount: number;
   maxThreads: number;
   maxZones: number;
@@ -186,7 +192,7 @@ function readOptions(options: MemoryOptions): {
       return fallback;
     }
   };
-  const bytes = attempt(() => requireInteger(options.bytes, 'bytes', BYTES_MIN, BYTES_MAX), BYTES_MIN);
+  const bytes = attempt(() => requireInteger(options.bytes, 'bytes', bytesMin, BYTES_MAX), bytesMin);
   const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
   const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
   const checkLevel = attempt(
@@ -214,8 +220,13 @@ function readOptions(options: MemoryOptions): {
   return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs };
 }
 
-function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: number }): Memory {
-  const attachment = createAttachment(machine);
+function assemble(
+  machine: Machine,
+  initialise: boolean,
+  mbufOptions: { max?: number },
+  agent?: number,
+): Memory {
+  const attachment = createAttachment(machine, agent);
   const { threads, waiting } = attachment;
   const pages = createPages(attachment, initialise);
   const context = { ...attachment, pages };
@@ -236,7 +247,7 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
     if (!attached) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
   }
 
-  return {
+  const memory: Memory = {
     handle: machine.handle,
     words: machine.words,
     bytes: machine.bytes,
@@ -305,6 +316,15 @@ function assemble(machine: Machine, initialise: boolean, mbufOptions: { max?: nu
       };
     },
   };
+  attachments.set(memory, attachment);
+  return memory;
+}
+
+const attachments = new WeakMap<Memory, Attachment>();
+
+/** What a memory object is an attachment by. */
+export function attachmentOf(memory: Memory): Attachment {
+  return attachments.get(memory) as Attachment;
 }
 
 /**
@@ -321,7 +341,7 @@ export function createMemoryOver(
   options: MemoryOptions,
   weave?: Weave,
 ): { memory: Memory; machine: Machine } {
-  const checked = readOptions(options);
+  const checked = readOptions(options, weave === undefined ? BYTES_MIN : MODEL_BYTES_MIN);
   const machine = createMachine(checked, planners, layoutHash(records), weave);
   const memory = assemble(machine, true, checked.mbufs);
   publishMachine(machine);
@@ -329,8 +349,8 @@ export function createMemoryOver(
 }
 
 /** As `attachMemory`, over another fabric of the memory that `machine` made. */
-export function joinMemory(machine: Machine, fabric: Fabric): Memory {
-  return assemble(joinMachine(machine, fabric), false, {});
+export function joinMemory(machine: Machine, fabric: Fabric, agent?: number): Memory {
+  return assemble(joinMachine(machine, fabric), false, {}, agent);
 }
 
 /**

@@ -2,7 +2,7 @@
 // `warm` scenarios have their buckets and slabs made beforehand: making them is explored by those that say so.
 
 /** Small: an audit follows every schedule. */
-export const memory = { bytes: 1 << 20, maxZones: 16 };
+export const memory = { bytes: 6 << 16, maxZones: 16 };
 
 /** Plain accesses that race on purpose. A word that is named here is a place to switch at. */
 export const allowedRaces = [
@@ -25,8 +25,12 @@ export const allowedRaces = [
   { where: 'phys.freePages', reason: 'a hint, and a figure' },
 ];
 
-/** What a scenario with deaths allows besides. */
+/** What is looked at without a lock by who cleans up after a dead thread. */
 export const afterDeaths = [
+  {
+    where: 'owners',
+    reason: 'who cleans up looks for the dead one among all owner bytes; what it finds it changes atomically',
+  },
   {
     where: 'page kegs',
     reason: 'who repairs a keg reads the map while others make and unmake slabs of other kegs',
@@ -65,7 +69,8 @@ export function stamp(memory, item, mark) {
 
 export function unstamp(memory, item, mark) {
   const word = item >> 2;
-  if (memory.words[word] !== mark) throw new Error(`item ${item} was ${mark}'s, and is ${memory.words[word]}'s`);
+  if (memory.words[word] !== mark)
+    throw new Error(`item ${item} was ${mark}'s, and is ${memory.words[word]}'s`);
   memory.words[word] = 0;
 }
 

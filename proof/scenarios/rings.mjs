@@ -74,10 +74,7 @@ export const ringScenarios = [
   {
     name: 'ring: a taker that sleeps',
     setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 1 }),
-    threads: [
-      (_memory, { rings }) => rings[0].tryPut(7),
-      (_memory, { rings }) => rings[1].take(300),
-    ],
+    threads: [(_memory, { rings }) => rings[0].tryPut(7), (_memory, { rings }) => rings[1].take(300)],
     slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 7) throw new Error(`taken: ${results[1]}`);
@@ -90,10 +87,7 @@ export const ringScenarios = [
       shared.keepers.put(1);
       return shared;
     },
-    threads: [
-      (_memory, { rings }) => rings[0].put(2, 300),
-      (_memory, { rings }) => rings[1].tryTake(),
-    ],
+    threads: [(_memory, { rings }) => rings[0].put(2, 300), (_memory, { rings }) => rings[1].tryTake()],
     expected: soft,
     slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
@@ -119,10 +113,7 @@ export const ringScenarios = [
   {
     name: 'ring: closed while one sleeps',
     setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 1 }),
-    threads: [
-      (_memory, { rings }) => rings[0].close(),
-      (_memory, { rings }) => rings[1].take(300),
-    ],
+    threads: [(_memory, { rings }) => rings[0].close(), (_memory, { rings }) => rings[1].take(300)],
     slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 0) throw new Error(`taken: ${results[1]}`);
@@ -143,7 +134,11 @@ export const ringScenarios = [
       const zones = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
       const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
       const keepers = keeper.ring(options(zones.keepers));
-      return { ...zones, rings: memories.map((each, at) => each.ring(options(zones.zones[at]))), ring: keepers };
+      return {
+        ...zones,
+        rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
+        ring: keepers,
+      };
     },
     threads: [
       (_memory, { zones, rings }) => {
@@ -166,7 +161,11 @@ export const ringScenarios = [
       const zones = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
       const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
       const keepers = keeper.ring(options(zones.keepers));
-      return { ...zones, rings: memories.map((each, at) => each.ring(options(zones.zones[at]))), ring: keepers };
+      return {
+        ...zones,
+        rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
+        ring: keepers,
+      };
     },
     threads: [
       (_memory, { zones, rings }) => {

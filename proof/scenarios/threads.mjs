@@ -95,7 +95,11 @@ export const threadScenarios = [
       keeper.declareDead(memories.at(-1).name);
       return shared;
     },
-    threads: [0, 1].map((id) => (_memory, { zones }) => zones[id].free(zones[id].alloc())),
+    threads: [0, 1].map(
+      (id) =>
+        (_memory, { zones }) =>
+          zones[id].free(zones[id].alloc()),
+    ),
     slicesMayHelp: true,
     after: nothingUsed,
   },

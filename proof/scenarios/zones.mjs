@@ -44,7 +44,8 @@ export const zoneScenarios = [
     after(_memories, { keepers, items }, { killed }) {
       const left = keepers.stats().used;
       if (left > killed.length) throw new Error(`${left} items are in use`);
-      if (killed.length === 0 && left !== 0) throw new Error(`${items.length} items were freed, ${left} are in use`);
+      if (killed.length === 0 && left !== 0)
+        throw new Error(`${items.length} items were freed, ${left} are in use`);
     },
   },
   {
@@ -219,7 +220,9 @@ export const zoneScenarios = [
   {
     name: 'ctor and dtor',
     setup(memories, keeper) {
-      return warm(openZones(memories, keeper, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }));
+      return warm(
+        openZones(memories, keeper, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }),
+      );
     },
     threads: both((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
@@ -268,7 +271,6 @@ export const zoneScenarios = [
   },
   {
     name: 'no pages, and two who sleep for one',
-    memory: { bytes: 1 << 20, maxZones: 16 },
     setup(memories, keeper) {
       const shared = openZones(memories, keeper, { name: 'z', size: 4096, max: 0 });
       const other = keeper.zone({ name: 'all', size: 4096 });

@@ -214,7 +214,6 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
           acquire(lock, repairer.rank);
           release(lock);
         }
-        words[word] = 0;
       }
     },
   };

@@ -121,9 +121,11 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     words.fill(0, at + HEARTBEAT, at + SLOT_WORDS);
     for (let index = 0; index < WAITERS_PER_SLOT; index++) {
       const waiter = waiterRef(slot, index);
+      // Most have never stood in a line.
+      if (words[waiter + Waiter.slot] === slot && words[waiter + Waiter.ticket] === 0) continue;
       words.fill(0, waiter, waiter + Waiter.slot);
-      words[waiter + Waiter.slot] = slot;
       words[waiter + Waiter.request] = 0;
+      words[waiter + Waiter.slot] = slot;
     }
   }
 

@@ -163,9 +163,10 @@ export function auditPages(machine: Machine, report: Report): void {
 
   function auditFreeRecords(): void {
     const { length, object, offset, wireCount, loanCount } = Page;
+    const fields = Object.entries({ length, object, offset, wireCount, loanCount });
     for (let page = firstPage; page < pageCount; page++) {
       if (!isFree(page)) continue;
-      for (const [name, field] of Object.entries({ length, object, offset, wireCount, loanCount })) {
+      for (const [name, field] of fields) {
         if (read(page, field) !== 0)
           report('P9', `page ${page} is free, and its ${name} is ${read(page, field)}`);
       }
