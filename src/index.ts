@@ -4,8 +4,11 @@ export {
   type CheckLevel,
   ERROR_CODES,
   type ErrorCode,
+  type FailFilter,
   type FailMode,
   type Failpoints,
+  type FailSite,
+  type FailSiteStats,
   MbumaError,
 } from './check/index.js';
 export type { MemoryHandle } from './machine/index.js';

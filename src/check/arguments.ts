@@ -63,6 +63,12 @@ export function optionalFunction<Type>(value: Type | undefined, name: string): T
   return value;
 }
 
+/** Requires true, false or undefined. */
+export function optionalBoolean(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
+}
+
 /** Requires an AbortSignal, or undefined. Not by instanceof: the signal may come from another realm. */
 export function requireSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;

@@ -45,7 +45,7 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   const kindIn = kindOf;
   const KINDS = KIND_MASK;
   const HELD_BY_MEMORY = OWNER_MEMORY;
-  const counterSite = machine.failpoints.site('mbuf.counter');
+  const counterSite = machine.failpoints.site('mbuf.counter', 'the counter of an external buffer');
 
   const zoneByKind: (Zone | null)[] = new Array<Zone | null>(256).fill(null);
   zoneByKind[BufferKind.CLUSTER] = zones.cluster;
@@ -56,7 +56,7 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
 
   /** Word index of a counter for an external buffer; 0 when there is no memory. */
   function takeCounter(): number {
-    const item = counterSite.fails() ? 0 : externalCounter.tryAlloc();
+    const item = counterSite.fails(externalCounter.name) ? 0 : externalCounter.tryAlloc();
     if (item === 0) return 0;
     owners[item >>> 4] = HELD_BY_MEMORY;
     return item >> 2;

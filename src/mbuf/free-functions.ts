@@ -31,6 +31,7 @@ export interface FreeFunctionTable {
 
 export function createFreeFunctions({ machine, locks }: MbufContext): FreeFunctionTable {
   const { words } = machine;
+  const nameSite = machine.failpoints.site('mbuf.function', 'a place in the table of free functions');
   const table = machine.area(AREA);
   const { lock: LOCK, count: COUNT, names: NAMES } = FreeFunctions;
   const functions: (FreeFunction | undefined)[] = [];
@@ -44,7 +45,7 @@ export function createFreeFunctions({ machine, locks }: MbufContext): FreeFuncti
   function enterName(name: string): number {
     const count = words[table + COUNT] as number;
     for (let number = 1; number <= count; number++) if (nameOf(number) === name) return number;
-    if (count === FREE_FUNCTIONS_MAX) {
+    if (count === FREE_FUNCTIONS_MAX || nameSite.fails()) {
       throw new MbumaError('OUT_OF_MEMORY', `a memory has room for ${FREE_FUNCTIONS_MAX} free functions`);
     }
     writeText(words, nameAt(count + 1), NAME_WORDS, name);

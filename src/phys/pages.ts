@@ -110,7 +110,7 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
   const REQUESTS = (phys + Phys.requests) >> 1;
   const FAILURES = (phys + Phys.failures) >> 1;
   const rank = LockRank.PAGES;
-  const runSite = machine.failpoints.site('phys.run');
+  const runSite = machine.failpoints.site('phys.run', 'a run of pages, for whatever use');
 
   function listAdd(record: number, order: number): void {
     const head = words[HEADS + order] as number;

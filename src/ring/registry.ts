@@ -45,7 +45,7 @@ export function createRegistry(context: RingContext): Registry {
   const { load, store, exchange, notify } = machine.atomics;
   const registry = machine.area('rings');
   const lock = registry + RingRegistry.lock;
-  const creation = machine.failpoints.site('ring.create');
+  const creation = machine.failpoints.site('ring.create', 'the slots of a new ring');
 
   const at = (index: number): RingRef => asRef(registry + RING_REGISTRY_WORDS + index * RING_WORDS);
   const count = (): number => load(registry + RingRegistry.count);
@@ -65,7 +65,7 @@ export function createRegistry(context: RingContext): Registry {
     const index = count();
     if (index >= RINGS_MAX) throw outOfMemory(name, `there are ${RINGS_MAX} rings, and there can be no more`);
     const pageCount = pagesForCapacity(capacity);
-    const page = creation.fails() ? 0 : pages.tryAllocRun(pageCount, PageState.RUN);
+    const page = creation.fails(name) ? 0 : pages.tryAllocRun(pageCount, PageState.RUN);
     if (page === 0) throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);
     const ring = at(index);
     pages.setObject(page, pageCount, ring);

@@ -88,8 +88,9 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
   const trashing = machine.checkLevel >= CheckLevel.TRASH;
-  const slabSite = machine.failpoints.site('uma.slab');
-  const itemSite = machine.failpoints.site('uma.item');
+  const slabSite = machine.failpoints.site('uma.slab', 'the pages of a new slab, by keg');
+  const itemSite = machine.failpoints.site('uma.item', 'items from the slabs of a keg, one or a bucketful');
+  const initSite = machine.failpoints.site('uma.init', 'an `init` hook: as if it lacked memory');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { freeCount: FREE_COUNT, data: DATA, page: PAGE } = Slab;
   const states: KegState[] = [];
@@ -178,7 +179,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
 
   /** A new slab with every item free and initialised, in no list; 0 when there is no memory. */
   function allocSlab(keg: KegState, how: How): number {
-    const page = slabSite.fails() ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
+    const page = slabSite.fails(keg.name) ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB);
     if (page === 0) {
       shortages++;
       return 0;
@@ -237,7 +238,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     let lacking = false;
     try {
       for (; index < keg.itemsPerSlab && !lacking; index++) {
-        lacking = runHook(init, 'init', keg.name, data + index * keg.itemSize, how) !== 0;
+        const item = data + index * keg.itemSize;
+        lacking = initSite.fails(keg.name) || runHook(init, 'init', keg.name, item, how) !== 0;
       }
       if (!lacking) return true;
       index--;
@@ -256,6 +258,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function takeItems(keg: KegState, slot: number, want: number, how: How): number {
     const { record } = keg;
     let taken = 0;
+    if (itemSite.fails(keg.name)) return 0;
     locks.acquire(record, keg.lockRank);
     while (taken < want) {
       let slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
@@ -295,7 +298,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   }
 
   function takeItem(keg: KegState, how: How): number {
-    if (itemSite.fails() || takeItems(keg, single, 1, how) === 0) return 0;
+    if (takeItems(keg, single, 1, how) === 0) return 0;
     const item = words[single] as number;
     words[single] = 0;
     return item;

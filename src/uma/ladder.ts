@@ -13,7 +13,7 @@
 import { LockRank } from '../check/index.js';
 import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
-import { HookErrors, How, runHook } from './hooks.js';
+import { type Hook, HookErrors, How, runHook } from './hooks.js';
 import { BUCKET_KEG, type Kegs } from './kegs.js';
 import { BUCKET_MASK, GRANULE_SHIFT, Intent, ThreadCache, Zone } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
@@ -44,8 +44,10 @@ export function createLadder(
   const { machine, threads, locks, waiting } = context;
   const { words, floats } = machine;
   const { slot } = threads;
-  const bucketSite = machine.failpoints.site('uma.bucket');
-  const limitSite = machine.failpoints.site('uma.limit');
+  const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
+  const limitSite = machine.failpoints.site('uma.limit', 'the limit of a zone: as if it were reached');
+  const lockSite = machine.failpoints.site('uma.lock', 'the lock of a zone, for a call that must not sleep');
+  const initSite = machine.failpoints.site('uma.init');
   const { spare: SPARE, freeLimit: FREE_LIMIT, inFlight: IN_FLIGHT } = ThreadCache;
   const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH, failures: FAILURES } = ThreadCache;
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
@@ -53,14 +55,18 @@ export function createLadder(
 
   // --- items from the keg, and back ---
 
+  /** False: it lacks memory. */
+  function initItem(zone: ZoneState, init: Hook, item: number, how: How): boolean {
+    return !initSite.fails(zone.name) && runHook(init, 'init', zone.name, item, how) === 0;
+  }
+
   /** Runs `init` over the items in a bucket; how many are well. The others are back in the keg. */
   function importItems(zone: ZoneState, first: number, count: number, how: How): number {
     const { init } = zone.hooks;
     if (init === null) return count;
     let index = 0;
     try {
-      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0)
-        index++;
+      while (index < count && initItem(zone, init, words[first + index] as number, how)) index++;
     } catch (error) {
       kegs.trash(zone.kegState, words[first + index] as number);
       kegs.giveItems(zone.kegState, first + index, count - index);
@@ -80,7 +86,7 @@ export function createLadder(
     let item = 0;
     try {
       item = kegs.takeItem(zone.kegState, how);
-      if (item !== 0 && init !== null && runHook(init, 'init', zone.name, item, how) !== 0) {
+      if (item !== 0 && init !== null && !initItem(zone, init, item, how)) {
         kegs.trash(zone.kegState, item);
         kegs.giveItem(zone.kegState, item);
         item = 0;
@@ -110,8 +116,8 @@ export function createLadder(
     errors?.throwFirst();
   }
 
-  function allocEmptyBucket(): number {
-    return bucketSite.fails() ? 0 : kegs.takeItem(kegs.byNumber(BUCKET_KEG), How.NOWAIT) >>> 2;
+  function allocEmptyBucket(zone: ZoneState): number {
+    return bucketSite.fails(zone.name) ? 0 : kegs.takeItem(kegs.byNumber(BUCKET_KEG), How.NOWAIT) >>> 2;
   }
 
   // --- rung 2: the thread's other bucket ---
@@ -133,6 +139,10 @@ export function createLadder(
       if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
         swapBuckets(cache);
         continue;
+      }
+      if (how === How.NOWAIT && lockSite.fails(zone.name)) {
+        zone.lack = Lack.LIMIT;
+        return false;
       }
       locks.acquire(record, LockRank.ZONE);
       if (words[record + WAIT_COUNT] !== 0) {
@@ -172,7 +182,7 @@ export function createLadder(
     const out = words[record + ITEMS_OUT] as number;
     let want = Math.max(1, capacity);
     if (limit !== 0) want = Math.min(want, limit - out);
-    if (want <= 0 || limitSite.fails()) {
+    if (want <= 0 || limitSite.fails(zone.name)) {
       locks.release(record);
       zone.lack = Lack.LIMIT;
       return false;
@@ -187,7 +197,7 @@ export function createLadder(
     words[cache + FREE_LIMIT] = 0;
     words[record + ITEMS_OUT] = out + want;
     locks.release(record);
-    if (bucket === 0) bucket = allocEmptyBucket();
+    if (bucket === 0) bucket = allocEmptyBucket(zone);
     if (bucket === 0) {
       returnUnits(zone, want);
       zone.lack = Lack.MEMORY;
@@ -255,7 +265,8 @@ export function createLadder(
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    const refused = words[record + WAIT_COUNT] !== 0 || (limit !== 0 && out >= limit);
+    const full = (limit !== 0 && out >= limit) || limitSite.fails(zone.name);
+    const refused = full || words[record + WAIT_COUNT] !== 0;
     if (!refused) words[record + ITEMS_OUT] = out + 1;
     locks.release(record);
     if (refused) {
@@ -345,7 +356,7 @@ export function createLadder(
   /** Lets the zone's lock go while the keg of buckets is asked. */
   function allocEmptyBucketLocked(zone: ZoneState): number {
     locks.release(zone.record);
-    const bucket = allocEmptyBucket();
+    const bucket = allocEmptyBucket(zone);
     words[zone.realCache + IN_FLIGHT] = bucket;
     locks.acquire(zone.record, LockRank.ZONE);
     return bucket;

@@ -4,9 +4,9 @@
 
 import {
   CHECK_LEVEL_MAX,
-  describeValue,
   LockRank,
   MbumaError,
+  optionalBoolean,
   optionalFunction,
   optionalInteger,
   requireInteger,
@@ -37,8 +37,9 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createSleepers } from './sleepers.js';
-import { createZoneClass, needsSlowPath } from './zone.js';
+import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { ALLOC_SITE } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 
@@ -103,11 +104,6 @@ function initialCapacity(itemSize: number, maxBucket: boolean): number {
   return 1;
 }
 
-function optionalBoolean(value: unknown, name: string): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
-}
-
 /** A bucket never holds more than this many bytes of items, however large it grows. */
 const BUCKET_BYTES_MAX = 1 << 18;
 
@@ -129,8 +125,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const reclaimer = createReclaimer(context, kegs, drains, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
   const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer });
-  const createSite = machine.failpoints.site('uma.zone');
-  const opened = new Map<string, { zone: Zone; state: ZoneState }>();
+  const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
+  const allocSite = machine.failpoints.site(ALLOC_SITE);
+  const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
 
   const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
   const cacheOf = (number: number): number =>
@@ -145,6 +142,19 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       words[cacheOf(number) + ThreadCache.spare] = dead;
     }
   }
+
+  /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
+  function frontCache(name: string, number: number, hooks: Hooks): number {
+    const slow = needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
+    return cacheOf(slow ? 0 : number);
+  }
+
+  allocSite.onChange(() => {
+    for (const { zone, state } of opened.values()) {
+      state.cache = frontCache(state.name, state.number, state.hooks);
+      zone.cache = state.cache;
+    }
+  });
 
   function findByName(name: string): number {
     const count = machine.atomics.load(state + UmaState.zoneCount);
@@ -230,7 +240,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const number = (words[state + UmaState.zoneCount] as number) + 1;
     if (number > maxZones)
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
-    if (createSite.fails())
+    if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
     const keg = primary?.kegState ?? kegs.create(name, shape, 0);
     const record = recordOf(number);
@@ -292,7 +302,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       record,
       number,
       kegState,
-      cache: cacheOf(needsSlowPath(hooks, machine.checkLevel) ? 0 : number),
+      cache: frontCache(options.name, number, hooks),
       realCache: cacheOf(number),
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       primaryRecord: primary?.record ?? 0,

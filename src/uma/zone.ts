@@ -51,7 +51,10 @@ interface SeenArray {
   address: number;
 }
 
-export type MakeZone = (state: ZoneState) => Zone;
+/** A zone whose front cache can be changed: it goes with that of its state. */
+export type OpenZone = Zone & { cache: number };
+
+export type MakeZone = (state: ZoneState) => OpenZone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
   const { context, kegs, ladder, drains, sleepers, maps, reclaimer } = parts;
@@ -77,13 +80,13 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   context.machine.helper.setMaps(owners.byteOffset, pageKegs.byteOffset, words.length * 4, slot);
   const { witness, checkLevel } = context.machine;
 
-  class CachedZone implements Zone {
+  class CachedZone implements OpenZone {
     readonly name: string;
     readonly size: number;
     readonly index: number;
     readonly keg: number;
     readonly sleepersIndex: number;
-    readonly cache: number;
+    cache: number;
     readonly state: ZoneState;
 
     constructor(state: ZoneState) {
