@@ -1,5 +1,5 @@
-// One step: a memory with something of everything, a few bits of its metadata flipped, an audit, and then work
-// on the damaged memory as if nothing had happened. The work may fail, by coded errors only, and must end.
+// One step: a memory with something of everything, a few bits of its metadata flipped, an audit, and then
+// work on the damaged memory as if nothing had happened. It may fail, by coded errors only, and must end.
 
 import { attachMemory, MbumaError } from '../dist/index.js';
 import { pick, randomFrom, seedOf } from './random.mjs';
@@ -62,7 +62,8 @@ function operationsOf(memory, zones, rings, held, random) {
       if (held.mbufs.length === 0) return;
       const m = some();
       mbufs.copyOut(m, 0, Math.min(mbufs.chainLength(m), 5000), bytes);
-      for (const segment of mbufs.segments(m)) if (segment.end < segment.start) throw new Error('a segment runs back');
+      for (const segment of mbufs.segments(m))
+        if (segment.end < segment.start) throw new Error('a segment runs back');
     },
     () => {
       if (held.mbufs.length > 0) mbufs.freeChain(take('mbufs'));
@@ -110,13 +111,12 @@ export function createSession({ seed, plant = null, missed = false }) {
   }
 
   function damage(random) {
-    const [name, ranges] = pick(random, pieces);
+    const [name, words] = pick(random, pieces);
     const flipped = [];
     for (let flips = 1 + random(4); flips > 0; flips--) {
-      const [first, length] = pick(random, ranges);
-      const at = random(length);
-      memory.words[first + at] ^= 1 << random(32);
-      flipped.push(at);
+      const at = random(words.length);
+      memory.words[words[at]] ^= 1 << random(32);
+      flipped.push(words[at] - words[0]);
     }
     return { name, flipped };
   }
@@ -167,13 +167,14 @@ export function createSession({ seed, plant = null, missed = false }) {
       }, `flip ${index} of ${name}, audit`);
       if (typeof answer === 'string') reported = 1;
       else if (answer !== null) findings.push(answer);
-      const structure = (counts[name] ??= { flips: 0, reported: 0 });
+      counts[name] ??= { flips: 0, reported: 0 };
+      const structure = counts[name];
       structure.flips++;
       structure.reported += reported;
       if (missed && reported === 0) {
-        const misses = (structure.missed ??= {});
+        structure.missed ??= {};
         const key = flipped.join(' ');
-        misses[key] = (misses[key] ?? 0) + 1;
+        structure.missed[key] = (structure.missed[key] ?? 0) + 1;
       }
       const failure = work(index, random, held);
       if (failure !== null) findings.push(failure);

@@ -2,10 +2,11 @@
 
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
-import { FORMAT_VERSION, SUPERBLOCK } from '../dist/machine/records.js';
+import { FORMAT_VERSION, SUPERBLOCK, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
-import { Slab } from '../dist/uma/records.js';
-import { HEADER_SIZE } from '../dist/mbuf/records.js';
+import { Page, PageState, Phys } from '../dist/phys/records.js';
+import { Slab, ThreadCache, Zone } from '../dist/uma/records.js';
 
 const BYTES = 1 << 20;
 const MAX_THREADS = 4;
@@ -23,7 +24,12 @@ function makeMemory(checkLevel) {
     fabric.onRewind = (reset) => rewinds.push(reset);
     return { handle: { kind: 'mbuma-memory', version: FORMAT_VERSION, buffer: null, wasm }, fabric };
   });
-  return { ...made, rewind: () => rewinds.forEach((reset) => reset()) };
+  return {
+    ...made,
+    rewind() {
+      for (const reset of rewinds) reset();
+    },
+  };
 }
 
 export function openZones(memory) {
@@ -125,34 +131,104 @@ function findPieces({ memory, machine, held }) {
   return { slabs, buckets, mbufs };
 }
 
-/** The pieces of metadata by name: lists of [first word, words]. */
+/** Offsets in a record from `from` to `to`, the last included. */
+function offsets(from, to = from) {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+/**
+ * Words of which any value may be right: statistics, settings, and what nobody reads in the state that its
+ * record is in. An audit cannot tell; the work after the flip is done all the same.
+ */
+function findUncheckable({ memory, machine, held }, areas) {
+  const { words } = memory;
+  const { maxThreads, maxZones } = machine.layout.parameters;
+  const all = new Set();
+  const add = (record, list) => {
+    for (const offset of list) all.add(record + offset);
+  };
+  const taken = (slot) => words[areas.threads[0] + slot * 64 + ThreadSlot.generation] !== 0;
+  for (let slot = 1; slot <= maxThreads; slot++) {
+    if (!taken(slot)) continue;
+    const at = areas.threads[0] + slot * 64;
+    add(at, [ThreadSlot.heartbeat, ...offsets(ThreadSlot.held, ThreadSlot.held + 7)]);
+    add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 7));
+    add(at, offsets(ThreadSlot.sleeps, ThreadSlot.sleeps + 1));
+    for (let waiter = 0; waiter < 32; waiter++)
+      add(areas.waiters[0] + (slot * 32 + waiter) * 8, [Waiter.grant, Waiter.request]);
+    const counts = [
+      ThreadCache.requests,
+      ThreadCache.requestsHigh,
+      ...offsets(ThreadCache.failures, ThreadCache.failures + 1),
+    ];
+    for (let zone = 1; zone <= maxZones; zone++)
+      if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
+        add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
+  }
+  add(areas.phys[0], offsets(Phys.requests, Phys.failures + 1));
+  for (let page = machine.layout.firstPage; page < machine.layout.parameters.pageCount; page++) {
+    const at = areas.pages[0] + page * 16;
+    if (words[at + Page.state] !== PageState.FREE) add(at, [Page.order, Page.next, Page.previous]);
+  }
+  for (let zone = 1; zone <= maxZones; zone++) {
+    const at = areas.zones[0] + zone * 64;
+    if (words[at + Zone.number] === 0) continue;
+    add(at, [
+      Zone.limit,
+      Zone.bucketCapacity,
+      Zone.cachedMax,
+      Zone.cachedMin,
+      Zone.workingSet,
+      Zone.waitSleeps,
+    ]);
+    add(at, offsets(Zone.retiredRequests, Zone.retiredFailures + 1));
+  }
+  for (const m of held.mbufs) {
+    add(m >> 2, [Mbuf.nextPacket]);
+    if (kindOf(words[(m >> 2) + Mbuf.flags]) === 0) add(m >> 2, [Mbuf.counter]);
+  }
+  return all;
+}
+
+/** The name of the piece of metadata that an audit cannot judge. */
+export const UNCHECKABLE = 'counters, unread';
+
+/** The word indexes of each piece of metadata, by name. */
 export function metadataOf(scene) {
   const { machine } = scene;
   const { firstPage } = machine.layout;
   const starts = [...machine.layout.areas.entries()].sort((a, b) => a[1] - b[1]);
   const areas = Object.fromEntries(
-    starts.map(([name, start], index) => [name, [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start]]),
+    starts.map(([name, start], index) => [
+      name,
+      [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start],
+    ]),
   );
   const { slabs, buckets, mbufs } = findPieces(scene);
-  return {
+  const ranges = {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
     waiters: [areas.waiters],
     'phys record': [areas.phys],
     'page records': [areas.pages],
     'uma state': [[areas.uma[0], 16]],
-    'dead bucket': [areas['dead bucket']],
-    'keg records': [areas.kegs],
-    'zone records': [areas.zones],
-    'thread caches': [areas['thread caches']],
-    'page map': [areas['page kegs']],
-    'owner bytes': [areas.owners],
+    'dead bucket': [[areas['dead bucket'][0], 256]],
+    'keg records': [[areas.kegs[0], (MAX_ZONES + INTERNAL_KEGS + 1) * KEG_WORDS]],
+    'zone records': [[areas.zones[0], (MAX_ZONES + 1) * 64]],
+    'thread caches': [[areas['thread caches'][0], (MAX_THREADS + 1) * (MAX_ZONES + 1) * 16]],
+    'page map': [[areas['page kegs'][0], machine.layout.parameters.pageCount / 2]],
+    'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
     buckets,
-    'ring records': [areas.rings],
+    'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mbuf headers': mbufs,
-    'free functions': [areas['mbuf free functions']],
+    'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],
   };
+  const uncheckable = findUncheckable(scene, areas);
+  const pieces = { [UNCHECKABLE]: [...uncheckable] };
+  for (const [name, list] of Object.entries(ranges)) {
+    const all = list.flatMap(([first, length]) => Array.from({ length }, (_, at) => first + at));
+    pieces[name] = all.filter((word) => !uncheckable.has(word));
+  }
+  return pieces;
 }
-
-export { INTERNAL_KEGS };

@@ -1,6 +1,6 @@
 // The Worker of watched.mjs: takes one step after the other, and tells of each stretch what came of it.
 //
-// A session is { step(index) -> findings or undefined, takeCounts() -> what was counted since the last time }.
+// A session is { step(index) -> findings or undefined, takeCounts() -> what was counted since the last }.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { addUp } from './watched.mjs';

@@ -1,3 +1,4 @@
+export * from './audit.js';
 export * from './fabric.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
 export * from './layout.js';

@@ -8,6 +8,7 @@ import {
   type CheckLevel,
   createFailpoints,
   createWitness,
+  damaged,
   type Failpoints,
   MbumaError,
   type Witness,
@@ -86,8 +87,20 @@ function buildMachine(handle: MemoryHandle, fabric: Fabric, layout: Layout, chec
     failpoints,
     witness,
     area: (name) => areaOf(layout, name),
-    copyBytes: (target, source, length) => copy(target, source, length),
-    fillBytes: (address, value, length) => fill(address, value, length),
+    copyBytes(target, source, length) {
+      try {
+        copy(target, source, length);
+      } catch (cause) {
+        throw damaged(`${length} bytes from ${source} to ${target} do not lie in it`, { cause });
+      }
+    },
+    fillBytes(address, value, length) {
+      try {
+        fill(address, value, length);
+      } catch (cause) {
+        throw damaged(`${length} bytes from ${address} on do not lie in it`, { cause });
+      }
+    },
   };
 }
 

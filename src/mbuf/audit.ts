@@ -1,5 +1,5 @@
 /**
- * Checks the invariants M1 to M9 of README.md. Walks every mbuf in use, every cached packet and every
+ * Checks the invariants M1 to M10 of README.md. Walks every mbuf in use, every cached packet and every
  * attached buffer; the memory must be at rest. Nothing is changed, and nothing is believed: an address is
  * looked at only when it lies in the memory.
  */
@@ -12,6 +12,7 @@ import type { Chains } from './chains.js';
 import type { FreeFunctionTable } from './free-functions.js';
 import {
   BufferKind,
+  FLAGS_UNKNOWN,
   HEADER_SIZE,
   kindOf,
   MBUF_SIZE,
@@ -161,6 +162,7 @@ export function createMbufAudit(
 
     function checkInUse(m: number): void {
       const flags = words[(m >> 2) + FLAGS] as number;
+      if ((flags & FLAGS_UNKNOWN) !== 0) report('M1', `mbuf ${hex(m)} has the flags ${hex(flags)}`);
       if ((flags & VISITED) !== 0) report('M1', `mbuf ${hex(m)}: a call that frees left its mark`);
       if (kindOf(flags) === OWN && (flags & SHARED) !== 0) {
         report('M1', `mbuf ${hex(m)}: shared, without a buffer to share`);
@@ -242,6 +244,7 @@ export function createMbufAudit(
       if (left > 0) report('M6', `${left} mbufs stand in circles`);
     }
 
+    functions.audit(report);
     const inUse: number[] = [];
     eachOwned(zones.mbuf.keg, MBUF_SIZE, (m) => inUse.push(m));
     for (const m of inUse) checkInUse(m);

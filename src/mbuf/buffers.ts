@@ -10,6 +10,7 @@
  * when a cluster is attached, changed first when it is given up.
  */
 
+import { damaged } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { OWNER_MEMORY, type Zone } from '../uma/index.js';
 import { BufferKind, KIND_MASK, kindOf, Mbuf, MbufFlag } from './records.js';
@@ -74,7 +75,9 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
 
   function releaseCluster(kind: number, cluster: number): void {
     owners[cluster >>> 4] = slot;
-    (zoneByKind[kind] as Zone).free(cluster as Addr);
+    const zone = zoneByKind[kind] ?? null;
+    if (zone === null) throw damaged(`an mbuf has a buffer of kind ${kind}`, { address: cluster });
+    zone.free(cluster as Addr);
   }
 
   return {
@@ -101,6 +104,8 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
       const flags = words[m + FLAGS] as number;
       if ((flags & SHARED) === 0) return true;
       const counter = words[m + COUNTER] as number;
+      if (counter <= 0 || counter >= words.length)
+        throw damaged(`an mbuf has its counter at word ${counter}`);
       if (load(counter) !== 1) return false;
       words[counter] = 0;
       words[m + FLAGS] = flags & ~SHARED;

@@ -9,7 +9,7 @@
  * first pages of the used runs (README.md, "After a death").
  */
 
-import { LockRank, MbumaError, requireInteger } from '../check/index.js';
+import { damaged, LockRank, MbumaError, requireInteger } from '../check/index.js';
 import { type AreaPlanner, type Locks, type Machine, PAGE_SHIFT } from '../machine/index.js';
 import { asRef, layoutOf } from '../record/index.js';
 import { auditPages } from './audit.js';
@@ -219,7 +219,12 @@ export function createPages(machine: Machine, locks: Locks, initialise: boolean)
       return 0;
     }
     const blockOrder = 31 - Math.clz32(mask & -mask);
-    const page = blockToRun(words[HEADS + blockOrder] as number, blockOrder, count, use);
+    const head = words[HEADS + blockOrder] as number;
+    if (words[head + STATE] !== FREE || words[head + ORDER] !== blockOrder) {
+      release(LOCK);
+      throw damaged(`the list of blocks of 2^${blockOrder} pages begins at ${head}`);
+    }
+    const page = blockToRun(head, blockOrder, count, use);
     release(LOCK);
     return page;
   }

@@ -4,7 +4,7 @@
  * fetched or a hook runs.
  */
 
-import { CheckLevel, LockRank, MbumaError, trashFill } from '../check/index.js';
+import { CheckLevel, damaged, LockRank, MbumaError, trashFill } from '../check/index.js';
 import { PAGE_SHIFT, ThreadSlot } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
 import { readText, writeText } from '../record/index.js';
@@ -255,6 +255,12 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     return false;
   }
 
+  /** The error to throw when a slab is not what its keg says; the keg's lock is let go. */
+  function damagedLocked(keg: KegState, slab: number): MbumaError {
+    locks.release(keg.record);
+    return damaged(`slab ${slab} of keg ${keg.name} is not what it should be`, { zone: keg.name });
+  }
+
   function takeItems(keg: KegState, slot: number, want: number, how: How): number {
     const { record } = keg;
     let taken = 0;
@@ -279,7 +285,9 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
         threads.disarmIntent();
         continue;
       }
-      taken += slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+      const got = slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+      if (!(got > 0)) throw damagedLocked(keg, slab);
+      taken += got;
     }
     locks.release(record);
     return taken;
@@ -292,7 +300,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       const item = words[slot + index] as number;
       // The slot goes before the bit comes: between the two the item counts as free in its slab.
       words[slot + index] = 0;
-      slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item);
+      if (!slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item))
+        throw damagedLocked(keg, slabOf(item));
     }
     locks.release(record);
   }
@@ -306,7 +315,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
 
   function giveItem(keg: KegState, item: number): void {
     locks.acquire(keg.record, keg.lockRank);
-    slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item);
+    if (!slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item))
+      throw damagedLocked(keg, slabOf(item));
     locks.release(keg.record);
   }
 
@@ -317,6 +327,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     for (;;) {
       locks.acquire(record, keg.lockRank);
       const slab = words[record + EMPTY] as number;
+      if (slab !== 0 && words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
       if (slab !== 0) {
         threads.armIntent(Intent.DESTROY_SLAB, keg.number, words[slab + PAGE] as number, slab);
         slabs.remove(record, slab);

@@ -10,7 +10,7 @@
  * held while a keg is asked or a hook runs; a bucket in between is named by the cache's `inFlight`.
  */
 
-import { LockRank } from '../check/index.js';
+import { damaged, LockRank } from '../check/index.js';
 import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
@@ -31,6 +31,9 @@ export interface Ladder {
   own(zone: ZoneState, item: number): void;
   countFailure(zone: ZoneState): void;
 }
+
+/** More than others can spoil in a row, by emptying or closing a cache between two looks at it. */
+const ROUNDS_MAX = 10_000;
 
 export function createLadder(
   context: UmaContext,
@@ -134,7 +137,9 @@ export function createLadder(
 
   function refillCache(zone: ZoneState, how: How): boolean {
     const { record, realCache: cache } = zone;
-    for (;;) {
+    for (let round = 0; ; round++) {
+      if (round > ROUNDS_MAX)
+        throw damaged(`the cache of zone ${zone.name} cannot be filled`, { zone: zone.name });
       if (((words[cache] as number) & BUCKET_MASK) !== 0) return true;
       if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
         swapBuckets(cache);
@@ -295,7 +300,9 @@ export function createLadder(
 
   function freeItem(zone: ZoneState, item: number): void {
     const { record, realCache: cache } = zone;
-    for (;;) {
+    for (let round = 0; ; round++) {
+      if (round > ROUNDS_MAX)
+        throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
       const top = words[cache] as number;
       if ((top & BUCKET_MASK) < (words[cache + FREE_LIMIT] as number)) {
         words[top + 1] = item;

@@ -4,6 +4,7 @@
 
 import {
   CHECK_LEVEL_MAX,
+  damaged,
   LockRank,
   MbumaError,
   optionalBoolean,
@@ -18,12 +19,13 @@ import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import type { UmaContext } from './context.js';
 import { createDrains } from './drains.js';
-import { chooseGeometry, type Shape } from './geometry.js';
+import { chooseGeometry, initialCapacity, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
 import { createKegs, type KegState } from './kegs.js';
 import { createLadder } from './ladder.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
 import {
+  BUCKET_BYTES_MAX,
   BUCKET_ITEMS,
   BUCKET_WORDS,
   CACHE_WORDS,
@@ -92,21 +94,6 @@ export interface Uma {
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
 
-/** First bucket of a zone: after the table of FreeBSD. */
-function initialCapacity(itemSize: number, maxBucket: boolean): number {
-  if (maxBucket) return BUCKET_ITEMS;
-  if (itemSize <= 128) return BUCKET_ITEMS;
-  if (itemSize <= 256) return 62;
-  if (itemSize <= 512) return 30;
-  if (itemSize <= 1024) return 16;
-  if (itemSize <= 2048) return 8;
-  if (itemSize <= 4096) return 4;
-  return 1;
-}
-
-/** A bucket never holds more than this many bytes of items, however large it grows. */
-const BUCKET_BYTES_MAX = 1 << 18;
-
 export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
@@ -156,8 +143,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     }
   });
 
-  function findByName(name: string): number {
+  function zoneCount(): number {
     const count = machine.atomics.load(state + UmaState.zoneCount);
+    if (count < 0 || count > maxZones) throw damaged(`it has ${count} zones, of ${maxZones} at most`);
+    return count;
+  }
+
+  function findByName(name: string): number {
+    const count = zoneCount();
     for (let number = 1; number <= count; number++) {
       if (readText(words, recordOf(number) + ZoneRecord.name, 12) === name) return number;
     }
@@ -357,14 +350,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     findZone: (name) => opened.get(name)?.zone,
     zones: () => [...opened.values()].map((each) => each.zone),
     zoneNames() {
-      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const count = zoneCount();
       const names: string[] = [];
       for (let number = 1; number <= count; number++)
         names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
       return names;
     },
     stats() {
-      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const count = zoneCount();
       const figures: ZoneStats[] = [];
       for (let number = 1; number <= count; number++) {
         const record = recordOf(number);

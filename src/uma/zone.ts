@@ -11,6 +11,8 @@
 
 import {
   CheckLevel,
+  damaged,
+  type MbumaError,
   requireInt32Array,
   requireInteger,
   requireObject,
@@ -221,6 +223,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     seen.address = array.buffer === shared ? array.byteOffset : 0;
   }
 
+  function damagedCache(top: number, cause: unknown): MbumaError {
+    return damaged(`a cache of thread ${slot} has the top ${top}`, { cause });
+  }
+
   // The two bulk loops, without a loop around them: V8 makes an inner loop twice as slow as one alone.
   // An array that lies in the memory itself is moved by the helper.
 
@@ -230,7 +236,11 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     const stop = Math.max(first & ~COUNT, first - (n - at));
     const count = first - stop;
     if (outSeen.address !== 0) {
-      takeItems((stop + 1) << 2, count, outSeen.address + (at << 2));
+      try {
+        takeItems((stop + 1) << 2, count, outSeen.address + (at << 2));
+      } catch (cause) {
+        throw damagedCache(first, cause);
+      }
     } else {
       for (let top = first; top > stop; top--) {
         const item = words[top] as number;
@@ -255,7 +265,11 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     let done = 0;
     if (itemsSeen.address !== 0) {
       const from = itemsSeen.address + (at << 2);
-      done = giveItems(from, count, (first + 1) << 2, keg);
+      try {
+        done = giveItems(from, count, (first + 1) << 2, keg);
+      } catch (cause) {
+        throw damagedCache(first, cause);
+      }
     } else {
       for (; done < count; done++) {
         const item = items[at + done] as number;
