@@ -12,7 +12,31 @@ export {
   MbumaError,
 } from './check/index.js';
 export type { MemoryHandle } from './machine/index.js';
-export * from './mbuf/index.js';
+export {
+  BufferKind,
+  CLUSTER_SIZE,
+  type ExternalBuffer,
+  type FreeFunction,
+  HEADER_SIZE,
+  JUMBO_9K_SIZE,
+  JUMBO_16K_SIZE,
+  JUMBO_PAGE_SIZE,
+  KIND_MASK,
+  KIND_SHIFT,
+  MBUF_DATA_SIZE,
+  MBUF_SIZE,
+  Mbuf,
+  MbufFlag,
+  type MbufStats,
+  type Mbufs,
+  MbufType,
+  type MbufZones,
+  PACKET_DATA_SIZE,
+  PACKET_HEADER_SIZE,
+  type Segment,
+  TYPE_SHIFT,
+  type WaitOptions,
+} from './mbuf/index.js';
 export {
   type AuditReport,
   attachMemory,

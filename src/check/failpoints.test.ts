@@ -171,6 +171,7 @@ describe('failpoints', () => {
       assert.throws(() => failpoints.arm('here', { nth: 1 }, { zones: value as string[] }), refused);
       assert.throws(() => failpoints.arm('here', { nth: 1 }, { exceptZones: value as string[] }), refused);
     }
+    assert.throws(() => failpoints.site('here').onChange(null as never), refused);
     for (const value of [null, 1, 'a', Symbol('a')])
       assert.throws(() => failpoints.arm('here', { nth: 1 }, value as never), refused);
     assert.equal(failpoints.list()[0]?.armed, null);

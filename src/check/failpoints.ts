@@ -5,7 +5,14 @@
  * thread's attachment to one memory: arming is not shared.
  */
 
-import { describeValue, optionalInteger, requireInteger, requireName, requireObject } from './arguments.js';
+import {
+  describeValue,
+  optionalInteger,
+  requireFunction,
+  requireInteger,
+  requireName,
+  requireObject,
+} from './arguments.js';
 import { MbumaError } from './errors.js';
 
 /** When a site fails. Counts start with 1 at the moment of arming, and count the calls that the filter admits. */
@@ -127,12 +134,19 @@ function admits({ zones, exceptZones }: FailFilter, zone: string): boolean {
   return (zones === undefined || zones.includes(zone)) && exceptZones?.includes(zone) !== true;
 }
 
+/** Arms a site: for the registry alone, not for who holds the site. */
+let setArmed: (site: Site, armed: Armed | null) => void;
+
 class Site implements FailSite {
+  static {
+    setArmed = (site, armed) => site.#set(armed);
+  }
+
   readonly name: string;
   readonly description: string;
-  hits = 0;
-  failures = 0;
-  armed: Armed | null = null;
+  #hits = 0;
+  #failures = 0;
+  #armed: Armed | null = null;
   readonly #listeners: (() => void)[] = [];
 
   constructor(name: string, description: string) {
@@ -140,26 +154,39 @@ class Site implements FailSite {
     this.description = description;
   }
 
+  get hits(): number {
+    return this.#hits;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get armed(): Armed | null {
+    return this.#armed;
+  }
+
   fails(zone = ''): boolean {
-    this.hits++;
-    const { armed } = this;
+    this.#hits++;
+    const armed = this.#armed;
     if (armed === null || !admits(armed.filter, zone) || !armed.verdict(++armed.calls)) return false;
     armed.failures++;
-    this.failures++;
+    this.#failures++;
     return true;
   }
 
   concerns(zone: string): boolean {
-    return this.armed !== null && admits(this.armed.filter, zone);
+    return this.#armed !== null && admits(this.#armed.filter, zone);
   }
 
   onChange(listener: () => void): void {
+    requireFunction(listener, 'listener');
     this.#listeners.push(listener);
   }
 
-  set(armed: Armed | null): void {
-    if (armed === null && this.armed === null) return;
-    this.armed = armed;
+  #set(armed: Armed | null): void {
+    if (armed === null && this.#armed === null) return;
+    this.#armed = armed;
     for (const listener of this.#listeners) listener();
   }
 
@@ -212,14 +239,14 @@ export function createFailpoints(): Failpoints {
       const armed = [...found].map(
         (site) => [site, { mode, filter: checked, verdict: decide(mode), calls: 0, failures: 0 }] as const,
       );
-      for (const [site, how] of armed) site.set(how);
+      for (const [site, how] of armed) setArmed(site, how);
     },
     disarm(names) {
       const chosen = names === undefined ? [...sites.values()] : patternsOf(names).flatMap(sitesOf);
       let failures = 0;
       for (const site of chosen) {
         failures += site.armed?.failures ?? 0;
-        site.set(null);
+        setArmed(site, null);
       }
       return failures;
     },

@@ -166,8 +166,10 @@ function badHandle(reason: string): MbumaError {
 /** Opens a memory that another thread made. Compares magic, version, layouts and size first. */
 export function openMachine(handle: unknown, planners: readonly AreaPlanner[], hash: number): Machine {
   if (typeof handle !== 'object' || handle === null) throw badHandle('the handle is not an object');
-  const { kind, buffer, wasm } = handle as Partial<MemoryHandle>;
+  // Nothing else is read of an object that is none: its accessors are not ours to run.
+  const { kind } = handle as Partial<MemoryHandle>;
   if (kind !== 'mbuma-memory') throw badHandle('the object is not the handle of a memory');
+  const { buffer, wasm } = handle as MemoryHandle;
   const shared = isWasmMemory(wasm) ? wasm.buffer : buffer;
   if (!isSharedBuffer(shared) || shared.byteLength < 2 * PAGE_SIZE) {
     throw badHandle('the handle has no shared buffer: was it sent by workerData or postMessage?');

@@ -4,7 +4,7 @@
  * looked at only when it lies in the memory.
  */
 
-import { hex } from '../check/index.js';
+import { hex, requireFunction } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { OWNER_MEMORY } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
@@ -64,6 +64,7 @@ export function createMbufAudit(
   }
 
   return (report) => {
+    requireFunction(report, 'report');
     /** By address of the cluster. An external buffer may be attached twice: it goes by its counter, or alone. */
     const referrers = new Map<number, Referrers>();
     const predecessors = new Map<number, number>();

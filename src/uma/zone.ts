@@ -13,6 +13,7 @@ import {
   CheckLevel,
   damaged,
   type MbumaError,
+  requireFunction,
   requireInt32Array,
   requireInteger,
   requireObject,
@@ -162,13 +163,14 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     tryAllocMany(out: Int32Array, n: number): number {
-      if (out !== outSeen.array || (n | 0) !== n || n < 0 || n > out.length) lookAt(outSeen, out, 'out', n);
+      if (out !== outSeen.array || typeof n !== 'number' || (n | 0) !== n || n < 0 || n > out.length)
+        lookAt(outSeen, out, 'out', n);
       const got = takeLoaded(this.cache, out, 0, n);
       return got === n ? n : allocManySlow(this.state, out, got, n);
     }
 
     freeMany(items: Int32Array, n: number): void {
-      if (items !== itemsSeen.array || (n | 0) !== n || n < 0 || n > items.length) {
+      if (items !== itemsSeen.array || typeof n !== 'number' || (n | 0) !== n || n < 0 || n > items.length) {
         lookAt(itemsSeen, items, 'items', n);
       }
       const given = giveLoaded(this.cache, this.keg, items, 0, n);
@@ -208,6 +210,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     eachCached(visit: (item: Addr) => void): void {
+      requireFunction(visit, 'visit');
       drains.eachCached(this.state, visit as (item: number) => void);
     }
   }
