@@ -39,7 +39,7 @@ export function run({ level = 'ci', seed = 1, steps = STEPS[level], hangMs = 500
       {
         name: 'blind audit',
         options: { plant: 'blind audit' },
-        steps: 50,
+        steps: 20,
         mustFind: (_, { ok }) => !ok,
       },
     ],

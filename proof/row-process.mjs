@@ -1,5 +1,5 @@
-// One row in a process of its own: what it does to memory and time is nobody else's. Told by a message what to
-// run; ends when its parent is gone.
+// One row in a process of its own: what it does to memory and time is nobody else's. A message tells it what
+// to run; it ends when its parent is gone.
 
 import { readJsonOrNull, writeFileAtomically } from '../scripts/files.mjs';
 

@@ -1,10 +1,11 @@
 // The rows of the scorecard. A row's module exports
 //
-//   run({ level, seed, state, save, progress, signal }) -> { name, figures, ok, findings, controls, complete, seconds }
+//   run({ level, seed, state, save, progress, signal })
+//     -> { name, figures, ok, findings, controls, complete, seconds }
 //
-// `level` is ci or nightly; `state` is what `save` was given before a break, or undefined; `progress(done, of)`
-// and `save(state)` may be called as often as one likes. A row without a planted fault that it must find is not
-// a row: `controls` says how many it has found.
+// `level` is ci or nightly; `state` is what `save` was given before a break, or undefined. It may call
+// `progress(done, of)` and `save(state)` as often as it likes. A row without a planted fault that it must
+// find is no row: `controls` says how many it has found.
 
 export const rows = [
   { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },

@@ -1,4 +1,5 @@
-// Several tenants of one memory, each with a pattern of its own: nobody is handed, or changes, what is another's.
+// Several tenants of one memory, each with a pattern of its own: nobody is handed, or changes, what is
+// another's.
 
 import { runRow } from './row.mjs';
 import { OPERATIONS_PER_STEP } from './taint-session.mjs';
