@@ -53,6 +53,12 @@ describe('hostile arguments', () => {
       assert.throws(() => declare(...args), { name: 'Error', message: /record/ });
   });
 
+  it('every failpoint says what fails there', () => {
+    memory.mbufs.registerFree('nothing', () => {});
+    for (const { name, description } of memory.failpoints.list())
+      assert.ok(description.length > 5, `${name} has no description`);
+  });
+
   it('nothing of it has left a trace', () => {
     assert.deepEqual(memory.audit(), { clean: true, violations: [] });
   });
