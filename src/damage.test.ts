@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { MbumaError } from './check/index.js';
 import { type Machine, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from './machine/index.js';
 import { FreeFunctions, Mbuf } from './mbuf/records.js';
-import { createMemoryOver, type Memory } from './memory.js';
+import { attachMemory, createMemoryOver, type Memory } from './memory.js';
 import { Page } from './phys/index.js';
 import type { Addr } from './record/index.js';
 import { Ring, RingRegistry } from './ring/records.js';
@@ -174,6 +174,10 @@ describe('work on a damaged memory ends with MEMORY_DAMAGED', () => {
     'more zones than there can be': ({ words, at, memory }) => {
       words[at('uma', UmaState.zoneCount)] = 1 << 30;
       memory.stats();
+    },
+    'a zone of a keg that there is not': ({ words, zoneAt, memory }) => {
+      words[zoneAt(ZoneRecord.keg)] = 9999;
+      attachMemory(memory.handle).zone({ name: 'points', size: 1000 });
     },
     'a cache whose top is out of the memory': ({ words, cacheAt, zone, memory }) => {
       const { index } = zone as unknown as { index: number };

@@ -104,6 +104,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function byNumber(number: number): KegState {
     const known = states[number];
     if (known !== undefined) return known;
+    const count = machine.atomics.load(uma + UmaState.kegCount);
+    if (!(number > 0 && number <= count)) throw damaged(`it names keg ${number}, and has ${count}`);
     const record = recordOf(number);
     const read = (offset: number): number => words[record + offset] as number;
     const flags = read(Keg.flags);
