@@ -8,10 +8,12 @@ import { readJsonOrNull } from '../scripts/files.mjs';
 import { HELP, readOptions, UsageError } from './options.mjs';
 
 const AT_A_TIME = 2;
+const AGAIN_MS = 1000;
 const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
 const children = new Set();
 let endedBy = null;
+let endedAt = 0;
 
 /** The row of a process that did not come to its end. */
 function brokenRow(name, why) {
@@ -101,9 +103,11 @@ async function main(args) {
 
 for (const signal of Object.keys(signalNumbers)) {
   process.on(signal, () => {
-    // The second time it is meant.
-    for (const child of children) child.kill(endedBy === null ? 'SIGTERM' : 'SIGKILL');
-    endedBy = signal;
+    // The same signal may come by the terminal and by whoever started us. The second one that is meant kills.
+    const again = endedBy !== null && performance.now() - endedAt > AGAIN_MS;
+    for (const child of children) child.kill(again ? 'SIGKILL' : 'SIGTERM');
+    if (endedBy === null) endedAt = performance.now();
+    endedBy ??= signal;
   });
 }
 process.stdout.on('error', (error) => {
