@@ -34,6 +34,10 @@ const tasks = {
     await build();
     return run('bench/run.mjs', args);
   },
+  proof: async (args) => {
+    await build();
+    return run('proof/run.mjs', args);
+  },
   matrix: async (args) => {
     await build();
     const { runMatrix } = await import('./matrix.mjs');

@@ -10,7 +10,9 @@ const timeoutMs = 300_000;
 /** The test files: compiled ones beside their subject, and those of the whole repository. */
 export function listTests(root, words = []) {
   const compiled = listFiles(root, 'dist').filter((path) => path.endsWith('.test.js'));
-  const repository = ['test', 'bench'].flatMap((folder) => listFiles(root, folder)).filter(isPlainTest);
+  const repository = ['test', 'bench', 'proof']
+    .flatMap((folder) => listFiles(root, folder))
+    .filter(isPlainTest);
   const all = [...repository, ...compiled];
   return words.length === 0 ? all : all.filter((path) => words.some((word) => path.includes(word)));
 }

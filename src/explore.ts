@@ -27,6 +27,7 @@ import {
   type Fabric,
   FORMAT_VERSION,
   joinMachine,
+  lifeOf,
   type Machine,
   PAGE_WORDS,
   SUPERBLOCK,
@@ -89,14 +90,23 @@ function createVeil(machine: Machine, observer: Memory): { hide(): void; lift():
   const attached = SUPERBLOCK + Superblock.attached;
   const state = stateWord(machine, observer.thread);
   const live = words[state] as number;
+
+  function countLive(): number {
+    let count = 0;
+    for (let slot = 1; slot <= machine.layout.parameters.maxThreads; slot++) {
+      if (lifeOf(words[stateWord(machine, slot)] as number) === ThreadState.LIVE) count++;
+    }
+    return count;
+  }
+
   return {
     hide() {
       words[state] = ThreadState.FREE;
-      words[attached] = (words[attached] as number) - 1;
+      words[attached] = countLive();
     },
     lift() {
       words[state] = live;
-      words[attached] = (words[attached] as number) + 1;
+      words[attached] = countLive();
     },
   };
 }

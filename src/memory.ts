@@ -18,6 +18,7 @@ import {
 import {
   type AreaPlanner,
   type Attachment,
+  auditMachine,
   createAttachment,
   createMachine,
   type Fabric,
@@ -170,6 +171,8 @@ const records = [
   ...mbufRecords,
 ];
 
+const hash = layoutHash(records);
+
 /** All reasons why the options cannot be, at once. */
 function readOptions(
   options: MemoryOptions,
@@ -300,10 +303,19 @@ function assemble(
       const report = (rule: string, message: string): void => {
         violations.push({ rule, message });
       };
-      pages.audit(report);
-      uma.audit(report);
-      rings.audit(report);
-      if (uma.zoneNames().includes('mbuf')) this.mbufs.audit(report);
+      // A layer that is damaged beyond being looked at must not keep the others from being told of.
+      const layer = (audit: () => void): void => {
+        try {
+          audit();
+        } catch (error) {
+          report('A4', `an audit came to no end: ${(error as Error).message}`);
+        }
+      };
+      layer(() => auditMachine(machine, threads, hash, report));
+      layer(() => pages.audit(report));
+      layer(() => uma.audit(report));
+      layer(() => rings.audit(report));
+      layer(() => uma.zoneNames().includes('mbuf') && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
     stats() {
@@ -342,7 +354,7 @@ export function createMemoryOver(
   weave?: Weave,
 ): { memory: Memory; machine: Machine } {
   const checked = readOptions(options, weave === undefined ? BYTES_MIN : MODEL_BYTES_MIN);
-  const machine = createMachine(checked, planners, layoutHash(records), weave);
+  const machine = createMachine(checked, planners, hash, weave);
   const memory = assemble(machine, true, checked.mbufs);
   publishMachine(machine);
   return { memory, machine };
@@ -360,5 +372,5 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent?: number): Me
  * @throws BAD_HANDLE when it is no handle, or of another build; TOO_MANY_THREADS
  */
 export function attachMemory(handle: MemoryHandle): Memory {
-  return assemble(openMachine(handle, planners, layoutHash(records)), false, {});
+  return assemble(openMachine(handle, planners, hash), false, {});
 }

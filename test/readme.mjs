@@ -8,9 +8,9 @@ export function blocksOf(page) {
   }));
 }
 
-/** The first block of code that imports the package; undefined when there is none. */
-export function exampleOf(page) {
-  return blocksOf(page).find(
+/** The blocks of code that import the package. */
+export function examplesOf(page) {
+  return blocksOf(page).filter(
     ({ language, text }) =>
       /^(?:ts|js|mjs|typescript|javascript)$/.test(language) && /from 'mbuma'/.test(text),
   );

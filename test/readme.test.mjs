@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandsOf, exampleOf, linesOf } from './readme.mjs';
+import { commandsOf, examplesOf, linesOf } from './readme.mjs';
 import { repository } from './source.mjs';
 
 const read = (path) => readFileSync(join(repository, path), 'utf8');
@@ -38,12 +38,21 @@ function run(args) {
   return spawnSync(process.execPath, args, { cwd: repository, encoding: 'utf8', timeout: 60_000 });
 }
 
-test('the example of README.md compiles and runs', () => {
-  const example = exampleOf(read('README.md'));
-  assert(example !== undefined, 'README.md has a block of code that imports mbuma');
-  const { errors, status, output } = runExample(example.text);
-  assert.equal(errors, '');
-  assert.equal(status, 0, output);
+test('the examples of README.md compile and run', () => {
+  const examples = examplesOf(read('README.md'));
+  assert(examples.length > 1, 'README.md has blocks of code that import mbuma');
+  for (const { text } of examples) {
+    const { errors, status, output } = runExample(text);
+    assert.equal(errors, '');
+    assert.equal(status, 0, output);
+  }
+});
+
+test('the example of README.md about memory that is short finds what it says it finds', () => {
+  const example = examplesOf(read('README.md')).find(({ text }) => text.includes('failpoints'));
+  const forgetful = example.text.replace(/^.*forget this line.*$/m, '');
+  assert.notEqual(forgetful, example.text);
+  assert.match(runExample(forgetful).output, /a point is lost when ring\.put fails/);
 });
 
 test('an example with a wrong type, or one that fails, is found', () => {
@@ -65,7 +74,7 @@ test('the commands of README.md are those that CI runs first', () => {
   assert.deepEqual(called.slice(0, 2).sort(), ['npm start', 'npm test']);
 });
 
-test('the first example and the commands are taken from a page, and nothing else', () => {
+test('the examples and the commands are taken from a page, and nothing else', () => {
   const page = [
     '```sh\nnpm install mbuma # for users\n```',
     '```ts\nconst a = 1;\n```',
@@ -73,8 +82,11 @@ test('the first example and the commands are taken from a page, and nothing else
     "```ts\nimport { attachMemory } from 'mbuma';\n```",
     '```sh\ngit clone x\nnpm start   # the job\nnpm run bench\n```',
   ].join('\n\n');
-  assert.match(exampleOf(page).text, /createMemory/);
-  assert.equal(exampleOf('no code'), undefined);
+  assert.deepEqual(
+    examplesOf(page).map(({ text }) => /\w+Memory/.exec(text)[0]),
+    ['createMemory', 'attachMemory'],
+  );
+  assert.deepEqual(examplesOf('no code'), []);
   assert.deepEqual(commandsOf(page), ['npm start', 'npm run bench']);
   assert.deepEqual(commandsOf('no code'), []);
 });

@@ -256,7 +256,7 @@ export const zoneScenarios = [
       return { zones: zones.slice(0, -1), keepers: zones.at(-1), inner: inner.keepers };
     },
     threads: both((_memory, { zones }, id) => pair(zones[id])),
-    after(memories, { keepers }) {
+    after(_memories, { keepers }) {
       expectUsed(keepers, 0);
     },
   },

@@ -63,11 +63,29 @@ export function optionalFunction<Type>(value: Type | undefined, name: string): T
   return value;
 }
 
+/** Requires true, false or undefined. */
+export function optionalBoolean(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
+}
+
+/** Requires a function. */
+export function requireFunction(value: unknown, name: string): void {
+  if (typeof value === 'function') return;
+  throw new MbumaError('BAD_ARGUMENT', `${name} must be a function, not ${describeValue(value)}`);
+}
+
 /** Requires an AbortSignal, or undefined. Not by instanceof: the signal may come from another realm. */
 export function requireSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
   const signal = value as AbortSignal | null;
-  if (typeof signal !== 'object' || typeof signal?.throwIfAborted !== 'function') {
+  // All that is called here is asked for: half a signal would fail in the middle of a wait.
+  const isSignal =
+    typeof signal === 'object' &&
+    typeof signal?.throwIfAborted === 'function' &&
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function';
+  if (!isSignal) {
     throw new MbumaError('BAD_ARGUMENT', `signal must be an AbortSignal, not ${describeValue(signal)}`);
   }
   return signal;

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   LOCK_ORDER: 'locks were taken against their rank, or twice',
   OWNER_DIED: 'a thread died while it held a lock that is needed',
   GIVEN_UP: 'this thread was declared dead, and what it held has been or will be cleaned up',
+  MEMORY_DAMAGED: 'the memory contradicts itself',
   FREE_FOREIGN: 'the address does not lie in a slab of this memory',
   FREE_WRONG_ZONE: 'the item belongs to another zone',
   FREE_UNALIGNED: 'the address lies inside an item, not at its start',
@@ -63,6 +64,11 @@ export class MbumaError extends Error {
     this.zone = place.zone;
     this.owner = place.owner;
   }
+}
+
+/** The error of whoever finds that what the memory says of itself cannot be. */
+export function damaged(what: string, place: ErrorPlace = {}): MbumaError {
+  return new MbumaError('MEMORY_DAMAGED', `the memory is damaged: ${what}`, place);
 }
 
 /** `0x1000` for an address, for messages. */

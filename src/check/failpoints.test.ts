@@ -73,7 +73,11 @@ describe('failpoints', () => {
     failpoints.arm('a', { from: 1 });
     failpoints.disarm();
     assert.deepEqual([a.fails(), b.fails()], [false, false]);
-    failpoints.disarm('no such site');
+    assert.equal(failpoints.disarm('no such site'), 0);
+    failpoints.arm('*', { from: 2 });
+    for (let call = 0; call < 4; call++) a.fails();
+    b.fails();
+    assert.deepEqual([failpoints.disarm(), failpoints.disarm()], [3, 0]);
   });
 
   it('one site for one name; the list has them all', () => {
@@ -84,6 +88,93 @@ describe('failpoints', () => {
       failpoints.list().map((site) => site.name),
       ['a', 'b'],
     );
+  });
+
+  it('fail for the zones that the filter names, and count only those', () => {
+    const failpoints = createFailpoints();
+    const site = failpoints.site('here');
+    const verdicts = (...zones: string[]): boolean[] => zones.map((zone) => site.fails(zone));
+    failpoints.arm('here', { nth: 2 }, { zones: ['a', 'b'] });
+    assert.deepEqual(verdicts('c', 'a', '', 'd', 'b', 'a'), [false, false, false, false, true, false]);
+    assert.equal(site.fails(), false);
+    failpoints.arm('here', { from: 1 }, { exceptZones: ['a'] });
+    assert.deepEqual(verdicts('a', 'b', ''), [false, true, true]);
+    failpoints.arm('here', { from: 1 }, { zones: ['a', 'b'], exceptZones: ['a'] });
+    assert.deepEqual(verdicts('a', 'b', 'c'), [false, true, false]);
+    assert.deepEqual([site.concerns('a'), site.concerns('b')], [false, true]);
+    failpoints.disarm();
+    assert.equal(site.concerns('b'), false);
+  });
+
+  it('are armed and disarmed by name, by several names, by their beginning', () => {
+    const failpoints = createFailpoints();
+    const armed = (): string[] =>
+      failpoints
+        .list()
+        .filter((site) => site.armed !== null)
+        .map((site) => site.name);
+    for (const name of ['a.one', 'a.two', 'b.one', 'c']) failpoints.site(name);
+    failpoints.arm('a.*', { from: 1 });
+    assert.deepEqual(armed(), ['a.one', 'a.two']);
+    failpoints.arm(['b.one', 'c'], { from: 1 });
+    failpoints.disarm('a.one');
+    assert.deepEqual(armed(), ['a.two', 'b.one', 'c']);
+    failpoints.disarm(['a.*', 'c']);
+    assert.deepEqual(armed(), ['b.one']);
+    failpoints.arm('*', { from: 1 });
+    assert.equal(armed().length, 4);
+    failpoints.disarm();
+    // One that fits nothing arms none of the others.
+    assert.throws(() => failpoints.arm(['a.one', 'z.*'], { from: 1 }), { code: 'BAD_ARGUMENT' });
+    assert.deepEqual(armed(), []);
+  });
+
+  it('the list says what fails there, how it is armed, and is a copy', () => {
+    const failpoints = createFailpoints();
+    const site = failpoints.site('here', 'a thing');
+    const zones = ['a'];
+    failpoints.arm('here', { nth: 1 }, { zones });
+    zones.push('b');
+    site.fails('a');
+    const [stats] = failpoints.list();
+    assert.deepEqual(stats, {
+      name: 'here',
+      description: 'a thing',
+      hits: 1,
+      failures: 1,
+      armed: { mode: { nth: 1 }, filter: { zones: ['a'] } },
+    });
+    site.fails('a');
+    assert.equal(stats?.hits, 1);
+  });
+
+  it('tell who asks that they are armed or not', () => {
+    const failpoints = createFailpoints();
+    let changes = 0;
+    failpoints.site('here').onChange(() => changes++);
+    failpoints.disarm();
+    failpoints.arm('here', { nth: 1 });
+    failpoints.arm('here', { nth: 2 });
+    failpoints.disarm('here');
+    failpoints.disarm('here');
+    assert.equal(changes, 3);
+  });
+
+  it('refuse hostile names and filters', () => {
+    const failpoints = createFailpoints();
+    failpoints.site('here');
+    const hostile = [null, 1, 1n, Symbol('a'), {}, () => 1, [1], [Symbol('a')], [[]]];
+    const refused = { name: 'MbumaError', code: 'BAD_ARGUMENT' };
+    for (const value of hostile) {
+      assert.throws(() => failpoints.site(value as string), refused);
+      assert.throws(() => failpoints.disarm(value as string), refused);
+      assert.throws(() => failpoints.arm('here', { nth: 1 }, { zones: value as string[] }), refused);
+      assert.throws(() => failpoints.arm('here', { nth: 1 }, { exceptZones: value as string[] }), refused);
+    }
+    assert.throws(() => failpoints.site('here').onChange(null as never), refused);
+    for (const value of [null, 1, 'a', Symbol('a')])
+      assert.throws(() => failpoints.arm('here', { nth: 1 }, value as never), refused);
+    assert.equal(failpoints.list()[0]?.armed, null);
   });
 
   it('two registries share nothing', () => {

@@ -6,6 +6,7 @@
  * Views have an explicit length and are never replaced: the buffer is allocated whole and never grows.
  */
 
+import { damaged } from '../check/index.js';
 import { WORD_SHIFT } from '../record/index.js';
 import { createPlainHelper, type Helper, instantiateHelper, type WasmMemory } from './helper/index.js';
 
@@ -78,16 +79,25 @@ function detectMayBlock(words: Int32Array): boolean {
 /** The helper beats `Atomics`, which V8 calls and does not inline, by 2 to 3 times: see helper/README.md. */
 function createAtomics(helper: Helper, bytes: Uint8Array): AtomicWords {
   const { load, store, add, exchange, compareExchange, notify } = helper;
+  const end = bytes.length >>> WORD_SHIFT;
+  /**
+   * An index that was read from the memory may be anything, when something has written there. Not asked where
+   * locks and counters of this build's own records are meant: those are hot.
+   */
+  function addressOf(index: number): number {
+    if (index >= 0 && index < end) return index << WORD_SHIFT;
+    throw damaged(`it names word ${index}, and has ${end}`);
+  }
   return {
     load: (index) => load(index << WORD_SHIFT),
     store: (index, value) => store(index << WORD_SHIFT, value),
-    add: (index, value) => add(index << WORD_SHIFT, value),
+    add: (index, value) => add(addressOf(index), value),
     exchange: (index, value) => exchange(index << WORD_SHIFT, value),
     compareExchange: (index, expected, replacement) =>
       compareExchange(index << WORD_SHIFT, expected, replacement),
     compareExchangeByte: (address, expected, replacement) =>
       Atomics.compareExchange(bytes, address, expected, replacement),
-    notify: (index, count) => notify(index << WORD_SHIFT, count),
+    notify: (index, count) => notify(addressOf(index), count),
   };
 }
 

@@ -1,4 +1,5 @@
 export * from './attachment.js';
+export * from './audit.js';
 export * from './fabric.js';
 export * from './hands.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';

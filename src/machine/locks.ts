@@ -57,7 +57,7 @@ interface Repairer {
 
 export function createLocks(machine: Machine, threads: Threads): Locks {
   const { words, witness, mayBlock, wait, spinLoads } = machine;
-  const { load, compareExchange, notify } = machine.atomics;
+  const { load, store, compareExchange, notify } = machine.atomics;
   const { state: STATE, pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
   const { self, slotRef, assertHere } = threads;
   const mine = (threads.generation << GENERATION_SHIFT) | (threads.slot << SLOT_SHIFT);
@@ -114,12 +114,16 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   function strike(lock: number): void {
     for (let slot = 1; slot <= threads.maxThreads; slot++) {
       if (!threads.isDead(slot)) continue;
-      const at = slotRef(slot);
-      if (words[at + PENDING_LOCK] === lock) words[at + PENDING_LOCK] = 0;
-      for (let index = 0; index < HELD_LOCKS_MAX; index++) {
-        if (words[at + HELD + index] === lock) words[at + HELD + index] = 0;
-      }
+      for (const word of namesOf(slot)) if (load(word) === lock) store(word, 0);
     }
+  }
+
+  /** The words in which a slot names locks. Of a dead one they are read and cleared atomically: by several perhaps. */
+  function namesOf(slot: number): number[] {
+    const at = slotRef(slot);
+    const names = [at + PENDING_LOCK];
+    for (let index = 0; index < HELD_LOCKS_MAX; index++) names.push(at + HELD + index);
+    return names;
   }
 
   function acquireSlow(lock: number): void {
@@ -202,18 +206,15 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
       repairers.push({ first, end, rank, repair });
     },
     takeOverAll(slot) {
-      const at = slotRef(slot);
-      for (const word of [
-        at + PENDING_LOCK,
-        ...Array.from({ length: HELD_LOCKS_MAX }, (_, i) => at + HELD + i),
-      ]) {
-        const lock = words[word] as number;
+      for (const word of namesOf(slot)) {
+        const lock = load(word);
         const repairer = repairerOf(lock);
         if (repairer !== undefined) {
           // Whether it is the dead thread's, another's that repairs it, or nobody's: it is whole afterwards.
           acquire(lock, repairer.rank);
           release(lock);
         }
+        store(word, 0);
       }
     },
   };

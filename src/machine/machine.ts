@@ -8,6 +8,7 @@ import {
   type CheckLevel,
   createFailpoints,
   createWitness,
+  damaged,
   type Failpoints,
   MbumaError,
   type Witness,
@@ -86,8 +87,20 @@ function buildMachine(handle: MemoryHandle, fabric: Fabric, layout: Layout, chec
     failpoints,
     witness,
     area: (name) => areaOf(layout, name),
-    copyBytes: (target, source, length) => copy(target, source, length),
-    fillBytes: (address, value, length) => fill(address, value, length),
+    copyBytes(target, source, length) {
+      try {
+        copy(target, source, length);
+      } catch (cause) {
+        throw damaged(`${length} bytes from ${source} to ${target} do not lie in it`, { cause });
+      }
+    },
+    fillBytes(address, value, length) {
+      try {
+        fill(address, value, length);
+      } catch (cause) {
+        throw damaged(`${length} bytes from ${address} on do not lie in it`, { cause });
+      }
+    },
   };
 }
 
@@ -153,8 +166,10 @@ function badHandle(reason: string): MbumaError {
 /** Opens a memory that another thread made. Compares magic, version, layouts and size first. */
 export function openMachine(handle: unknown, planners: readonly AreaPlanner[], hash: number): Machine {
   if (typeof handle !== 'object' || handle === null) throw badHandle('the handle is not an object');
-  const { kind, buffer, wasm } = handle as Partial<MemoryHandle>;
+  // Nothing else is read of an object that is none: its accessors are not ours to run.
+  const { kind } = handle as Partial<MemoryHandle>;
   if (kind !== 'mbuma-memory') throw badHandle('the object is not the handle of a memory');
+  const { buffer, wasm } = handle as MemoryHandle;
   const shared = isWasmMemory(wasm) ? wasm.buffer : buffer;
   if (!isSharedBuffer(shared) || shared.byteLength < 2 * PAGE_SIZE) {
     throw badHandle('the handle has no shared buffer: was it sent by workerData or postMessage?');

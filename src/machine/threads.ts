@@ -31,6 +31,16 @@ const GENERATION_SHIFT = 11;
 /** Generations count up to this and start again from 1. */
 const GENERATION_MAX = 0xfffff;
 
+/** ThreadState in a state word. */
+export function lifeOf(state: number): number {
+  return state & LIFE_MASK;
+}
+
+/** Generation in a state word; 0: the slot was never taken. */
+export function generationOf(state: number): number {
+  return state >>> GENERATION_SHIFT;
+}
+
 /** Slots, then the waiters of each slot: the blocking one first. */
 export const planThreads: AreaPlanner = ({ maxThreads }) => [
   { name: 'threads', words: (maxThreads + 1) * SLOT_WORDS, align: 64 },
@@ -104,7 +114,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
   const slotRef = (slot: number): Ref<'thread'> => asRef(threadsArea + slot * SLOT_WORDS);
   const waiterRef = (slot: number, index: number): Ref<'waiter'> =>
     asRef(waitersArea + (slot * WAITERS_PER_SLOT + index) * WAITER_WORDS);
-  const lifeOf = (slot: number): number => load(slotRef(slot) + STATE) & LIFE_MASK;
+  const lifeIn = (slot: number): number => lifeOf(load(slotRef(slot) + STATE));
 
   /** The agent's word is what is claimed: so that an adopter finds a thread that dies before it is LIVE. */
   function claim(): number {
@@ -131,7 +141,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
 
   function countAttached(): void {
     let attached = 0;
-    for (let slot = 1; slot <= maxThreads; slot++) if (lifeOf(slot) === LIVE) attached++;
+    for (let slot = 1; slot <= maxThreads; slot++) if (lifeIn(slot) === LIVE) attached++;
     store(SUPERBLOCK + Superblock.attached, attached);
   }
 
@@ -166,7 +176,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
       const state = load(slotRef(other) + STATE);
       if ((state & LIFE_MASK) !== REAPING) continue;
       const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
-      if (reaper !== slot && lifeOf(reaper) !== LIVE) return other;
+      if (reaper !== slot && lifeIn(reaper) !== LIVE) return other;
     }
     return 0;
   }
@@ -174,7 +184,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
   /** What a dead thread was cleaning up is taken over before its own slot, so it is looked for afterwards. */
   function findToReap(): number {
     for (let other = 1; other <= maxThreads; other++) {
-      if (lifeOf(other) === DEAD) return findAbandoned() || other;
+      if (lifeIn(other) === DEAD) return findAbandoned() || other;
     }
     return findAbandoned();
   }
@@ -202,9 +212,9 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     slotRef,
     waiterRef,
     attachedCount: () => load(SUPERBLOCK + Superblock.attached),
-    isLive: (other) => lifeOf(other) === LIVE,
+    isLive: (other) => lifeIn(other) === LIVE,
     isDead(other) {
-      const life = lifeOf(other);
+      const life = lifeIn(other);
       return life === DEAD || life === REAPING;
     },
     lives: (other, itsGeneration) =>
@@ -252,7 +262,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
       if (compareExchange(at + STATE, halfway ? state : living, dead) !== (halfway ? state : living))
         return false;
       add(SUPERBLOCK + Superblock.deaths, 1);
-      for (let each = 1; each <= maxThreads; each++) if (lifeOf(each) === LIVE) ask(each, Attention.REAP);
+      for (let each = 1; each <= maxThreads; each++) if (lifeIn(each) === LIVE) ask(each, Attention.REAP);
       return true;
     },
     deaths: () => load(SUPERBLOCK + Superblock.deaths),
@@ -264,7 +274,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
         const state = load(at);
         const life = state & LIFE_MASK;
         const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
-        if (life !== DEAD && (life !== REAPING || lifeOf(reaper) === LIVE)) continue;
+        if (life !== DEAD && (life !== REAPING || lifeIn(reaper) === LIVE)) continue;
         const claimed = ((state >>> GENERATION_SHIFT) << GENERATION_SHIFT) | (slot << REAPER_SHIFT) | REAPING;
         if (compareExchange(at, state, claimed) === state) return other;
       }
@@ -275,7 +285,8 @@ export function attachThread(machine: Machine, agent = 1): Threads {
       const state = load(at + STATE);
       if ((state & ((1 << GENERATION_SHIFT) - 1)) !== claimed) return;
       clearSlot(other);
-      store(at + STATE, state - claimed + FREE);
+      // Who died before it was LIVE has had the slot all the same.
+      store(at + STATE, ((generationOf(state) || 1) << GENERATION_SHIFT) | FREE);
       countAttached();
       store(at + AGENT, 0);
     },

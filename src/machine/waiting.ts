@@ -10,7 +10,7 @@
  * Sleeps last at most SLICE_MS; between slices the thread polls, so that what is asked of it gets done.
  */
 
-import { MbumaError } from '../check/index.js';
+import { damaged, MbumaError } from '../check/index.js';
 import { asRef, type Ref } from '../record/index.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
@@ -154,7 +154,12 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       words[waiter + QUEUE] = 0;
       store(waiter + STATE, IDLE);
     },
-    first: (queue) => asRef<'waiter'>(words[queue + HEAD] as number),
+    first(queue) {
+      const head = words[queue + HEAD] as number;
+      if (head !== 0 && words[head + QUEUE] !== queue)
+        throw damaged(`a line begins at ${head}, no waiter of it`);
+      return asRef<'waiter'>(head);
+    },
     next: (waiter) => asRef<'waiter'>(words[waiter + NEXT] as number),
     count: (queue) => words[queue + COUNT] as number,
     grant(queue, waiter, gift) {

@@ -32,7 +32,7 @@ export function createAppend(
   const { next: NEXT, data: DATA, length: LENGTH, flags: FLAGS } = Mbuf;
   const { capacity: CAPACITY, packetLength: PACKET_LENGTH } = Mbuf;
   const { PACKET_HEADER } = MbufFlag;
-  const appendSite = machine.failpoints.site('mbuf.append');
+  const appendSite = machine.failpoints.site('mbuf.append', 'all of an append');
 
   /** An mbuf for up to `rest` bytes. A chain needs one packet header, and its first mbuf has it. */
   function tryGetFor(rest: number): Addr | 0 {

@@ -20,7 +20,7 @@ export function createAttach({ machine }: MbufContext, chains: Chains, functions
   const { data: DATA, length: LENGTH, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY } = Mbuf;
   const { counter: COUNTER, freeFunction: FREE_FUNCTION, freeArgument: FREE_ARGUMENT } = Mbuf;
   const firstByte = machine.layout.firstPage * PAGE_SIZE;
-  const attachSite = machine.failpoints.site('mbuf.attach');
+  const attachSite = machine.failpoints.site('mbuf.attach', 'an external buffer');
 
   function addressOf(buffer: unknown): number {
     if (buffer instanceof Uint8Array) {

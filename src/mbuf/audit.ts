@@ -1,10 +1,10 @@
 /**
- * Checks the invariants M1 to M9 of README.md. Walks every mbuf in use, every cached packet and every
+ * Checks the invariants M1 to M10 of README.md. Walks every mbuf in use, every cached packet and every
  * attached buffer; the memory must be at rest. Nothing is changed, and nothing is believed: an address is
  * looked at only when it lies in the memory.
  */
 
-import { hex } from '../check/index.js';
+import { hex, requireFunction } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { OWNER_MEMORY } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
@@ -12,6 +12,7 @@ import type { Chains } from './chains.js';
 import type { FreeFunctionTable } from './free-functions.js';
 import {
   BufferKind,
+  FLAGS_UNKNOWN,
   HEADER_SIZE,
   kindOf,
   MBUF_SIZE,
@@ -63,6 +64,7 @@ export function createMbufAudit(
   }
 
   return (report) => {
+    requireFunction(report, 'report');
     /** By address of the cluster. An external buffer may be attached twice: it goes by its counter, or alone. */
     const referrers = new Map<number, Referrers>();
     const predecessors = new Map<number, number>();
@@ -161,6 +163,7 @@ export function createMbufAudit(
 
     function checkInUse(m: number): void {
       const flags = words[(m >> 2) + FLAGS] as number;
+      if ((flags & FLAGS_UNKNOWN) !== 0) report('M1', `mbuf ${hex(m)} has the flags ${hex(flags)}`);
       if ((flags & VISITED) !== 0) report('M1', `mbuf ${hex(m)}: a call that frees left its mark`);
       if (kindOf(flags) === OWN && (flags & SHARED) !== 0) {
         report('M1', `mbuf ${hex(m)}: shared, without a buffer to share`);
@@ -242,6 +245,7 @@ export function createMbufAudit(
       if (left > 0) report('M6', `${left} mbufs stand in circles`);
     }
 
+    functions.audit(report);
     const inUse: number[] = [];
     eachOwned(zones.mbuf.keg, MBUF_SIZE, (m) => inUse.push(m));
     for (const m of inUse) checkInUse(m);

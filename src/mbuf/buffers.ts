@@ -10,6 +10,7 @@
  * when a cluster is attached, changed first when it is given up.
  */
 
+import { damaged } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { OWNER_MEMORY, type Zone } from '../uma/index.js';
 import { BufferKind, KIND_MASK, kindOf, Mbuf, MbufFlag } from './records.js';
@@ -45,7 +46,7 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   const kindIn = kindOf;
   const KINDS = KIND_MASK;
   const HELD_BY_MEMORY = OWNER_MEMORY;
-  const counterSite = machine.failpoints.site('mbuf.counter');
+  const counterSite = machine.failpoints.site('mbuf.counter', 'the counter of an external buffer');
 
   const zoneByKind: (Zone | null)[] = new Array<Zone | null>(256).fill(null);
   zoneByKind[BufferKind.CLUSTER] = zones.cluster;
@@ -56,7 +57,7 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
 
   /** Word index of a counter for an external buffer; 0 when there is no memory. */
   function takeCounter(): number {
-    const item = counterSite.fails() ? 0 : externalCounter.tryAlloc();
+    const item = counterSite.fails(externalCounter.name) ? 0 : externalCounter.tryAlloc();
     if (item === 0) return 0;
     owners[item >>> 4] = HELD_BY_MEMORY;
     return item >> 2;
@@ -74,7 +75,9 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
 
   function releaseCluster(kind: number, cluster: number): void {
     owners[cluster >>> 4] = slot;
-    (zoneByKind[kind] as Zone).free(cluster as Addr);
+    const zone = zoneByKind[kind] ?? null;
+    if (zone === null) throw damaged(`an mbuf has a buffer of kind ${kind}`, { address: cluster });
+    zone.free(cluster as Addr);
   }
 
   return {
@@ -101,6 +104,8 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
       const flags = words[m + FLAGS] as number;
       if ((flags & SHARED) === 0) return true;
       const counter = words[m + COUNTER] as number;
+      if (counter <= 0 || counter >= words.length)
+        throw damaged(`an mbuf has its counter at word ${counter}`);
       if (load(counter) !== 1) return false;
       words[counter] = 0;
       words[m + FLAGS] = flags & ~SHARED;

@@ -1,6 +1,6 @@
 /** Copying between the memory and byte arrays anywhere. */
 
-import { describeValue, MbumaError, optionalInteger } from '../check/index.js';
+import { damaged, describeValue, hex, MbumaError, optionalInteger } from '../check/index.js';
 import type { Machine } from '../machine/index.js';
 
 export interface ByteCopies {
@@ -14,16 +14,21 @@ export interface ByteCopies {
 const LOOP_BYTES = 48;
 
 export function createByteCopies({ bytes, copyBytes }: Machine): ByteCopies {
+  /** What the header of an mbuf says may be wrong, when something has written there. */
+  function requireInMemory(address: number, length: number): void {
+    if (address >= 0 && length >= 0 && address + length <= bytes.length) return;
+    throw damaged(`an mbuf has ${length} bytes at ${hex(address)}`, { address });
+  }
+
   return {
     copyIn(target, source, offset, length) {
       if (source.buffer === bytes.buffer) {
         copyBytes(target, source.byteOffset + offset, length);
       } else if (length <= LOOP_BYTES) {
         for (let at = 0; at < length; at++) bytes[target + at] = source[offset + at] as number;
-      } else if (length === source.length) {
-        bytes.set(source, target);
       } else {
-        bytes.set(source.subarray(offset, offset + length), target);
+        requireInMemory(target, length);
+        bytes.set(length === source.length ? source : source.subarray(offset, offset + length), target);
       }
     },
     copyOut(source, target, offset, length) {
@@ -32,6 +37,7 @@ export function createByteCopies({ bytes, copyBytes }: Machine): ByteCopies {
       } else if (length <= LOOP_BYTES) {
         for (let at = 0; at < length; at++) target[offset + at] = bytes[source + at] as number;
       } else {
+        requireInMemory(source, length);
         target.set(bytes.subarray(source, source + length), offset);
       }
     },

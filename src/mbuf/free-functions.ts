@@ -7,9 +7,9 @@
 
 import { describeValue, LockRank, MbumaError, requireName } from '../check/index.js';
 import type { AreaPlanner } from '../machine/index.js';
-import { readText, writeText } from '../record/index.js';
+import { isText, isZero, readText, unsoundFields, writeText } from '../record/index.js';
 import { FREE_FUNCTIONS_MAX, FreeFunctionName, FreeFunctions } from './records.js';
-import type { FreeFunction, MbufContext } from './types.js';
+import type { FreeFunction, MbufContext, Report } from './types.js';
 
 const AREA = 'mbuf free functions';
 const TABLE_WORDS = 16 + FREE_FUNCTIONS_MAX * 12;
@@ -27,10 +27,13 @@ export interface FreeFunctionTable {
   nameOf(number: number): string;
   /** Names in the table. */
   count(): number;
+  /** M10 of README.md. */
+  audit(report: Report): void;
 }
 
 export function createFreeFunctions({ machine, locks }: MbufContext): FreeFunctionTable {
   const { words } = machine;
+  const nameSite = machine.failpoints.site('mbuf.function', 'a place in the table of free functions');
   const table = machine.area(AREA);
   const { lock: LOCK, count: COUNT, names: NAMES } = FreeFunctions;
   const functions: (FreeFunction | undefined)[] = [];
@@ -44,7 +47,7 @@ export function createFreeFunctions({ machine, locks }: MbufContext): FreeFuncti
   function enterName(name: string): number {
     const count = words[table + COUNT] as number;
     for (let number = 1; number <= count; number++) if (nameOf(number) === name) return number;
-    if (count === FREE_FUNCTIONS_MAX) {
+    if (count === FREE_FUNCTIONS_MAX || nameSite.fails()) {
       throw new MbumaError('OUT_OF_MEMORY', `a memory has room for ${FREE_FUNCTIONS_MAX} free functions`);
     }
     writeText(words, nameAt(count + 1), NAME_WORDS, name);
@@ -95,5 +98,18 @@ export function createFreeFunctions({ machine, locks }: MbufContext): FreeFuncti
     byNumber: (number) => functions[number],
     nameOf,
     count: () => words[table + COUNT] as number,
+    audit(report) {
+      const count = words[table + COUNT] as number;
+      const isSound = unsoundFields(words, machine.floats, FreeFunctions, table).length === 0;
+      if (count < 0 || count > FREE_FUNCTIONS_MAX || !isSound || words[table + LOCK] !== 0) {
+        report('M10', `the table of free functions is unsound, and counts ${count} names`);
+        return;
+      }
+      for (let number = 1; number <= count; number++) {
+        if (!isText(words, nameAt(number), NAME_WORDS)) report('M10', `free function ${number} has no name`);
+      }
+      if (!isZero(words, nameAt(count + 1), nameAt(FREE_FUNCTIONS_MAX + 1)))
+        report('M10', 'names of free functions that are not there are not 0');
+    },
   };
 }

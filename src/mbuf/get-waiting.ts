@@ -4,7 +4,7 @@
  * anybody waits for a part.
  */
 
-import { requireInteger, requireTimeout } from '../check/index.js';
+import { requireInteger, requireSignal, requireTimeout } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { ZERO, type Zone } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
@@ -89,7 +89,7 @@ export function createWaitingGetters(
 
   async function getKindLater(kind: number, flags = 0, options?: WaitOptions): Promise<Addr> {
     const zoneFlags = requireFlags(flags);
-    options?.signal?.throwIfAborted();
+    requireSignal(options?.signal)?.throwIfAborted();
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
     const zone = zoneOf(kind);

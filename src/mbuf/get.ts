@@ -56,9 +56,9 @@ export function createGetters(
   const HEADER = HEADER_FLAGS;
   /** At check level 0 the failpoints of single mbufs are not there. */
   const probed = checkLevel >= CheckLevel.WITNESS;
-  const getSite = failpoints.site('mbuf.get');
-  const packetSite = failpoints.site('mbuf.packet');
-  const jumboSite = failpoints.site('mbuf.jumbo');
+  const getSite = failpoints.site('mbuf.get', 'an mbuf; from check level 1 on');
+  const packetSite = failpoints.site('mbuf.packet', 'a packet; from check level 1 on');
+  const jumboSite = failpoints.site('mbuf.jumbo', 'an mbuf with a jumbo cluster; from check level 1 on');
 
   function tryGet(): Addr | 0 {
     const m = mbufZone.tryAlloc();
@@ -117,14 +117,18 @@ export function createGetters(
   }
 
   /** The functions above know no failpoint: from check level 1 on, these stand before them. */
-  function guarded(site: FailSite, take: () => Addr | 0): () => Addr | 0 {
+  function guarded(site: FailSite, { name }: Zone, take: () => Addr | 0): () => Addr | 0 {
     if (!probed) return take;
-    return () => (site.fails() ? 0 : take());
+    return () => (site.fails(name) ? 0 : take());
   }
 
-  function guardedMany(site: FailSite, takeMany: Getters['tryGetMany']): Getters['tryGetMany'] {
+  function guardedMany(
+    site: FailSite,
+    { name }: Zone,
+    takeMany: Getters['tryGetMany'],
+  ): Getters['tryGetMany'] {
     if (!probed) return takeMany;
-    return (out, n) => (site.fails() ? 0 : takeMany(out, n));
+    return (out, n) => (site.fails(name) ? 0 : takeMany(out, n));
   }
 
   function requireKind(size: unknown): number {
@@ -137,11 +141,11 @@ export function createGetters(
   }
 
   function tryGetKind(kind: number, flags: number): Addr | 0 {
-    if (probed && jumboSite.fails()) return 0;
     const zone = zoneByKind[kind] as Zone;
+    if (probed && jumboSite.fails(zone.name)) return 0;
     const cluster = zone.tryAlloc();
     if (cluster === 0) return 0;
-    const m = probed && getSite.fails() ? 0 : mbufZone.tryAlloc();
+    const m = probed && getSite.fails(mbufZone.name) ? 0 : mbufZone.tryAlloc();
     if (m === 0) zone.free(cluster);
     else writeCluster(m, flags | (kind << KIND_PLACE), cluster, zone.size);
     return m;
@@ -160,17 +164,17 @@ export function createGetters(
   };
 
   const getters: Getters = {
-    tryGet: guarded(getSite, tryGet),
-    tryGethdr: guarded(getSite, tryGethdr),
-    tryGetcl: guarded(packetSite, checked ? tryGetclChecked : tryGetcl),
+    tryGet: guarded(getSite, mbufZone, tryGet),
+    tryGethdr: guarded(getSite, mbufZone, tryGethdr),
+    tryGetcl: guarded(packetSite, packetZone, checked ? tryGetclChecked : tryGetcl),
     tryGetjcl: (size) => {
       const kind = requireKind(size);
       return kind === CLUSTER ? getters.tryGetcl() : tryGetKind(kind, HEADER);
     },
     tryGetKind,
-    tryGetMany: guardedMany(getSite, tryGetMany),
-    tryGethdrMany: guardedMany(getSite, tryGethdrMany),
-    tryGetclMany: guardedMany(packetSite, checked ? tryGetclManyChecked : tryGetclMany),
+    tryGetMany: guardedMany(getSite, mbufZone, tryGetMany),
+    tryGethdrMany: guardedMany(getSite, mbufZone, tryGethdrMany),
+    tryGetclMany: guardedMany(packetSite, packetZone, checked ? tryGetclManyChecked : tryGetclMany),
     requireKind,
   };
   return getters;

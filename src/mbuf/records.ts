@@ -110,6 +110,10 @@ export const MbufFlag = {
   USER: 0xf000,
 } as const;
 
+/** Bits of the flags word that mean nothing. */
+export const FLAGS_UNKNOWN: number =
+  0xffff & ~Object.values(MbufFlag).reduce<number>((all, bit) => all | bit, 0);
+
 /** What the buffer is. FreeBSD's numbers, but for the last. */
 export const BufferKind = {
   /** The mbuf's own rest. */

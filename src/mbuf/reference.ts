@@ -51,7 +51,7 @@ export function createReferences(
   const HEADER = HEADER_FLAGS;
   const { OWN, EXTERNAL } = BufferKind;
   const probed = machine.checkLevel >= CheckLevel.WITNESS;
-  const referenceSite = machine.failpoints.site('mbuf.reference');
+  const referenceSite = machine.failpoints.site('mbuf.reference', 'a reference; from check level 1 on');
 
   /** Makes `to` an mbuf of that buffer, empty, with `flags`. */
   function pointAtBuffer(to: number, buffer: number, capacity: number, counter: number, flags: number): void {

@@ -48,7 +48,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   const { slot } = threads;
   const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
   const { pageCount } = layout.parameters;
-  const clusterSite = machine.failpoints.site('mbuf.cluster');
+  const clusterSite = machine.failpoints.site('mbuf.cluster', 'the cluster of a packet that is made');
   const trash = checkLevel >= CheckLevel.TRASH;
 
   /** A packet is being made by this thread just now: its zone must not be drained meanwhile. */
@@ -82,7 +82,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
 
   /** Writes nothing before it has the cluster: a failed init leaves the item as it was. */
   function packetInit(item: Addr): HookAnswer {
-    if (clusterSite.fails()) return NO_MEMORY;
+    if (clusterSite.fails(cluster.name)) return NO_MEMORY;
     making = true;
     let address: Addr | 0;
     try {

@@ -4,7 +4,7 @@
  */
 
 import type { Machine } from '../machine/index.js';
-import { layoutOf } from '../record/index.js';
+import { isZero, layoutOf, unsoundFields } from '../record/index.js';
 import { FIRST_USED_STATE, LAST_USED_STATE, ORDER_MAX, Page, PageState, Phys } from './records.js';
 
 type Report = (rule: string, message: string) => void;
@@ -173,6 +173,26 @@ export function auditPages(machine: Machine, report: Report): void {
     }
   }
 
+  /** What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages. */
+  function auditSpare(): void {
+    const { length, offset, wireCount, loanCount, spare } = Page;
+    for (let page = 0; page < pageCount; page++) {
+      const record = records + page * RECORD_WORDS;
+      const unused = isUsed(page) && [offset, wireCount, loanCount].some((field) => read(page, field) !== 0);
+      const isBoot = page < firstPage && !isZero(words, record + length, record + RECORD_WORDS);
+      if (isBoot || unused || !isZero(words, record + spare, record + RECORD_WORDS))
+        report('P10', `page ${page} has words that nothing uses, and they are not 0`);
+    }
+    for (const name of unsoundFields(words, machine.floats, Phys, phys))
+      report('P10', `the record of the layer has an unsound ${name}`);
+    if (
+      (machine.floats[(phys + Phys.failures) >> 1] as number) >
+      (machine.floats[(phys + Phys.requests) >> 1] as number)
+    )
+      report('P10', 'more requests have failed than there were');
+  }
+
+  auditSpare();
   auditStates();
   auditCover();
   auditLists();

@@ -9,7 +9,7 @@
  * first pages of the used runs (README.md, "After a death").
  */
 
-import { LockRank, MbumaError, requireInteger } from '../check/index.js';
+import { damaged, LockRank, MbumaError, requireInteger } from '../check/index.js';
 import { type AreaPlanner, type Attachment, Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { asRef, layoutOf } from '../record/index.js';
 import { auditPages } from './audit.js';
@@ -114,7 +114,7 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
   const REQUESTS = (phys + Phys.requests) >> 1;
   const FAILURES = (phys + Phys.failures) >> 1;
   const rank = LockRank.PAGES;
-  const runSite = machine.failpoints.site('phys.run');
+  const runSite = machine.failpoints.site('phys.run', 'a run of pages, for whatever use');
 
   function listAdd(record: number, order: number): void {
     const head = words[HEADS + order] as number;
@@ -224,7 +224,12 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
       return 0;
     }
     const blockOrder = 31 - Math.clz32(mask & -mask);
-    const page = blockToRun(words[HEADS + blockOrder] as number, blockOrder, count, use, held);
+    const head = words[HEADS + blockOrder] as number;
+    if (words[head + STATE] !== FREE || words[head + ORDER] !== blockOrder) {
+      release(LOCK);
+      throw damaged(`the list of blocks of 2^${blockOrder} pages begins at ${head}`);
+    }
+    const page = blockToRun(head, blockOrder, count, use, held);
     release(LOCK);
     return page;
   }

@@ -104,12 +104,14 @@ export function struct<const Fields extends Record<string, Field>>(
   fields: Fields,
   options: { readonly words: number },
 ): Struct<Fields> {
+  if (typeof name !== 'string' || typeof fields !== 'object' || fields === null)
+    throw new Error('a record is declared by a name and its fields');
   const placed: PlacedField[] = [];
   const offsets: Record<string, number> = {};
   let offset = 0;
   for (const [fieldName, declared] of Object.entries(fields)) {
-    if (!Number.isSafeInteger(declared.words) || declared.words < 1) {
-      throw new Error(`record ${name}: ${fieldName} takes ${declared.words} words`);
+    if (!Number.isSafeInteger(declared?.words) || declared.words < 1) {
+      throw new Error(`record ${name}: ${fieldName} takes ${String(declared?.words)} words`);
     }
     if (declared.kind === 'f64' && offset % 2 !== 0) {
       throw new Error(`record ${name}: ${fieldName} is a 64-bit field at the odd word ${offset}`);
@@ -121,8 +123,8 @@ export function struct<const Fields extends Record<string, Field>>(
     offsets[fieldName] = offset;
     offset += declared.words;
   }
-  if (offset !== options.words) {
-    throw new Error(`record ${name}: fields take ${offset} words, declared are ${options.words}`);
+  if (offset !== options?.words) {
+    throw new Error(`record ${name}: fields take ${offset} words, declared are ${String(options?.words)}`);
   }
   const layout: RecordLayout = { name, words: options.words, fields: placed };
   const known = registry.get(name);

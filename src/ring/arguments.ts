@@ -26,6 +26,7 @@ export function requireWord(word: unknown): void {
 /** Requires an array of at least `n` words, and `n` to be `least` or more. Cheap when all is well. */
 export function requireWords(words: unknown, n: unknown, name: string, least: number): void {
   if (
+    ArrayBuffer.isView(words) &&
     words instanceof Int32Array &&
     typeof n === 'number' &&
     (n | 0) === n &&

@@ -53,7 +53,10 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
   const { waiting, machine } = context;
   const { notify } = machine.atomics;
   const { state: STATE } = Waiter;
-  const noWaiter = machine.failpoints.site('ring.waiter');
+  const noWaiter = machine.failpoints.site(
+    'ring.waiter',
+    'a place in line for an asynchronous call: it looks now and then instead',
+  );
   const calls = new Set<Call>();
   const homes = new Map<number, Call[]>();
   machine.onRewind(() => {

@@ -7,9 +7,9 @@
 
 import { LockRank } from '../check/index.js';
 import { lockOwner, PAGE_SHIFT, PAGE_WORDS, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
-import { isPowerOfTwo, layoutOf } from '../record/index.js';
+import { isPowerOfTwo, isZero, layoutOf, unsoundFields } from '../record/index.js';
 import type { RingContext } from './context.js';
-import { RINGS_MAX, Ring, type RingRef, RingState } from './records.js';
+import { RINGS_MAX, Ring, type RingRef, RingRegistry, RingState } from './records.js';
 import type { Registry } from './registry.js';
 import { pagesForCapacity } from './registry.js';
 
@@ -25,13 +25,13 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
   const { load } = atomics;
 
   /** R10: a lock that nobody will release is a finding, and what it guards is not looked at. */
-  function underLock(lock: number, tell: Report, check: () => void): void {
+  function underLock(lock: number, tell: Report, check: () => void, rank: LockRank = LockRank.RING): void {
     const owner = lockOwner(load(lock));
     if (load(lock) !== 0 && !threads.isLive(owner)) {
       tell('R10', `lock ${lock} is held by thread ${owner}, which does not live`);
       return;
     }
-    locks.acquire(lock, LockRank.RING);
+    locks.acquire(lock, rank);
     try {
       check();
     } finally {
@@ -153,11 +153,20 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     if (finding !== '') tell('R6', finding);
   }
 
+  /** R11: what nothing uses is 0. */
+  function auditUnused(rings: number): void {
+    const sound = unsoundFields(words, machine.floats, RingRegistry, table).length === 0;
+    if (!sound || !isZero(words, registry.at(rings), registry.at(RINGS_MAX)))
+      report('R11', 'records of rings that are not there are not all 0');
+  }
+
+  const table = machine.area('rings');
   const rings = registry.count();
-  if (rings > RINGS_MAX) {
+  if (rings < 0 || rings > RINGS_MAX) {
     report('R9', `${rings} rings, and there can be ${RINGS_MAX}`);
     return;
   }
+  underLock(table + RingRegistry.lock, report, () => auditUnused(registry.count()), LockRank.REGISTRY);
   const names = new Set<string>();
   for (let index = 0; index < rings; index++) {
     const ring = registry.at(index);
@@ -165,6 +174,8 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     const tell: Report = (rule, message) => report(rule, `ring ${name}: ${message}`);
     if (name === '' || names.has(name)) tell('R9', `ring ${index} has no name of its own`);
     names.add(name);
+    for (const field of unsoundFields(words, machine.floats, Ring, ring))
+      tell('R11', `its ${field} is unsound`);
     if (!recordIsSound(ring, tell)) continue;
     underLock(ring + Ring.takeLock, tell, () => auditTakeEnd(ring, tell));
     underLock(ring + Ring.putLock, tell, () => auditPutEnd(ring, tell));

@@ -38,6 +38,12 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
   const { putEnd, takeEnd } = handOver;
   const { putWord, putWords, takeWord, takeWords } = ringWords;
   const { head: HEAD, tail: TAIL, closed: CLOSED } = RingRecord;
+  const { failpoints } = parts.context.machine;
+  const putSite = failpoints.site(
+    'ring.put',
+    '`tryPut`, `tryPutMany`: as if the ring were full; by its name',
+  );
+  const takeSite = failpoints.site('ring.take', '`tryTake`, `tryTakeMany`: as if it were empty; by its name');
   /** A word that nobody else writes to: loading it passes the time. */
   const own = parts.context.threads.self + ThreadSlot.agent;
   const capacity = words[ring + RingRecord.capacity] as number;
@@ -181,6 +187,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
 
     tryPut(word) {
       if (!attachment.here || !isWord(word)) refuseWord(word);
+      if (putSite.armed !== null && putSite.fails(name)) return false;
       const count = putWord(ring, word);
       if (count === PUT_CLOSED) throw closedError();
       return count !== 0;
@@ -205,6 +212,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     },
     tryTake() {
       if (!attachment.here) assertAttached();
+      if (takeSite.armed !== null && takeSite.fails(name)) return 0;
       return takeWord(ring);
     },
     take(timeoutMs) {
@@ -221,6 +229,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     tryPutMany(items, n) {
       assertAttached();
       requireWords(items, n, 'items', 0);
+      if (putSite.armed !== null && putSite.fails(name)) return 0;
       return accepted(putWords(ring, items, 0, n, false));
     },
     putMany(items, n, timeoutMs) {
@@ -241,6 +250,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     tryTakeMany(out, n) {
       assertAttached();
       requireWords(out, n, 'out', 0);
+      if (takeSite.armed !== null && takeSite.fails(name)) return 0;
       return takeWords(ring, out, 0, n);
     },
     takeMany(out, n, timeoutMs) {

@@ -42,7 +42,7 @@ export function createRegistry(context: RingContext): Registry {
   const { load, store } = machine.atomics;
   const registry = machine.area('rings');
   const lock = registry + RingRegistry.lock;
-  const creation = machine.failpoints.site('ring.create');
+  const creation = machine.failpoints.site('ring.create', 'the slots of a new ring');
 
   const at = (index: number): RingRef => asRef(registry + RING_REGISTRY_WORDS + index * RING_WORDS);
   const count = (): number => load(registry + RingRegistry.count);
@@ -63,7 +63,7 @@ export function createRegistry(context: RingContext): Registry {
     if (index >= RINGS_MAX) throw outOfMemory(name, `there are ${RINGS_MAX} rings, and there can be no more`);
     const pageCount = pagesForCapacity(capacity);
     const hand = hands.open(HandKind.RUN, 0, 0, pageCount, 0);
-    const page = creation.fails() ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD);
+    const page = creation.fails(name) ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD);
     if (page === 0) {
       hands.close(hand);
       throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);

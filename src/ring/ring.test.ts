@@ -31,6 +31,25 @@ test('a ring is made once and found by its name', () => {
   clean(memory, other);
 });
 
+test('the failpoints of a ring make it look full, or empty', () => {
+  const memory = createRingMemory();
+  const { failpoints } = memory.machine;
+  const ring = memory.rings.ring({ name: 'jobs', capacity: 5 });
+  const words = Int32Array.of(1, 2);
+  failpoints.arm('ring.put', { from: 1 }, { zones: ['jobs'] });
+  assert.deepEqual([ring.tryPut(7), ring.tryPutMany(words, 2), ring.length], [false, 0, 0]);
+  // Who waits is not told that there is no room.
+  ring.put(7);
+  failpoints.disarm();
+  failpoints.arm('ring.take', { from: 1 }, { exceptZones: ['other'] });
+  assert.deepEqual([ring.tryTake(), ring.tryTakeMany(words, 2), ring.length], [0, 0, 1]);
+  assert.equal(ring.take(), 7);
+  failpoints.disarm();
+  assert.equal(ring.tryPutMany(words, 2), 2);
+  assert.equal(ring.tryTake(), 1);
+  clean(memory);
+});
+
 test('there are at most 64 rings', () => {
   const memory = createRingMemory();
   for (let index = 0; index < 64; index++) memory.rings.ring({ name: `ring ${index}`, capacity: 1 });

@@ -126,6 +126,10 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
       report('U4', `${where} has its items at ${hex(data)} and its first page ${page}`);
       return;
     }
+    if (read(slab + Slab.spare) !== 0) report('U14', `${where} has a spare word that is not 0`);
+    const beyond = keg.itemsPerSlab & 31;
+    const lastWord = read(slab + SLAB_HEADER_WORDS + ((keg.itemsPerSlab - 1) >>> 5));
+    if (beyond !== 0 && lastWord >>> beyond !== 0) report('U1', `${where} has bits of items that it has not`);
     let bits = 0;
     for (let at = 0; at < Math.ceil(keg.itemsPerSlab / 32); at++)
       bits += countBits(read(slab + SLAB_HEADER_WORDS + at));

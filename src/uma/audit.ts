@@ -7,6 +7,7 @@
  */
 
 import { createBucketAudit } from './audit-buckets.js';
+import { createRecordAudit } from './audit-records.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
@@ -26,6 +27,7 @@ export interface UmaParts {
 export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report: Report) => void {
   const auditSlabs = createSlabAudit(context, kegs, maps);
   const auditBuckets = createBucketAudit(context, maps, dead);
+  const auditRecords = createRecordAudit(context, maps, dead);
 
   /** The law of conservation, keg by keg. */
   function auditSums(walk: Walk): void {
@@ -63,5 +65,6 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
     auditSlabs(walk);
     auditBuckets(walk);
     auditSums(walk);
+    auditRecords(walk);
   };
 }

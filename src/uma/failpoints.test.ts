@@ -8,7 +8,18 @@ import { CANFAIL, NO_MEMORY, ZERO, type Zone } from './index.js';
 import { assertClean, assertEmpty, joinParty, makeParty, type Party } from './uma.test-kit.js';
 
 /** Every site below the zones. Who adds one to the sources adds it here, with a scenario that hits it. */
-const sites = ['phys.run', 'uma.slab', 'uma.item', 'uma.bucket', 'uma.limit', 'uma.zone'];
+const sites = [
+  'phys.run',
+  'uma.alloc',
+  'uma.bucket',
+  'uma.ctor',
+  'uma.init',
+  'uma.item',
+  'uma.limit',
+  'uma.lock',
+  'uma.slab',
+  'uma.zone',
+];
 
 const hits = new Map<string, number>();
 
@@ -91,6 +102,8 @@ const scenarios: Record<string, Scenario> = {
         },
         fini: (item) => parts.free(words[item >>> 2] as Addr),
       });
+      const made = uma.zone({ name: 'made', size: 600, init: () => 0, ctor: () => 0, dtor: () => 0 });
+      for (let index = 0; index < 3; index++) holder.keep(made, made.tryAlloc());
       for (let index = 0; index < 20; index++) holder.keep(zone, zone.tryAlloc());
       holder.keep(primary, primary.tryAlloc());
       holder.free();
@@ -156,6 +169,37 @@ describe('failpoints', () => {
       }
     });
   }
+
+  it('of a zone fail its every allocation, also of what is cached, and no other zone', () => {
+    const party = makeParty({ pageCount: 512, maxThreads: 2 });
+    const { failpoints } = party.machine;
+    const points = party.uma.zone({ name: 'points', size: 64 });
+    const others = party.uma.zone({ name: 'others', size: 64 });
+    for (const zone of [points, others]) zone.free(zone.tryAlloc());
+    const out = new Int32Array(4);
+    failpoints.arm('uma.alloc', { from: 1 }, { zones: ['points', 'late'] });
+    const late = party.uma.zone({ name: 'late', size: 64 });
+    for (const zone of [points, late]) {
+      assert.equal(zone.tryAlloc(), 0);
+      assert.equal(zone.tryAlloc(ZERO), 0);
+      assert.equal(zone.tryAllocMany(out, 4), 0);
+      assert.throws(() => zone.alloc(CANFAIL), { code: 'OUT_OF_MEMORY', zone: zone.name });
+      // Who may wait gets its item from the line.
+      zone.free(zone.alloc(0, 1000));
+    }
+    assert.notEqual(others.tryAlloc(), 0);
+    failpoints.arm('uma.*', { every: 3 }, { exceptZones: ['others'] });
+    assert.deepEqual(
+      Array.from({ length: 6 }, () => points.tryAlloc() !== 0),
+      [true, true, false, true, true, false],
+    );
+    assert.equal(others.tryAllocMany(out, 4), 4);
+    failpoints.disarm('uma.*');
+    const { hits: before } = failpoints.site('uma.alloc');
+    assert.notEqual(points.tryAlloc(), 0);
+    assert.equal(failpoints.site('uma.alloc').hits, before, 'the fast path is back');
+    assertClean(party, 'afterwards');
+  });
 
   it('are those of the list, and no others', () => {
     const { machine } = makeParty();

@@ -7,7 +7,7 @@
  */
 
 import { alignUp } from '../record/index.js';
-import { COUNTER_STRIDE, GRANULE, SLAB_HEADER_WORDS } from './records.js';
+import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, SLAB_HEADER_WORDS } from './records.js';
 
 /** A way to cut slabs. */
 export interface Geometry {
@@ -133,4 +133,16 @@ export function chooseGeometry(shape: Shape): Geometry | null {
     if (grown > SLAB_PAGES_MAX || pages * PAGE >= ITEMS_PER_SLAB_MAX * itemSize) return best;
     pages = grown;
   }
+}
+
+/** First bucket of a zone: after the table of FreeBSD. */
+export function initialCapacity(itemSize: number, maxBucket: boolean): number {
+  if (maxBucket) return BUCKET_ITEMS;
+  if (itemSize <= 128) return BUCKET_ITEMS;
+  if (itemSize <= 256) return 62;
+  if (itemSize <= 512) return 30;
+  if (itemSize <= 1024) return 16;
+  if (itemSize <= 2048) return 8;
+  if (itemSize <= 4096) return 4;
+  return 1;
 }

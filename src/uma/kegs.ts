@@ -4,7 +4,7 @@
  * fetched or a hook runs.
  */
 
-import { CheckLevel, LockRank, MbumaError, trashFill } from '../check/index.js';
+import { CheckLevel, damaged, LockRank, MbumaError, trashFill } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
 import { readText, writeText } from '../record/index.js';
@@ -89,8 +89,9 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
   const trashing = machine.checkLevel >= CheckLevel.TRASH;
-  const slabSite = machine.failpoints.site('uma.slab');
-  const itemSite = machine.failpoints.site('uma.item');
+  const slabSite = machine.failpoints.site('uma.slab', 'the pages of a new slab, by keg');
+  const itemSite = machine.failpoints.site('uma.item', 'items from the slabs of a keg, one or a bucketful');
+  const initSite = machine.failpoints.site('uma.init', 'an `init` hook: as if it lacked memory');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { freeCount: FREE_COUNT, data: DATA, page: PAGE, list: LIST } = Slab;
   const states: KegState[] = [];
@@ -104,6 +105,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function byNumber(number: number): KegState {
     const known = states[number];
     if (known !== undefined) return known;
+    const count = machine.atomics.load(uma + UmaState.kegCount);
+    if (!(number > 0 && number <= count)) throw damaged(`it names keg ${number}, and has ${count}`);
     const record = recordOf(number);
     const read = (offset: number): number => words[record + offset] as number;
     const flags = read(Keg.flags);
@@ -195,7 +198,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   /** A hand with a new slab, every item free and initialised, in no list; 0 when there is no memory. */
   function allocSlab(keg: KegState, how: How): number {
     const hand = hands.open(HandKind.SLAB, keg.number, 0, 0, 0);
-    const page = slabSite.fails() ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB, hand + HELD);
+    const failed = slabSite.fails(keg.name);
+    const page = failed ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB, hand + HELD);
     if (page === 0) {
       shortages++;
       hands.close(hand);
@@ -247,7 +251,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   function initItems(keg: KegState, init: Hook, hand: number, data: number, how: How): boolean {
     try {
       for (let index = 0; index < keg.itemsPerSlab; index++) {
-        if (runHook(init, 'init', keg.name, data + index * keg.itemSize, how) !== 0) {
+        const item = data + index * keg.itemSize;
+        if (initSite.fails(keg.name) || runHook(init, 'init', keg.name, item, how) !== 0) {
           unmakeSlab(keg, hand, new HookErrors());
           return false;
         }
@@ -275,14 +280,23 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) - itemsPerSlab;
   }
 
+  /** The error to throw when a slab is not what its keg says; the keg's lock is let go. */
+  function damagedLocked(keg: KegState, slab: number): MbumaError {
+    locks.release(keg.record);
+    return damaged(`slab ${slab} of keg ${keg.name} is not what it should be`, { zone: keg.name });
+  }
+
   function takeItems(keg: KegState, slot: number, want: number, how: How): number {
     const { record } = keg;
     let taken = 0;
+    if (itemSite.fails(keg.name)) return 0;
     locks.acquire(record, keg.lockRank);
     while (taken < want) {
       const slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
       if (slab !== 0) {
-        taken += slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+        const got = slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+        if (!(got > 0)) throw damagedLocked(keg, slab);
+        taken += got;
         continue;
       }
       locks.release(record);
@@ -310,20 +324,22 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       const item = words[slot + index] as number;
       if (item === 0) continue;
       // The bit comes before the slot goes: what is in both is in the slab.
-      slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item);
+      if (!slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item))
+        throw damagedLocked(keg, slabOf(item));
       words[slot + index] = 0;
     }
     locks.release(record);
   }
 
   function takeItem(keg: KegState, held: number, how: How): number {
-    if (itemSite.fails() || takeItems(keg, held, 1, how) === 0) return 0;
+    if (takeItems(keg, held, 1, how) === 0) return 0;
     return words[held] as number;
   }
 
   function giveItem(keg: KegState, item: number, held: number): void {
     locks.acquire(keg.record, keg.lockRank);
-    slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item);
+    if (!slabs.giveItem(keg.record, slabOf(item), keg.itemSize, keg.itemsPerSlab, item))
+      throw damagedLocked(keg, slabOf(item));
     words[held] = 0;
     locks.release(keg.record);
   }
@@ -336,6 +352,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       locks.acquire(record, keg.lockRank);
       const slab = words[record + EMPTY] as number;
       if (slab === 0) break;
+      if (words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
       const header = keg.headerKeg === 0 ? 0 : slab << 2;
       const hand = hands.open(
         HandKind.SLAB,

@@ -10,7 +10,7 @@
  * held while a keg is asked or a hook runs; what is in between is named by a hand, with its units.
  */
 
-import { LockRank } from '../check/index.js';
+import { damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
@@ -38,6 +38,9 @@ export interface Ladder {
   countFailure(zone: ZoneState): void;
 }
 
+/** More than others can spoil in a row, by emptying or closing a cache between two looks at it. */
+const ROUNDS_MAX = 10_000;
+
 export function createLadder(
   context: UmaContext,
   kegs: Kegs,
@@ -50,8 +53,10 @@ export function createLadder(
   const { machine, threads, locks, waiting, intents, hands } = context;
   const { words, floats } = machine;
   const { slot } = threads;
-  const bucketSite = machine.failpoints.site('uma.bucket');
-  const limitSite = machine.failpoints.site('uma.limit');
+  const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
+  const limitSite = machine.failpoints.site('uma.limit', 'the limit of a zone: as if it were reached');
+  const lockSite = machine.failpoints.site('uma.lock', 'the lock of a zone, for a call that must not sleep');
+  const initSite = machine.failpoints.site('uma.init');
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH, failures: FAILURES } = ThreadCache;
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
@@ -60,6 +65,13 @@ export function createLadder(
 
   // --- items from the keg, and back ---
 
+  /** Runs `init` of a secondary zone over an item. False: it lacks memory. */
+  function initItem(zone: ZoneState, item: number, how: How): boolean {
+    const { init } = zone.hooks;
+    if (init === null) return true;
+    return !initSite.fails(zone.name) && runHook(init, 'init', zone.name, item, how) === 0;
+  }
+
   /** Runs `init` over the items in a bucket; how many are well. The others are back in the keg. */
   function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
     const { init } = zone.hooks;
@@ -67,7 +79,7 @@ export function createLadder(
     const first = ((words[hand + HELD] as number) >>> 2) + 1;
     let index = 0;
     try {
-      while (index < count && runHook(init, 'init', zone.name, words[first + index] as number, how) === 0) {
+      while (index < count && initItem(zone, words[first + index] as number, how)) {
         index++;
         words[hand + INITIALISED] = index;
       }
@@ -104,11 +116,6 @@ export function createLadder(
     return item;
   }
 
-  function initItem(zone: ZoneState, item: number, how: How): boolean {
-    const { init } = zone.hooks;
-    return init === null || runHook(init, 'init', zone.name, item, how) === 0;
-  }
-
   /** What a hand holds goes to the keg, and its unit to the zone. */
   function giveBack(zone: ZoneState, hand: number): void {
     const item = words[hand + HELD] as number;
@@ -131,8 +138,8 @@ export function createLadder(
   }
 
   /** A bucket into a hand. False: there is none. */
-  function allocEmptyBucket(hand: number): boolean {
-    if (bucketSite.fails()) return false;
+  function allocEmptyBucket(zone: ZoneState, hand: number): boolean {
+    if (bucketSite.fails(zone.name)) return false;
     return kegs.takeItem(kegs.byNumber(BUCKET_KEG), hand + HELD, How.NOWAIT) !== 0;
   }
 
@@ -150,11 +157,17 @@ export function createLadder(
   function refillCache(zone: ZoneState, how: How): boolean {
     const { record, realCache: cache } = zone;
     threads.assertHere();
-    for (;;) {
+    for (let round = 0; ; round++) {
+      if (round > ROUNDS_MAX)
+        throw damaged(`the cache of zone ${zone.name} cannot be filled`, { zone: zone.name });
       if (((words[cache] as number) & BUCKET_MASK) !== 0) return true;
       if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
         swapBuckets(cache);
         continue;
+      }
+      if (how === How.NOWAIT && lockSite.fails(zone.name)) {
+        zone.lack = Lack.LIMIT;
+        return false;
       }
       locks.acquire(record, LockRank.ZONE);
       if (words[record + WAIT_COUNT] !== 0) {
@@ -202,7 +215,7 @@ export function createLadder(
       zone.lack = Lack.LIMIT;
       return false;
     }
-    if (words[hand + HELD] === 0 && !allocEmptyBucket(hand)) {
+    if (words[hand + HELD] === 0 && !allocEmptyBucket(zone, hand)) {
       returnUnits(zone, hand);
       zone.lack = Lack.MEMORY;
       return false;
@@ -223,7 +236,7 @@ export function createLadder(
     const out = words[record + ITEMS_OUT] as number;
     let want = Math.max(1, capacity);
     if (limit !== 0) want = Math.min(want, limit - out);
-    if (want <= 0 || words[record + WAIT_COUNT] !== 0 || limitSite.fails()) {
+    if (want <= 0 || words[record + WAIT_COUNT] !== 0 || limitSite.fails(zone.name)) {
       locks.release(record);
       return 0;
     }
@@ -300,7 +313,8 @@ export function createLadder(
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    const refused = words[record + WAIT_COUNT] !== 0 || (limit !== 0 && out >= limit);
+    const full = (limit !== 0 && out >= limit) || limitSite.fails(zone.name);
+    const refused = full || words[record + WAIT_COUNT] !== 0;
     if (!refused) {
       intents.begin(record);
       intents.set(record + ITEMS_OUT, out + 1);
@@ -334,7 +348,9 @@ export function createLadder(
     threads.assertHere();
     // Whoever had it: from here on it is this thread's to put back, or its reaper's.
     owners[item >>> GRANULE_SHIFT] = slot;
-    for (;;) {
+    for (let round = 0; ; round++) {
+      if (round > ROUNDS_MAX)
+        throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
       const top = words[cache] as number;
       if ((top & BUCKET_MASK) < (words[cache + FREE_LIMIT] as number)) {
         words[top + 1] = item;
@@ -402,7 +418,7 @@ export function createLadder(
   function addBucket(zone: ZoneState): boolean {
     const { record } = zone;
     const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
-    if (!allocEmptyBucket(hand)) {
+    if (!allocEmptyBucket(zone, hand)) {
       hands.close(hand);
       return false;
     }

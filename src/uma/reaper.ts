@@ -64,6 +64,8 @@ export interface ReaperParts {
   readonly openedByNumber: (number: number) => ZoneState | undefined;
   /** Frees an item as its user would have. */
   readonly freeOwned: (zone: ZoneState, item: number) => void;
+  /** Makes all caches of a slot as they are when a thread attaches. */
+  readonly resetCaches: (slot: number) => void;
   /** Adds the counts of a thread's cache to the zone's. */
   readonly retireCounts: (zone: ZoneState, cache: number) => void;
 }
@@ -295,6 +297,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
         drainCache(zone, slot);
       }
+      parts.resetCaches(slot);
       const settled: OwnedItems[] = [];
       const byKeg = [...zonesByKeg()].filter(([keg]) => keg > INTERNAL_KEGS);
       for (const taken of [true, false]) {

@@ -152,6 +152,9 @@ export const BUCKET_ITEMS = 255;
 export const BUCKET_WORDS = 256;
 export const BUCKET_MASK = 255;
 
+/** A bucket never holds more than this many bytes of items, however large it grows. */
+export const BUCKET_BYTES_MAX: number = 1 << 18;
+
 /** Words between two reference counters: a cache line each, so that two hot ones never share it. */
 export const COUNTER_STRIDE = 16;
 

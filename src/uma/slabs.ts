@@ -16,17 +16,21 @@ export interface Slabs {
   isFree(slab: number, itemSize: number, item: number): boolean;
   /** After a death: writes a slab's count anew, and puts it into its list. The lists were emptied before. */
   reinsert(keg: number, slab: number): void;
-  /** Moves up to `want` items of the slab into the slots from `slot` on; how many. */
+  /** Moves up to `want` items of the slab into the slots from `slot` on; how many, 0 when the slab is damaged. */
   takeItems(keg: number, slab: number, itemSize: number, slot: number, want: number): number;
-  /** Puts the item back into its slab and moves the slab to the list it belongs to now. */
-  giveItem(keg: number, slab: number, itemSize: number, itemsPerSlab: number, item: number): void;
+  /** Puts the item back into its slab and moves the slab to the list it belongs to now. False: it is damaged. */
+  giveItem(keg: number, slab: number, itemSize: number, itemsPerSlab: number, item: number): boolean;
 }
+
+/** An item at least is a granule, and a slab has 512 at most. */
+const BITMAP_WORDS_MAX = 16;
 
 export function createSlabs(machine: Machine): Slabs {
   const { words } = machine;
   const { partial: PARTIAL, empty: EMPTY, full: FULL, emptyCount: EMPTY_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { itemsPerSlab: ITEMS_PER_SLAB } = Keg;
   const { freeCount: FREE_COUNT, next: NEXT, previous: PREVIOUS, data: DATA, list: LIST } = Slab;
+  const { keg: KEG } = Slab;
   const BITMAP = SLAB_HEADER_WORDS;
 
   function headOf(list: number): number {
@@ -74,11 +78,13 @@ export function createSlabs(machine: Machine): Slabs {
       insert(keg, slab);
     },
     takeItems(keg, slab, itemSize, slot, want) {
+      if (words[slab + KEG] !== keg) return 0;
       const free = words[slab + FREE_COUNT] as number;
+      const end = slab + BITMAP + BITMAP_WORDS_MAX;
       const data = words[slab + DATA] as number;
       const take = Math.min(free, want);
       let taken = 0;
-      for (let word = slab + BITMAP; taken < take; word++) {
+      for (let word = slab + BITMAP; taken < take && word < end; word++) {
         let bits = words[word] as number;
         const base = (word - slab - BITMAP) * 32;
         while (bits !== 0 && taken < take) {
@@ -91,15 +97,17 @@ export function createSlabs(machine: Machine): Slabs {
         words[word] = bits;
       }
       remove(keg, slab);
-      words[slab + FREE_COUNT] = free - take;
-      words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) - take;
+      words[slab + FREE_COUNT] = free - taken;
+      words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) - taken;
       insert(keg, slab);
-      return take;
+      return taken;
     },
     giveItem(keg, slab, itemSize, itemsPerSlab, item) {
       const index = ((item - (words[slab + DATA] as number)) / itemSize) | 0;
       const free = (words[slab + FREE_COUNT] as number) + 1;
       const word = slab + BITMAP + (index >>> 5);
+      const isItem = words[slab + KEG] === keg && index >= 0 && index < itemsPerSlab;
+      if (!isItem || ((words[word] as number) & (1 << (index & 31))) !== 0) return false;
       words[word] = (words[word] as number) | (1 << (index & 31));
       words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) + 1;
       if (free === 1 || free === itemsPerSlab) {
@@ -109,6 +117,7 @@ export function createSlabs(machine: Machine): Slabs {
       } else {
         words[slab + FREE_COUNT] = free;
       }
+      return true;
     },
   };
 }

@@ -2,18 +2,20 @@
  * The registry: zones by name. Makes a zone, or attaches to one that another thread made.
  */
 
-import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
+import { CHECK_LEVEL_MAX, damaged, LockRank, MbumaError } from '../check/index.js';
 import { readText, writeText } from '../record/index.js';
 import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { createDrains } from './drains.js';
+import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
 import { createKegs, type KegState } from './kegs.js';
 import { createLadder } from './ladder.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
 import {
+  BUCKET_BYTES_MAX,
   BUCKET_ITEMS,
   BUCKET_WORDS,
   CACHE_WORDS,
@@ -30,10 +32,10 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createSleepers } from './sleepers.js';
-import { closeZone, createZoneClass, needsSlowPath } from './zone.js';
+import { closeZone, createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Zone } from './zone-api.js';
 import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
-import { createZoneSlow } from './zone-slow.js';
+import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 
@@ -62,18 +64,6 @@ export interface Uma {
   audit(report: (rule: string, message: string) => void): void;
 }
 
-/** First bucket of a zone: after the table of FreeBSD. */
-function initialCapacity(itemSize: number, maxBucket: boolean): number {
-  if (maxBucket) return BUCKET_ITEMS;
-  if (itemSize <= 128) return BUCKET_ITEMS;
-  if (itemSize <= 256) return 62;
-  if (itemSize <= 512) return 30;
-  if (itemSize <= 1024) return 16;
-  if (itemSize <= 2048) return 8;
-  if (itemSize <= 4096) return 4;
-  return 1;
-}
-
 function hookBits(hooks: Hooks): number {
   return (
     (hooks.ctor === null ? 0 : HookBit.CTOR) |
@@ -82,9 +72,6 @@ function hookBits(hooks: Hooks): number {
     (hooks.fini === null ? 0 : HookBit.FINI)
   );
 }
-
-/** A bucket never holds more than this many bytes of items, however large it grows. */
-const BUCKET_BYTES_MAX = 1 << 18;
 
 export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
@@ -105,25 +92,46 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
   const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
   const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer, slow });
-  const createSite = machine.failpoints.site('uma.zone');
-  const opened = new Map<string, { zone: Zone; state: ZoneState }>();
+  const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
+  const allocSite = machine.failpoints.site(ALLOC_SITE);
+  const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
 
   const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
   const cacheOf = (number: number): number =>
     cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
 
-  /** Every cache of this slot starts with the dead bucket; number 0 keeps it for good. */
-  function resetCaches(): void {
-    const first = cacheOf(0);
-    words.fill(0, first, first + (maxZones + 1) * CACHE_WORDS);
-    for (let number = 0; number <= maxZones; number++) {
-      words[cacheOf(number) + ThreadCache.top] = dead;
-      words[cacheOf(number) + ThreadCache.spare] = dead;
+  /** Every cache of a slot starts with the dead bucket; number 0 keeps it for good. */
+  function resetCaches(slot: number): void {
+    const first = accounts.cacheOf(slot, 0);
+    const end = accounts.cacheOf(slot, maxZones + 1);
+    for (let cache = first; cache < end; cache += CACHE_WORDS) {
+      words.fill(0, cache + ThreadCache.freeLimit, cache + CACHE_WORDS);
+      words[cache + ThreadCache.top] = dead;
+      words[cache + ThreadCache.spare] = dead;
     }
   }
 
-  function findByName(name: string): number {
+  /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
+  function frontCache(name: string, number: number, hooks: Hooks): number {
+    const slow = needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
+    return cacheOf(slow ? 0 : number);
+  }
+
+  allocSite.onChange(() => {
+    for (const { zone, state } of opened.values()) {
+      state.cache = frontCache(state.name, state.number, state.hooks);
+      zone.cache = state.cache;
+    }
+  });
+
+  function zoneCount(): number {
     const count = machine.atomics.load(state + UmaState.zoneCount);
+    if (count < 0 || count > maxZones) throw damaged(`it has ${count} zones, of ${maxZones} at most`);
+    return count;
+  }
+
+  function findByName(name: string): number {
+    const count = zoneCount();
     for (let number = 1; number <= count; number++) {
       if (readText(words, recordOf(number) + ZoneRecord.name, 12) === name) return number;
     }
@@ -145,7 +153,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const number = (words[state + UmaState.zoneCount] as number) + 1;
     if (number > maxZones)
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
-    if (createSite.fails())
+    if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
     const keg = primary?.kegState ?? kegs.create(name, shape, 0);
     const record = recordOf(number);
@@ -208,7 +216,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       record,
       number,
       kegState,
-      cache: cacheOf(needsSlowPath(hooks, machine.checkLevel) ? 0 : number),
+      cache: frontCache(options.name, number, hooks),
       realCache: cacheOf(number),
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       finiIsSafe: given.finiIsSafe === true,
@@ -287,11 +295,12 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     openedByNumber: (number) => byNumber.get(number),
     freeOwned: slow.freeSlow,
     retireCounts: reclaimer.retireCounts,
+    resetCaches,
   });
 
   if (initialise) words.fill(0, dead, dead + BUCKET_WORDS);
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
-  resetCaches();
+  resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
   const parts: UmaParts = { context, kegs, maps, dead };
   return {
@@ -299,14 +308,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     findZone: (name) => opened.get(name)?.zone,
     zones: () => [...opened.values()].map((each) => each.zone),
     zoneNames() {
-      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const count = zoneCount();
       const names: string[] = [];
       for (let number = 1; number <= count; number++)
         names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
       return names;
     },
     stats() {
-      const count = machine.atomics.load(state + UmaState.zoneCount);
+      const count = zoneCount();
       const figures: ZoneStats[] = [];
       for (let number = 1; number <= count; number++) {
         const record = recordOf(number);

@@ -12,6 +12,12 @@ import type { Reclaimer } from './reclaim.js';
 import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
+/**
+ * The failpoint of whole allocations. While it is armed for a zone, that shows its fast path a dead cache,
+ * so that each call comes here.
+ */
+export const ALLOC_SITE = 'uma.alloc';
+
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
   allocSlow(zone: ZoneState, flags: number, how: How): number;
@@ -31,6 +37,9 @@ export function createZoneSlow(
   maps: Maps,
 ): ZoneSlow {
   const { words } = maps;
+  const { failpoints } = context.machine;
+  const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
+  const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
   const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
 
   /** Items that `init` has set up keep their state while they are free: those are not trashed. */
@@ -57,6 +66,10 @@ export function createZoneSlow(
   }
 
   function findItem(zone: ZoneState, how: How): number {
+    if (allocSite.fails(zone.name)) {
+      zone.lack = Lack.MEMORY;
+      return 0;
+    }
     const shortages = kegs.shortages();
     let item = ladder.allocItem(zone, how);
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
@@ -81,7 +94,7 @@ export function createZoneSlow(
     if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
     if (hooks.ctor === null) return item;
     try {
-      if (runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
+      if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
     } catch (error) {
       ladder.countFailure(zone);
       returnUnconstructed(zone, item);

@@ -11,7 +11,8 @@ export interface ZoneState {
   readonly kegState: KegState;
   /**
    * Word index of the thread cache that the fast path looks at. A zone with work to do on each item
-   * (`ctor`, `dtor`, trash) shows it a dead cache, always empty and full, so that the slow half runs.
+   * (`ctor`, `dtor`, trash, a failpoint) shows it a dead cache, always empty and full, so that the slow half
+   * runs. Changes when a failpoint is armed.
    */
   cache: number;
   /** Word index of the thread cache that holds the items. */

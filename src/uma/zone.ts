@@ -11,6 +11,9 @@
 
 import {
   CheckLevel,
+  damaged,
+  type MbumaError,
+  requireFunction,
   requireInt32Array,
   requireInteger,
   requireObject,
@@ -52,7 +55,10 @@ interface SeenArray {
   address: number;
 }
 
-export type MakeZone = (state: ZoneState) => Zone;
+/** A zone whose front cache can be changed: it goes with that of its state. */
+export type OpenZone = Zone & { cache: number };
+
+export type MakeZone = (state: ZoneState) => OpenZone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
   const { context, kegs, ladder, drains, sleepers, maps, reclaimer } = parts;
@@ -74,7 +80,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   context.machine.helper.setMaps(owners.byteOffset, pageKegs.byteOffset, words.length * 4, slot);
   const { witness, checkLevel } = context.machine;
 
-  class CachedZone implements Zone {
+  class CachedZone implements OpenZone {
     readonly name: string;
     readonly size: number;
     readonly index: number;
@@ -154,13 +160,14 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     tryAllocMany(out: Int32Array, n: number): number {
-      if (out !== outSeen.array || (n | 0) !== n || n < 0 || n > out.length) lookAt(outSeen, out, 'out', n);
+      if (out !== outSeen.array || typeof n !== 'number' || (n | 0) !== n || n < 0 || n > out.length)
+        lookAt(outSeen, out, 'out', n);
       const got = takeLoaded(this.cache, out, 0, n);
       return got === n ? n : allocManySlow(this.state, out, got, n);
     }
 
     freeMany(items: Int32Array, n: number): void {
-      if (items !== itemsSeen.array || (n | 0) !== n || n < 0 || n > items.length) {
+      if (items !== itemsSeen.array || typeof n !== 'number' || (n | 0) !== n || n < 0 || n > items.length) {
         lookAt(itemsSeen, items, 'items', n);
       }
       const given = giveLoaded(this.cache, this.keg, items, 0, n);
@@ -210,6 +217,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     eachCached(visit: (item: Addr) => void): void {
+      requireFunction(visit, 'visit');
       drains.eachCached(this.state, visit as (item: number) => void);
     }
   }
@@ -225,6 +233,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     seen.address = array.buffer === shared ? array.byteOffset : 0;
   }
 
+  function damagedCache(top: number, cause: unknown): MbumaError {
+    return damaged(`a cache of thread ${slot} has the top ${top}`, { cause });
+  }
+
   // The two bulk loops, without a loop around them: V8 makes an inner loop twice as slow as one alone.
   // An array that lies in the memory itself is moved by the helper.
 
@@ -234,7 +246,11 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     const stop = Math.max(first & ~COUNT, first - (n - at));
     const count = first - stop;
     if (outSeen.address !== 0) {
-      takeItems((stop + 1) << 2, count, outSeen.address + (at << 2));
+      try {
+        takeItems((stop + 1) << 2, count, outSeen.address + (at << 2));
+      } catch (cause) {
+        throw damagedCache(first, cause);
+      }
     } else {
       for (let top = first; top > stop; top--) {
         const item = words[top] as number;
@@ -259,7 +275,11 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     let done = 0;
     if (itemsSeen.address !== 0) {
       const from = itemsSeen.address + (at << 2);
-      done = giveItems(from, count, (first + 1) << 2, keg);
+      try {
+        done = giveItems(from, count, (first + 1) << 2, keg);
+      } catch (cause) {
+        throw damagedCache(first, cause);
+      }
     } else {
       for (; done < count; done++) {
         const item = items[at + done] as number;

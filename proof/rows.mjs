@@ -1,0 +1,14 @@
+// The rows of the scorecard. A row's module exports
+//
+//   run({ level, seed, state, save, progress, signal })
+//     -> { name, figures, ok, findings, controls, complete, seconds }
+//
+// `level` is ci or nightly; `state` is what `save` was given before a break, or undefined. It may call
+// `progress(done, of)` and `save(state)` as often as it likes. A row without a planted fault that it must
+// find is no row: `controls` says how many it has found.
+
+export const rows = [
+  { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },
+  { name: 'hostile', module: './hostile.mjs', what: 'hostile arguments: documented errors only' },
+  { name: 'taint', module: './taint.mjs', what: 'nobody is handed what was another’s' },
+];

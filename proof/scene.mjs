@@ -1,0 +1,234 @@
+// A memory with something of everything in it, and where its metadata lie.
+
+import { createFabric } from '../dist/machine/fabric.js';
+import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
+import { FORMAT_VERSION, SUPERBLOCK, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
+import { attachMemory, createMemoryOver } from '../dist/memory.js';
+import { Page, PageState, Phys } from '../dist/phys/records.js';
+import { Slab, ThreadCache, Zone } from '../dist/uma/records.js';
+
+const BYTES = 1 << 20;
+const MAX_THREADS = 4;
+const MAX_ZONES = 20;
+const KEG_WORDS = 48;
+const INTERNAL_KEGS = 6;
+
+/** A memory whose attachments can forget what they keep outside of it. */
+function makeMemory(checkLevel) {
+  const rewinds = [];
+  const options = { bytes: BYTES, maxThreads: MAX_THREADS, maxZones: MAX_ZONES, checkLevel };
+  const made = createMemoryOver(options, (byteLength) => {
+    const wasm = createWasmMemory(byteLength / wasmPageBytes);
+    const fabric = createFabric(wasm.buffer, wasm, byteLength);
+    fabric.onRewind = (reset) => rewinds.push(reset);
+    return { handle: { kind: 'mbuma-memory', version: FORMAT_VERSION, buffer: null, wasm }, fabric };
+  });
+  return {
+    ...made,
+    rewind() {
+      for (const reset of rewinds) reset();
+    },
+  };
+}
+
+export function openZones(memory) {
+  const small = memory.zone({ name: 'small', size: 48 });
+  return {
+    small,
+    middle: memory.zone({ name: 'middle', size: 700 }),
+    large: memory.zone({ name: 'large', size: 3000 }),
+    counted: memory.zone({ name: 'counted', size: 256, referenceCounted: true }),
+    limited: memory.zone({ name: 'limited', size: 96, max: 24 }),
+    hooked: memory.zone({ name: 'hooked', size: 64, ctor: () => 0, dtor: () => 0 }),
+    second: memory.zone({ name: 'second', primary: small, init: () => 0, fini: () => 0 }),
+  };
+}
+
+export function openRings(memory) {
+  return {
+    work: memory.ring({ name: 'work', capacity: 100 }),
+    ended: memory.ring({ name: 'ended', capacity: 8 }),
+  };
+}
+
+function fillMbufs(memory, held) {
+  const { mbufs } = memory;
+  const bytes = Uint8Array.from({ length: 3000 }, (_, at) => at);
+  mbufs.registerFree('nothing', () => {});
+  for (let index = 0; index < 6; index++) {
+    const m = mbufs.tryGetcl();
+    mbufs.append(m, bytes, 0, 500 * index);
+    held.push(m);
+    if (index % 2 === 0) held.push(mbufs.reference(m));
+  }
+  for (const size of [4096, 9216, 16384]) held.push(mbufs.tryGetjcl(size));
+  const external = mbufs.tryGethdr();
+  mbufs.attach(external, { address: memory.bytes.length - 64, length: 64 }, 'nothing');
+  held.push(external, mbufs.reference(external));
+  for (let index = 0; index < 8; index++) held.push(mbufs.tryGet());
+}
+
+/**
+ * Two threads, one of them idle, with items used, cached and free, mbufs of every kind, rings with words.
+ * `held` says by zone what is in use.
+ */
+export function makeScene(checkLevel = 0) {
+  const { memory, machine, rewind } = makeMemory(checkLevel);
+  const other = attachMemory(memory.handle);
+  const gone = attachMemory(memory.handle);
+  const zones = openZones(memory);
+  const theirs = openZones(other);
+  const held = { mbufs: [] };
+  gone.detach();
+  for (const [name, zone] of Object.entries(zones)) {
+    const many = name === 'small' ? 700 : name === 'large' ? 6 : 20;
+    const items = Array.from({ length: many }, () => zone.tryAlloc()).filter((item) => item !== 0);
+    // So many go back that buckets are loaded, spare and in the zone's list.
+    for (const item of items.splice(Math.floor(many / 4))) zone.free(item);
+    held[name] = items;
+    const mine = theirs[name].tryAlloc();
+    if (mine !== 0) theirs[name].free(mine);
+    const kept = theirs[name].tryAlloc();
+    if (kept !== 0) held[name].push(kept);
+  }
+  fillMbufs(memory, held.mbufs);
+  other.mbufs.registerFree('nothing', () => {});
+  const rings = openRings(memory);
+  openRings(other);
+  for (let word = 1; word <= 60; word++) rings.work.put(word);
+  for (let word = 1; word <= 5; word++) rings.ended.put(word);
+  rings.ended.close();
+  const { clean, violations } = memory.audit();
+  if (!clean) throw new Error(`the scene is damaged: ${JSON.stringify(violations)}`);
+  return { memory, machine, other, zones, theirs, rings, held, rewind };
+}
+
+/** Every slab's header with its bitmap, and every bucket, from the page map; and every mbuf's header. */
+function findPieces({ memory, machine, held }) {
+  const { words } = memory;
+  const { pageCount } = machine.layout.parameters;
+  const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
+  const kegAt = (number) => machine.area('kegs') + number * KEG_WORDS;
+  const objectOf = (page) => words[machine.area('pages') + page * 16 + 5];
+  const seen = new Set();
+  const slabs = [];
+  const buckets = [];
+  for (let page = machine.layout.firstPage; page < pageCount; page++) {
+    const keg = pageKegs[page];
+    const slab = objectOf(page);
+    if (keg === 0 || seen.has(slab)) continue;
+    seen.add(slab);
+    const itemsPerSlab = words[kegAt(keg) + 20];
+    slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
+    if (keg !== 1) continue;
+    for (let item = 0; item < itemsPerSlab; item++) {
+      const isFree = (words[slab + 8 + (item >>> 5)] & (1 << (item & 31))) !== 0;
+      if (!isFree) buckets.push([(words[slab + Slab.data] >> 2) + item * 256, 256]);
+    }
+  }
+  const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
+  return { slabs, buckets, mbufs };
+}
+
+/** Offsets in a record from `from` to `to`, the last included. */
+function offsets(from, to = from) {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+/**
+ * Words of which any value may be right: statistics, settings, and what nobody reads in the state that its
+ * record is in. An audit cannot tell; the work after the flip is done all the same.
+ */
+function findUncheckable({ memory, machine, held }, areas) {
+  const { words } = memory;
+  const { maxThreads, maxZones } = machine.layout.parameters;
+  const all = new Set();
+  const add = (record, list) => {
+    for (const offset of list) all.add(record + offset);
+  };
+  const taken = (slot) => words[areas.threads[0] + slot * 64 + ThreadSlot.generation] !== 0;
+  for (let slot = 1; slot <= maxThreads; slot++) {
+    if (!taken(slot)) continue;
+    const at = areas.threads[0] + slot * 64;
+    add(at, [ThreadSlot.heartbeat, ...offsets(ThreadSlot.held, ThreadSlot.held + 7)]);
+    add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 7));
+    add(at, offsets(ThreadSlot.sleeps, ThreadSlot.sleeps + 1));
+    for (let waiter = 0; waiter < 32; waiter++)
+      add(areas.waiters[0] + (slot * 32 + waiter) * 8, [Waiter.grant, Waiter.request]);
+    const counts = [
+      ThreadCache.requests,
+      ThreadCache.requestsHigh,
+      ...offsets(ThreadCache.failures, ThreadCache.failures + 1),
+    ];
+    for (let zone = 1; zone <= maxZones; zone++)
+      if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
+        add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
+  }
+  add(areas.phys[0], offsets(Phys.requests, Phys.failures + 1));
+  for (let page = machine.layout.firstPage; page < machine.layout.parameters.pageCount; page++) {
+    const at = areas.pages[0] + page * 16;
+    if (words[at + Page.state] !== PageState.FREE) add(at, [Page.order, Page.next, Page.previous]);
+  }
+  for (let zone = 1; zone <= maxZones; zone++) {
+    const at = areas.zones[0] + zone * 64;
+    if (words[at + Zone.number] === 0) continue;
+    add(at, [
+      Zone.limit,
+      Zone.bucketCapacity,
+      Zone.cachedMax,
+      Zone.cachedMin,
+      Zone.workingSet,
+      Zone.waitSleeps,
+    ]);
+    add(at, offsets(Zone.retiredRequests, Zone.retiredFailures + 1));
+  }
+  for (const m of held.mbufs) {
+    add(m >> 2, [Mbuf.nextPacket]);
+    if (kindOf(words[(m >> 2) + Mbuf.flags]) === 0) add(m >> 2, [Mbuf.counter]);
+  }
+  return all;
+}
+
+/** The name of the piece of metadata that an audit cannot judge. */
+export const UNCHECKABLE = 'counters, unread';
+
+/** The word indexes of each piece of metadata, by name. */
+export function metadataOf(scene) {
+  const { machine } = scene;
+  const { firstPage } = machine.layout;
+  const starts = [...machine.layout.areas.entries()].sort((a, b) => a[1] - b[1]);
+  const areas = Object.fromEntries(
+    starts.map(([name, start], index) => [
+      name,
+      [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start],
+    ]),
+  );
+  const { slabs, buckets, mbufs } = findPieces(scene);
+  const ranges = {
+    superblock: [[SUPERBLOCK, 16]],
+    'thread slots': [areas.threads],
+    waiters: [areas.waiters],
+    'phys record': [areas.phys],
+    'page records': [areas.pages],
+    'uma state': [[areas.uma[0], 16]],
+    'dead bucket': [[areas['dead bucket'][0], 256]],
+    'keg records': [[areas.kegs[0], (MAX_ZONES + INTERNAL_KEGS + 1) * KEG_WORDS]],
+    'zone records': [[areas.zones[0], (MAX_ZONES + 1) * 64]],
+    'thread caches': [[areas['thread caches'][0], (MAX_THREADS + 1) * (MAX_ZONES + 1) * 16]],
+    'page map': [[areas['page kegs'][0], machine.layout.parameters.pageCount / 2]],
+    'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
+    'slab headers': slabs,
+    buckets,
+    'ring records': [[areas.rings[0], 16 + 64 * 96]],
+    'mbuf headers': mbufs,
+    'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],
+  };
+  const uncheckable = findUncheckable(scene, areas);
+  const pieces = { [UNCHECKABLE]: [...uncheckable] };
+  for (const [name, list] of Object.entries(ranges)) {
+    const all = list.flatMap(([first, length]) => Array.from({ length }, (_, at) => first + at));
+    pieces[name] = all.filter((word) => !uncheckable.has(word));
+  }
+  return pieces;
+}
