@@ -37,8 +37,10 @@ export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, pr
   const { machine, threads, locks } = attachment;
   const listeners: ReapListener[] = [];
   let reaping = false;
+  let done: Reaped[] = [];
   machine.onRewind(() => {
     reaping = false;
+    done = [];
   });
 
   function reapOne(slot: number): Reaped {
@@ -51,22 +53,31 @@ export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, pr
     return { thread: slot, items, errors: errors.all };
   }
 
+  function reapAll(): void {
+    for (let slot = threads.claimDead(); slot !== 0; slot = threads.claimDead()) done.push(reapOne(slot));
+  }
+
   function reap(): Reaped[] {
     // What it does takes slow paths, which look whether somebody has died.
     if (reaping || locks.holdsAny()) return [];
     reaping = true;
-    const done: Reaped[] = [];
     try {
       prepare();
-      for (let slot = threads.claimDead(); slot !== 0; slot = threads.claimDead()) done.push(reapOne(slot));
+      reapAll();
     } finally {
       reaping = false;
     }
-    for (const each of done) for (const listener of listeners) listener(each);
-    return done;
+    const reaped = done;
+    done = [];
+    for (const each of reaped) for (const listener of listeners) listener(each);
+    return reaped;
   }
 
   threads.onDeath(reap);
+  threads.onCleanUp(() => {
+    if (reaping) reapAll();
+    else reap();
+  });
   return {
     reap,
     onReaped(listener) {

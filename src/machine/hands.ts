@@ -33,6 +33,10 @@ export const HandKind = {
   RUN: 4,
   /** An item on its way back from a zone to its keg, and its unit. */
   BACK: 5,
+  /** A cluster of which a packet lets go, and the packet. */
+  CLUSTER: 6,
+  /** An external buffer whose free function (number) is to be called: address, length, argument. */
+  CALL: 7,
 } as const;
 
 /** Words of a hand. */

@@ -48,18 +48,16 @@ export const ThreadSlot = struct(
     ),
     agent: i32('A', 'Who attached, as its adopter knows it; 0 exactly when the slot is free to be claimed.'),
     attention: u32('A', 'Attention bits: what others ask of this thread.'),
-    confirmed: u32(
-      'A',
-      'Number of the last counted step of this thread that another has seen done: see mbuf.',
-    ),
-    spare0: array(12, 'const', 'Keeps the line to the words above.'),
+    spare0: array(13, 'const', 'Keeps the line to the words above.'),
     // Line 1: what the thread holds.
     heartbeat: u32('T', 'Grows with each poll and each slow path.'),
     pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),
     heldCount: u32('T', 'Locks held.'),
     held: array(8, 'T', 'Locks held, in the order of taking.'),
     sleepingOn: u32('A', 'Word that this thread sleeps on; 0 when awake. Others wake it there.'),
-    spare1: array(4, 'const', 'Fills the line.'),
+    counter: u32('T', 'Word index of the reference counter that this thread changes; 0 when none: see mbuf.'),
+    counted: u32('T', 'Item that it counts references to. Written before.'),
+    spare1: array(2, 'const', 'Fills the line.'),
     // Lines 2 and 3: what the thread is in the middle of, under a lock.
     intent: u32('T', 'Intent; 0 when none. Written last when armed, first when disarmed: see intents.ts.'),
     operands: array(31, 'T', 'Operands of the intent.'),

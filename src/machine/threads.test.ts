@@ -65,7 +65,7 @@ describe('thread slots', () => {
     const machine = makeMachine({ maxThreads: 1 });
     const first = attachThread(machine);
     const { self } = first;
-    machine.words.fill(-1, self + ThreadSlot.attention, self + ThreadSlot.confirmed);
+    machine.words.fill(-1, self + ThreadSlot.attention, self + ThreadSlot.spare0);
     machine.words.fill(-1, self + ThreadSlot.heartbeat, self + SLOT_WORDS);
     for (let index = 0; index <= ASYNC_WAITERS; index++) {
       const waiter = first.waiterRef(1, index);

@@ -82,6 +82,13 @@ export interface Threads {
   takeAttention(): number;
   /** What this thread does when it learns that another has died. */
   onDeath(callback: () => void): void;
+  /**
+   * Cleans up after dead threads at once, if need be in the middle of another cleaning up: one has what this
+   * needs.
+   */
+  cleanUp(): void;
+  /** What `cleanUp` does. */
+  onCleanUp(callback: () => void): void;
   /** Says that this thread is alive and polls. */
   beat(): void;
   /** Gives the slot back. The layers above have cleaned up. */
@@ -120,7 +127,10 @@ export function attachThread(machine: Machine, agent = 1): Threads {
   function claim(): number {
     for (let slot = 1; slot <= maxThreads; slot++) {
       const at = slotRef(slot);
-      if (load(at + AGENT) === 0 && compareExchange(at + AGENT, 0, agent) === 0) return slot;
+      if (lifeIn(slot) !== FREE || compareExchange(at + AGENT, 0, agent) !== 0) continue;
+      if (lifeIn(slot) === FREE) return slot;
+      // It had been claimed, left, and was being cleaned up meanwhile.
+      store(at + AGENT, 0);
     }
     throw new MbumaError('TOO_MANY_THREADS', `all ${maxThreads} thread slots are taken: see maxThreads`);
   }
@@ -170,26 +180,22 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     given = true;
   });
 
-  /** A slot that another thread was cleaning up when it died. */
-  function findAbandoned(): number {
+  /**
+   * What a dead thread was cleaning up is DEAD again when that one has been cleaned up itself, not before:
+   * it may
+   * have been in the middle of moving something from there to its own.
+   */
+  function handBack(reaper: number): void {
     for (let other = 1; other <= maxThreads; other++) {
-      const state = load(slotRef(other) + STATE);
-      if ((state & LIFE_MASK) !== REAPING) continue;
-      const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
-      if (reaper !== slot && lifeIn(reaper) !== LIVE) return other;
+      const at = slotRef(other) + STATE;
+      const state = load(at);
+      if ((state & LIFE_MASK) !== REAPING || ((state >>> REAPER_SHIFT) & REAPER_MASK) !== reaper) continue;
+      compareExchange(at, state, ((state >>> GENERATION_SHIFT) << GENERATION_SHIFT) | DEAD);
     }
-    return 0;
-  }
-
-  /** What a dead thread was cleaning up is taken over before its own slot, so it is looked for afterwards. */
-  function findToReap(): number {
-    for (let other = 1; other <= maxThreads; other++) {
-      if (lifeIn(other) === DEAD) return findAbandoned() || other;
-    }
-    return findAbandoned();
   }
 
   const deathCallbacks: (() => void)[] = [];
+  const cleanUpCallbacks: (() => void)[] = [];
 
   function ask(other: number, attention: number): void {
     const at = slotRef(other);
@@ -241,6 +247,12 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     onDeath(callback) {
       deathCallbacks.push(callback);
     },
+    cleanUp() {
+      for (const callback of cleanUpCallbacks) callback();
+    },
+    onCleanUp(callback) {
+      cleanUpCallbacks.push(callback);
+    },
     beat() {
       words[self + HEARTBEAT] = (words[self + HEARTBEAT] as number) + 1;
     },
@@ -267,28 +279,27 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     },
     deaths: () => load(SUPERBLOCK + Superblock.deaths),
     claimDead() {
-      for (;;) {
-        const other = findToReap();
-        if (other === 0) return 0;
+      for (let other = 1; other <= maxThreads; other++) {
         const at = slotRef(other) + STATE;
         const state = load(at);
-        const life = state & LIFE_MASK;
-        const reaper = (state >>> REAPER_SHIFT) & REAPER_MASK;
-        if (life !== DEAD && (life !== REAPING || lifeIn(reaper) === LIVE)) continue;
+        if ((state & LIFE_MASK) !== DEAD) continue;
         const claimed = ((state >>> GENERATION_SHIFT) << GENERATION_SHIFT) | (slot << REAPER_SHIFT) | REAPING;
         if (compareExchange(at, state, claimed) === state) return other;
       }
+      return 0;
     },
     finishReap(other) {
       const at = slotRef(other);
       const claimed = (slot << REAPER_SHIFT) | REAPING;
       const state = load(at + STATE);
       if ((state & ((1 << GENERATION_SHIFT) - 1)) !== claimed) return;
+      handBack(other);
       clearSlot(other);
-      // Who died before it was LIVE has had the slot all the same.
-      store(at + STATE, ((generationOf(state) || 1) << GENERATION_SHIFT) | FREE);
-      countAttached();
+      const free = ((generationOf(state) || 1) << GENERATION_SHIFT) | FREE;
+      // In this order: who dies in between leaves a slot that is still to be reaped, and needs nothing any more.
       store(at + AGENT, 0);
+      store(at + STATE, free);
+      countAttached();
     },
   };
 }

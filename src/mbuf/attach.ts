@@ -15,8 +15,13 @@ export type Attach = (
   argument?: number,
 ) => void;
 
-export function createAttach({ machine }: MbufContext, chains: Chains, functions: FreeFunctionTable): Attach {
+export function createAttach(
+  { machine, threads, uma }: MbufContext,
+  chains: Chains,
+  functions: FreeFunctionTable,
+): Attach {
   const { words, bytes } = machine;
+  const { owners } = uma;
   const { data: DATA, length: LENGTH, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY } = Mbuf;
   const { counter: COUNTER, freeFunction: FREE_FUNCTION, freeArgument: FREE_ARGUMENT } = Mbuf;
   const firstByte = machine.layout.firstPage * PAGE_SIZE;
@@ -64,6 +69,8 @@ export function createAttach({ machine }: MbufContext, chains: Chains, functions
         address: m,
       });
     }
+    // From here on it is this thread's, or its reaper's: a half attached buffer is nobody else's trouble.
+    owners[m >>> 4] = threads.slot;
     words[at + FREE_FUNCTION] = number;
     words[at + FREE_ARGUMENT] = argument;
     words[at + COUNTER] = 0;

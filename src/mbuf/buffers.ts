@@ -6,45 +6,60 @@
  * the counter and sets SHARED; from then on each mbuf of the buffer has SHARED and is counted.
  *
  * While a cluster is attached the memory owns it (owner byte 255): it goes from thread to thread with its
- * mbuf. It becomes this thread's again just before it is freed. The owner byte is the truth: set last
- * when a cluster is attached, changed first when it is given up.
+ * mbuf. It becomes this thread's again just before it is freed, with flags that say still that it is
+ * attached: mbuf and cluster are then both this thread's, and its reaper frees the one with the other.
  */
 
 import { damaged } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { OWNER_MEMORY, type Zone } from '../uma/index.js';
+import { createCounters } from './counters.js';
 import { BufferKind, KIND_MASK, kindOf, Mbuf, MbufFlag } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 export interface Buffers {
   /** Zone of each kind of buffer; null for OWN, EXTERNAL and numbers that are no kind. */
   readonly zoneByKind: readonly (Zone | null)[];
-  /** Counts `more` further references to the buffer of `m`. False: no memory for a counter. */
-  share(m: number, more: number): boolean;
+  /** Finds a counter for the buffer of `m`, and names it there. False: no memory for one. */
+  prepareShare(m: number): boolean;
+  /**
+   * Makes `count` mbufs, which are this thread's and name buffer and counter already, further references to
+   * the
+   * buffer of `m`, by giving them their flags.
+   */
+  shareMany(m: number, mbufs: Int32Array, count: number, flags: number): void;
+  /** The same for one (word index `to`). */
+  share(m: number, to: number, flags: number): void;
   /** Whether nobody else refers to the buffer of `m`. Stops counting when that is so. */
   isExclusive(m: number): boolean;
-  /** Gives up `times` references. True: they were the last, the buffer is the caller's to release. */
-  drop(counter: number, times: number): boolean;
+  /**
+   * Gives up the reference of `m`. True: it was the last, `m` has the buffer for itself; else it has none
+   * any more.
+   */
+  leave(m: number): boolean;
+  /** The same for a run of mbufs of one buffer, below `count`; true: the last of them has it for itself. */
+  leaveMany(mbufs: Int32Array, count: number): boolean;
+  /** Takes the cluster off an mbuf (word index) that has it for itself, and frees it. */
+  releaseCluster(m: number): void;
+  /** Takes the counter off an mbuf (word index) that has its external buffer for itself, and frees it. */
+  releaseCounter(m: number): void;
   /** Takes the cluster off the mbuf (word index); the last reference frees it. */
-  dropCluster(m: number, flags: number): void;
-  /** Frees a cluster that no mbuf refers to any more. */
-  releaseCluster(kind: number, cluster: number): void;
-  /** Frees the counter of an external buffer. */
-  releaseCounter(counter: number): void;
+  dropCluster(m: number): void;
 }
 
 export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   const { machine, threads, uma } = context;
   const { words } = machine;
-  const { load, add } = machine.atomics;
+  const { load } = machine.atomics;
   const { owners } = uma;
   const { slot } = threads;
   const { flags: FLAGS, buffer: BUFFER, counter: COUNTER } = Mbuf;
   const { SHARED } = MbufFlag;
   const { externalCounter } = zones;
+  const counters = createCounters(context);
   // What is imported is a load for V8; what is local is not.
   const kindIn = kindOf;
-  const KINDS = KIND_MASK;
+  const BARE = ~(KIND_MASK | SHARED);
   const HELD_BY_MEMORY = OWNER_MEMORY;
   const counterSite = machine.failpoints.site('mbuf.counter', 'the counter of an external buffer');
 
@@ -55,75 +70,57 @@ export function createBuffers(context: MbufContext, zones: MbufZones): Buffers {
   zoneByKind[BufferKind.JUMBO_9K] = zones.jumbo9k;
   zoneByKind[BufferKind.JUMBO_16K] = zones.jumbo16k;
 
-  /** Word index of a counter for an external buffer; 0 when there is no memory. */
-  function takeCounter(): number {
+  /** A counter for an external buffer. The item is this thread's until the mbuf, which is too, names it. */
+  function takeCounter(m: number): boolean {
     const item = counterSite.fails(externalCounter.name) ? 0 : externalCounter.tryAlloc();
-    if (item === 0) return 0;
+    if (item === 0) return false;
+    owners[m >>> 2] = slot;
+    words[item >> 2] = 0;
+    words[m + COUNTER] = item >> 2;
     owners[item >>> 4] = HELD_BY_MEMORY;
-    return item >> 2;
+    return true;
   }
 
-  function drop(counter: number, times: number): boolean {
-    if (words[counter] === times) {
-      // All that are left are ours. The load orders what others did with the buffer before.
-      load(counter);
-      words[counter] = 0;
-      return true;
-    }
-    return add(counter, -times) === times;
-  }
-
-  function releaseCluster(kind: number, cluster: number): void {
+  function releaseCluster(m: number): void {
+    const flags = words[m + FLAGS] as number;
+    const cluster = words[m + BUFFER] as Addr;
     owners[cluster >>> 4] = slot;
-    const zone = zoneByKind[kind] ?? null;
-    if (zone === null) throw damaged(`an mbuf has a buffer of kind ${kind}`, { address: cluster });
-    zone.free(cluster as Addr);
+    const zone = zoneByKind[kindIn(flags)] ?? null;
+    if (zone === null) throw damaged(`an mbuf has a buffer of kind ${kindIn(flags)}`, { address: cluster });
+    words[m + FLAGS] = flags & BARE;
+    zone.free(cluster);
   }
 
   return {
     zoneByKind,
-    share(m, more) {
-      const flags = words[m + FLAGS] as number;
-      let counter = words[m + COUNTER] as number;
-      if ((flags & SHARED) !== 0) {
-        add(counter, more);
-        return true;
-      }
-      if (counter === 0) {
-        const external = kindIn(flags) === BufferKind.EXTERNAL;
-        counter = external ? takeCounter() : uma.counterOf(words[m + BUFFER] as number);
-        if (counter === 0) return false;
-        words[m + COUNTER] = counter;
-      }
-      // Nobody else knows the buffer yet: whoever will, learns of it by a hand-over that orders this.
-      words[counter] = 1 + more;
-      words[m + FLAGS] = flags | SHARED;
+    prepareShare(m) {
+      if (words[m + COUNTER] !== 0) return true;
+      if (kindIn(words[m + FLAGS] as number) === BufferKind.EXTERNAL) return takeCounter(m);
+      words[m + COUNTER] = uma.counterOf(words[m + BUFFER] as number);
       return true;
     },
+    shareMany: counters.join,
+    share: counters.joinOne,
     isExclusive(m) {
-      const flags = words[m + FLAGS] as number;
-      if ((flags & SHARED) === 0) return true;
+      if (((words[m + FLAGS] as number) & SHARED) === 0) return true;
       const counter = words[m + COUNTER] as number;
       if (counter <= 0 || counter >= words.length)
         throw damaged(`an mbuf has its counter at word ${counter}`);
       if (load(counter) !== 1) return false;
-      words[counter] = 0;
-      words[m + FLAGS] = flags & ~SHARED;
+      counters.stop(m);
       return true;
     },
-    drop,
-    dropCluster(m, flags) {
-      const cluster = words[m + BUFFER] as number;
-      words[m + FLAGS] = flags & ~(KINDS | SHARED);
-      if ((flags & SHARED) === 0 || drop(words[m + COUNTER] as number, 1)) {
-        releaseCluster(kindIn(flags), cluster);
-      }
-    },
+    leave: counters.leaveOne,
+    leaveMany: counters.leave,
     releaseCluster,
-    releaseCounter(counter) {
-      const item = (counter << 2) as Addr;
-      words[counter] = 0;
+    dropCluster(m) {
+      if (((words[m + FLAGS] as number) & SHARED) === 0 || counters.leaveOne(m)) releaseCluster(m);
+    },
+    releaseCounter(m) {
+      const item = ((words[m + COUNTER] as number) << 2) as Addr;
+      if (item === (0 as Addr)) return;
       owners[item >>> 4] = slot;
+      words[m + COUNTER] = 0;
       externalCounter.free(item);
     },
   };

@@ -15,16 +15,21 @@ export interface Chains {
   requireMbuf(m: unknown): number;
   /** Looks at every mbuf of a chain; the last one. NOT_AN_MBUF, CHAIN_CYCLE. */
   requireChain(m: unknown): Addr;
+  /** Makes the mbufs of a chain this thread's. */
+  claim(m: Addr): void;
   /** Bytes of a chain that has been looked at. */
   countBytes(m: Addr): number;
 }
 
-export function createChains({ machine, uma }: MbufContext, zones: MbufZones): Chains {
+export function createChains({ machine, threads, uma }: MbufContext, zones: MbufZones): Chains {
   const { words } = machine;
   const { owners, pageKegs } = uma;
   const { next: NEXT, length: LENGTH } = Mbuf;
   const keg = zones.mbuf.keg;
   const MASK = ADDRESS_MASK;
+  const { slot } = threads;
+  const { compareExchangeByte } = machine.atomics;
+  const ownersAddress = machine.area('owners') << 2;
 
   function isMbuf(m: unknown): m is Addr {
     return (
@@ -46,32 +51,48 @@ export function createChains({ machine, uma }: MbufContext, zones: MbufZones): C
     return m >> 2;
   }
 
+  /** Only who holds an mbuf may claim it, but a reaper may free it meanwhile: its 0 must stand. */
+  function claimOne(m: Addr): void {
+    for (;;) {
+      const owner = owners[m >>> 4] as number;
+      if (owner === slot) return;
+      if (owner === 0) throw notAnMbuf(m);
+      if (compareExchangeByte(ownersAddress + (m >>> 4), owner, slot) === owner) return;
+    }
+  }
+
+  function requireChain(first: unknown): Addr {
+    if (!isMbuf(first)) throw notAnMbuf(first);
+    // Brent: the mark jumps to where the walk is after 1, 2, 4, ... steps; a circle comes back to it.
+    let at: Addr = first;
+    let mark = at;
+    let steps = 0;
+    let leap = 1;
+    for (;;) {
+      const next = words[(at >> 2) + NEXT] as number;
+      if (next === 0) return at;
+      if (!isMbuf(next)) throw notAnMbuf(next, `, next of ${hex(at)},`);
+      if (next === mark) {
+        throw new MbumaError('CHAIN_CYCLE', `the chain of ${hex(first)} comes back to ${hex(mark)}`, {
+          address: first,
+        });
+      }
+      at = next;
+      if (++steps === leap) {
+        mark = at;
+        leap *= 2;
+        steps = 0;
+      }
+    }
+  }
+
   return {
     isMbuf,
     requireMbuf,
-    requireChain(first) {
-      if (!isMbuf(first)) throw notAnMbuf(first);
-      // Brent: the mark jumps to where the walk is after 1, 2, 4, ... steps; a circle comes back to it.
-      let at: Addr = first;
-      let mark = at;
-      let steps = 0;
-      let leap = 1;
-      for (;;) {
-        const next = words[(at >> 2) + NEXT] as number;
-        if (next === 0) return at;
-        if (!isMbuf(next)) throw notAnMbuf(next, `, next of ${hex(at)},`);
-        if (next === mark) {
-          throw new MbumaError('CHAIN_CYCLE', `the chain of ${hex(first)} comes back to ${hex(mark)}`, {
-            address: first,
-          });
-        }
-        at = next;
-        if (++steps === leap) {
-          mark = at;
-          leap *= 2;
-          steps = 0;
-        }
-      }
+    requireChain,
+    claim(first) {
+      requireChain(first);
+      for (let m: Addr | 0 = first; m !== 0; m = words[(m >> 2) + NEXT] as Addr | 0) claimOne(m);
     },
     countBytes(first) {
       let bytes = 0;

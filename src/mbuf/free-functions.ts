@@ -55,6 +55,12 @@ export function createFreeFunctions({ machine, locks }: MbufContext): FreeFuncti
     return count + 1;
   }
 
+  // The count tells which names are there: what was being written is none yet.
+  locks.onTakeOver(table + LOCK, table + LOCK + 1, LockRank.REGISTRY, () => {
+    const count = words[table + COUNT] as number;
+    if (count < FREE_FUNCTIONS_MAX) words.fill(0, nameAt(count + 1), nameAt(count + 1) + NAME_WORDS);
+  });
+
   function register(nameGiven: unknown, freeFunction: unknown): void {
     const name = requireName(nameGiven, 'name of a free function');
     if (typeof freeFunction !== 'function') {

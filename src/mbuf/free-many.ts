@@ -6,11 +6,12 @@
  * subtraction, and go back to their zone in one call.
  */
 
-import { CheckLevel, hex, MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
+import { hex, MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
 import type { Addr } from '../record/index.js';
+import { type Batch, createBatch, mayBatchPackets } from './batch.js';
 import type { Buffers } from './buffers.js';
 import type { Chains } from './chains.js';
-import { FREE_MASK, FREE_OWN, FREE_PACKET, type Freeing } from './free.js';
+import type { Freeing } from './free.js';
 import { BufferKind, kindOf, Mbuf, MbufFlag, PACKET_FLAGS } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
@@ -19,119 +20,47 @@ export interface FreeingMany {
   freeMany(packets: Int32Array, n: number): void;
 }
 
-/** Mbufs that are given back to a zone in one call. */
-const BATCH = 128;
-
 export function createFreeingMany(
-  { machine }: MbufContext,
+  { machine, threads, uma }: MbufContext,
   zones: MbufZones,
   chains: Chains,
   buffers: Buffers,
   freeing: Freeing,
 ): FreeingMany {
   const { words } = machine;
-  const { next: NEXT, flags: FLAGS, buffer: BUFFER, counter: COUNTER } = Mbuf;
-  const { SHARED, VISITED } = MbufFlag;
-  const { PACKET, EXTERNAL } = BufferKind;
+  const { owners } = uma;
+  const { slot } = threads;
+  const { next: NEXT, flags: FLAGS } = Mbuf;
+  const { VISITED } = MbufFlag;
+  const { EXTERNAL } = BufferKind;
   const WHOLE_PACKET = PACKET_FLAGS;
-  const DECIDING = FREE_MASK;
-  const OWN_DECIDED = FREE_OWN;
-  const PACKET_DECIDED = FREE_PACKET;
-  const { mbuf: mbufZone, packet: packetZone } = zones;
+  const { packet: packetZone } = zones;
   const { isMbuf } = chains;
-  const { free, freeKnown, freeError, requireFunction, throwKept, partsWanted } = freeing;
+  const { free, freeError, requireFunction, throwKept, partsWanted } = freeing;
   const kindIn = kindOf;
-  const mayBatchPackets = machine.checkLevel < CheckLevel.TRASH;
+  const batchesPackets = mayBatchPackets(machine);
 
-  /** Mbufs without buffer, on their way to the mbuf zone. */
-  const batch = new Int32Array(BATCH);
-  let batched = 0;
-  /** Packets, on their way to the packet zone. */
-  const packetBatch = new Int32Array(BATCH);
-  let packetsBatched = 0;
   const one = new Int32Array(1);
-  /** References to one shared cluster, to be given up together. */
-  let counter = 0;
-  let times = 0;
-  let cluster = 0;
-  let kind = 0;
+  /** Batches that nobody is using: what a call does may free other mbufs, and so come back into here. */
+  const resting: Batch[] = [];
   machine.onRewind(() => {
-    batched = 0;
-    packetsBatched = 0;
-    counter = 0;
+    resting.length = 0;
   });
 
-  function flushReferences(): void {
-    const last = counter;
-    counter = 0;
-    if (last !== 0 && buffers.drop(last, times)) buffers.releaseCluster(kind, cluster);
+  function takeBatch(): Batch {
+    return resting.pop() ?? createBatch(machine, zones, buffers, freeing);
   }
 
-  function flush(): void {
-    flushReferences();
-    const mbufs = batched;
-    batched = 0;
-    if (mbufs !== 0) mbufZone.freeMany(batch, mbufs);
-    const packets = packetsBatched;
-    packetsBatched = 0;
-    if (packets !== 0) packetZone.freeMany(packetBatch, packets);
+  function finish(batch: Batch): void {
+    batch.flush();
+    resting.push(batch);
+    throwKept();
   }
 
-  function putIntoBatch(m: number): void {
-    if (batched === BATCH) flush();
-    batch[batched++] = m;
-  }
-
-  /** Frees one mbuf that has been looked at, or puts it into the batch. */
-  function freeBatched(m: number): void {
-    const at = m >> 2;
-    const flags = words[at + FLAGS] as number;
-    const how = flags & DECIDING;
-    const kindHere = kindIn(flags);
-    if (how === OWN_DECIDED) {
-      putIntoBatch(m);
-    } else if (
-      kindHere === EXTERNAL ||
-      (kindHere === PACKET && (how !== PACKET_DECIDED || !mayBatchPackets))
-    ) {
-      // A free function may come back into here: the batch must be nobody's then.
-      flush();
-      freeKnown(m as Addr);
-    } else if (kindHere === PACKET) {
-      putIntoPacketBatch(m);
-    } else if ((flags & SHARED) === 0) {
-      buffers.dropCluster(at, flags);
-      putIntoBatch(m);
-    } else {
-      countReference(at, flags);
-      putIntoBatch(m);
-    }
-  }
-
-  function putIntoPacketBatch(m: number): void {
-    if (partsWanted()) {
-      flush();
-      freeKnown(m as Addr);
-      return;
-    }
-    if (packetsBatched === BATCH) flush();
-    words[(m >> 2) + FLAGS] = WHOLE_PACKET;
-    words[(m >> 2) + NEXT] = 0;
-    packetBatch[packetsBatched++] = m;
-  }
-
-  /** One more reference that goes: with those before it, if it is to the same cluster. */
-  function countReference(at: number, flags: number): void {
-    const ours = words[at + COUNTER] as number;
-    if (ours !== counter) {
-      flushReferences();
-      counter = ours;
-      times = 0;
-      cluster = words[at + BUFFER] as number;
-      kind = kindIn(flags);
-    }
-    times++;
-    words[at + FLAGS] = flags & ~DECIDING;
+  /** The mbuf is this thread's from now on, and its reaper's if it dies: then the mark means nothing. */
+  function mark(m: number, flags: number): void {
+    owners[m >>> 4] = slot;
+    words[(m >> 2) + FLAGS] = flags | VISITED;
   }
 
   /** Marks a chain. 0: all is well; else the mbuf, or what is none, that stops it. */
@@ -142,7 +71,7 @@ export function createFreeingMany(
       const flags = words[at + FLAGS] as number;
       if ((flags & VISITED) !== 0) return m;
       if (kindIn(flags) === EXTERNAL) requireFunction(at);
-      words[at + FLAGS] = flags | VISITED;
+      mark(m, flags);
     }
     return 0;
   }
@@ -171,13 +100,13 @@ export function createFreeingMany(
     }
     one[0] = m;
     markAll(one, 1, 0);
+    const batch = takeBatch();
     for (let each: Addr | 0 = m; each !== 0; ) {
       const next = words[(each >> 2) + NEXT] as Addr;
-      freeBatched(each);
+      batch.free(each);
       each = next;
     }
-    flush();
-    throwKept();
+    finish(batch);
   }
 
   /** Marks single packets as they came, until it meets something else; how many. */
@@ -188,6 +117,7 @@ export function createFreeingMany(
       if (!isMbuf(m)) break;
       const flags = words[(m >> 2) + FLAGS];
       if (flags !== WHOLE_PACKET || words[(m >> 2) + NEXT] !== 0) break;
+      owners[m >>> 4] = slot;
       words[(m >> 2) + FLAGS] = WHOLE_PACKET | VISITED;
     }
     return at;
@@ -205,7 +135,7 @@ export function createFreeingMany(
         const m = packets[at] as number;
         const flags = isMbuf(m) ? (words[(m >> 2) + FLAGS] as number) : VISITED;
         if ((flags & VISITED) === 0 && words[(m >> 2) + NEXT] === 0 && kindIn(flags) !== EXTERNAL) {
-          words[(m >> 2) + FLAGS] = flags | VISITED;
+          mark(m, flags);
         } else {
           const stop = markChain(m);
           if (stop !== 0) throw stopError(stop);
@@ -220,23 +150,23 @@ export function createFreeingMany(
   function freeMany(packets: Int32Array, n: number): void {
     requireInteger(n, 'n', 0, 0x7fffffff);
     requireInt32Array(packets, 'packets', n);
-    const single = mayBatchPackets && !partsWanted() ? markPackets(packets, n) : 0;
+    const single = batchesPackets && !partsWanted() ? markPackets(packets, n) : 0;
     if (single === n) {
       unmarkPackets(packets, n);
       packetZone.freeMany(packets, n);
       return;
     }
     markAll(packets, n, single);
+    const batch = takeBatch();
     for (let at = 0; at < n; at++) {
       let m = packets[at] as number;
       while (m !== 0) {
         const next = words[(m >> 2) + NEXT] as number;
-        freeBatched(m);
+        batch.free(m as Addr);
         m = next;
       }
     }
-    flush();
-    throwKept();
+    finish(batch);
   }
 
   return { freeChain, freeMany };

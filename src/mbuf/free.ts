@@ -12,6 +12,7 @@
  */
 
 import { CheckLevel, describeValue, hex, MbumaError, trashFill } from '../check/index.js';
+import { Hand, HandKind } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import type { Buffers } from './buffers.js';
 import { ADDRESS_MASK, type Chains } from './chains.js';
@@ -43,6 +44,8 @@ export interface Freeing {
   free(m: Addr): Addr | 0;
   /** Frees an mbuf that has been looked at. An error of a free function is kept, not thrown. */
   freeKnown(m: Addr): Addr | 0;
+  /** The same for an mbuf of a dead thread: an error is thrown at once. */
+  freeDead(m: Addr): void;
   /** The error that tells what is wrong with freeing `m`. */
   freeError(m: unknown): MbumaError;
   /** Refuses an external buffer whose free function this thread does not have. */
@@ -54,7 +57,7 @@ export interface Freeing {
 }
 
 export function createFreeing(
-  { machine, uma }: MbufContext,
+  { machine, threads, uma, hands, intents }: MbufContext,
   zones: MbufZones,
   chains: Chains,
   buffers: Buffers,
@@ -62,7 +65,8 @@ export function createFreeing(
 ): Freeing {
   const { words } = machine;
   const { owners, pageKegs } = uma;
-  const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
+  const { slot } = threads;
+  const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY } = Mbuf;
   const { freeFunction: FREE_FUNCTION, freeArgument: FREE_ARGUMENT } = Mbuf;
   const { PACKET, EXTERNAL } = BufferKind;
   const { zoneByKind } = buffers;
@@ -119,14 +123,16 @@ export function createFreeing(
     const flags = words[at + FLAGS] as number;
     const next = words[at + NEXT] as Addr;
     const kind = kindIn(flags);
+    // Whoever had it: from here on it is this thread's to take apart, or its reaper's.
+    owners[m >>> 4] = slot;
     if (kind === PACKET) {
       if (freePacket(m)) return next;
-      buffers.dropCluster(at, words[at + FLAGS] as number);
+      buffers.dropCluster(at);
     } else if (kind === EXTERNAL) {
-      freeExternal(m, flags);
+      freeExternal(m);
       return next;
     } else if (zoneByKind[kind] !== null) {
-      buffers.dropCluster(at, flags);
+      buffers.dropCluster(at);
     }
     mbufZone.free(m);
     return next;
@@ -141,23 +147,39 @@ export function createFreeing(
       packetZone.free(m);
       return true;
     }
-    packetZone.forget(m);
+    const flags = words[(m >> 2) + FLAGS] as number;
+    packetZone.forget(m, (m >> 2) + FLAGS, (flags & ~KIND_MASK) | (BufferKind.CLUSTER << KIND_SHIFT));
     return false;
   }
 
-  /** Its function is called when the mbuf is gone: it may do with mbufs what it likes. */
-  function freeExternal(m: Addr, flags: number): void {
+  /**
+   * Its function is called when the mbuf is gone: it may do with mbufs what it likes. In between a hand has
+   * what it
+   * is called with. It is closed just before the call, which so is begun once, whoever dies.
+   */
+  function freeExternal(m: Addr): void {
     const at = m >> 2;
+    if (((words[at + FLAGS] as number) & SHARED) !== 0 && !buffers.leave(at)) {
+      mbufZone.free(m);
+      return;
+    }
+    buffers.releaseCounter(at);
     const address = words[at + BUFFER] as number;
     const length = words[at + CAPACITY] as number;
-    const counter = words[at + COUNTER] as number;
     const number = words[at + FREE_FUNCTION] as number;
     const argument = words[at + FREE_ARGUMENT] as number;
-    words[at + FLAGS] = flags & ~DECIDING;
-    const last = (flags & SHARED) === 0 || buffers.drop(counter, 1);
-    if (last && counter !== 0) buffers.releaseCounter(counter);
+    const hand = hands.open(HandKind.CALL, number, 0, 0, 0);
+    intents.begin(0);
+    intents.set(hand + Hand.HELD, address);
+    intents.set(hand + Hand.SECOND, length);
+    intents.set(hand + Hand.THIRD, argument);
+    intents.set(at + FLAGS, (words[at + FLAGS] as number) & ~DECIDING);
+    intents.commit();
     mbufZone.free(m);
-    if (last) callFreeFunction(number, address, length, argument);
+    hands.closed(hand);
+    // The last store before the call: who dies here or later has begun it.
+    words[hand] = 0;
+    callFreeFunction(number, address, length, argument);
   }
 
   function callFreeFunction(number: number, address: number, length: number, argument: number): void {
@@ -204,5 +226,12 @@ export function createFreeing(
     return new MbumaError('FREE_TWICE', `mbuf ${hex(m)} is free already`, place);
   }
 
-  return { free, freeKnown, freeError, requireFunction, throwKept, partsWanted };
+  function freeDead(m: Addr): void {
+    // Cleaning up may come in the middle of another free of this thread, whose error is told there.
+    const another = hasKept;
+    freeKnown(m);
+    if (!another) throwKept();
+  }
+
+  return { free, freeKnown, freeDead, freeError, requireFunction, throwKept, partsWanted };
 }

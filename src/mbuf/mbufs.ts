@@ -15,6 +15,7 @@ import { createFreeingMany } from './free-many.js';
 import { createGetters } from './get.js';
 import { createWaitingGetters } from './get-waiting.js';
 import { createHeaders } from './headers.js';
+import { registerMbufReaper } from './reap.js';
 import { createReferences } from './reference.js';
 import { createSegments } from './segments.js';
 import { mbufStats } from './stats.js';
@@ -37,6 +38,7 @@ export function createMbufs(context: MbufContext, options: MbufOptions = {}): Mb
   const waitingGetters = createWaitingGetters(context, zones, buffers, headers, getters);
   const freeing = createFreeing(context, zones, chains, buffers, functions);
   const freeingMany = createFreeingMany(context, zones, chains, buffers, freeing);
+  registerMbufReaper(context, zones, buffers, functions, freeing);
   const references = createReferences(context, zones, chains, buffers, getters);
   const fields = createFields(context, chains, buffers);
   const { segments, view } = createSegments(context, chains);
@@ -55,6 +57,8 @@ export function createMbufs(context: MbufContext, options: MbufOptions = {}): Mb
     tryGethdrMany: getters.tryGethdrMany,
     tryGetclMany: getters.tryGetclMany,
     ...waitingGetters,
+    keg: zones.mbuf.keg,
+    claim: chains.claim,
     free: freeing.free,
     ...freeingMany,
     ...references,

@@ -53,8 +53,8 @@ export function createReferences(
   const probed = machine.checkLevel >= CheckLevel.WITNESS;
   const referenceSite = machine.failpoints.site('mbuf.reference', 'a reference; from check level 1 on');
 
-  /** Makes `to` an mbuf of that buffer, empty, with `flags`. */
-  function pointAtBuffer(to: number, buffer: number, capacity: number, counter: number, flags: number): void {
+  /** Makes `to` an empty mbuf of that buffer, but for the flags: those come with the count. */
+  function pointAtBuffer(to: number, buffer: number, capacity: number, counter: number): void {
     words[to + NEXT] = 0;
     words[to + DATA] = buffer;
     words[to + LENGTH] = 0;
@@ -62,7 +62,6 @@ export function createReferences(
     words[to + CAPACITY] = capacity;
     words[to + COUNTER] = counter;
     words[to + PACKET_LENGTH] = 0;
-    words[to + FLAGS] = flags;
   }
 
   function copyFreeFunction(to: number, from: number): void {
@@ -104,7 +103,7 @@ export function createReferences(
     if (kind === OWN) return copyOwn(from, flags);
     const item = mbufZone.tryAlloc();
     if (item === 0) return 0;
-    if (!buffers.share(from, 1)) {
+    if (!buffers.prepareShare(from)) {
       mbufZone.free(item);
       return 0;
     }
@@ -115,10 +114,10 @@ export function createReferences(
       words[from + BUFFER] as number,
       words[from + CAPACITY] as number,
       words[from + COUNTER] as number,
-      shared,
     );
     copyHeader(to, from);
     if (kind === EXTERNAL) copyFreeFunction(to, from);
+    buffers.share(from, to, shared);
     return item;
   }
 
@@ -136,7 +135,7 @@ export function createReferences(
     if (probed && referenceSite.fails()) return 0;
     const got = mbufZone.tryAllocMany(out, n);
     if (got === 0) return 0;
-    if (!buffers.share(from, got)) {
+    if (!buffers.prepareShare(from)) {
       mbufZone.freeMany(out, got);
       return 0;
     }
@@ -146,9 +145,10 @@ export function createReferences(
     const counter = words[from + COUNTER] as number;
     for (let at = 0; at < got; at++) {
       const to = (out[at] as number) >> 2;
-      pointAtBuffer(to, buffer, capacity, counter, shared);
+      pointAtBuffer(to, buffer, capacity, counter);
       if (kind === EXTERNAL) copyFreeFunction(to, from);
     }
+    buffers.shareMany(from, out, got, shared);
     return got;
   }
 

@@ -92,6 +92,17 @@ export interface Mbufs {
   tryGethdrMany(out: Int32Array, n: number): number;
   tryGetclMany(out: Int32Array, n: number): number;
 
+  /** Number of the keg of mbufs: `memory.ring({ carries: memory.mbufs })`. */
+  readonly keg: number;
+  /**
+   * Makes every mbuf of a chain that was handed over this thread's; a ring that carries mbufs does it by itself. An mbuf belongs to the thread that took
+   * it or
+   * claimed it last: when that one dies, the mbuf is freed, whoever uses it.
+   *
+   * @throws NOT_AN_MBUF when one is free already, CHAIN_CYCLE
+   */
+  claim(m: Addr): void;
+
   /** Frees one mbuf and gives the next of its chain. */
   free(m: Addr): Addr | 0;
   /** Frees a chain. */

@@ -6,14 +6,16 @@
  */
 
 import { CheckLevel, trashFill } from '../check/index.js';
-import type { Machine } from '../machine/index.js';
+import { Hand, HandKind, type Machine } from '../machine/index.js';
 import { type Addr, layoutOf } from '../record/index.js';
 import { type HookAnswer, NO_MEMORY, OWNER_MEMORY, type Zone, ZoneRecord } from '../uma/index.js';
 import {
+  BufferKind,
   CLUSTER_SIZE,
   JUMBO_9K_SIZE,
   JUMBO_16K_SIZE,
   JUMBO_PAGE_SIZE,
+  kindOf,
   MBUF_SIZE,
   Mbuf,
   PACKET_FLAGS,
@@ -42,7 +44,7 @@ export interface ZonesAndDrain {
 }
 
 export function createMbufZones(context: MbufContext, max: number | undefined): ZonesAndDrain {
-  const { machine, threads, uma } = context;
+  const { machine, threads, uma, hands } = context;
   const { words, layout, checkLevel } = machine;
   const { owners } = uma;
   const { slot } = threads;
@@ -71,6 +73,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     referenceCounted: true,
     max: clusterMax,
     onExhausted: drainPackets,
+    onOwnerDeath: 'free',
   });
   const mbuf = uma.zone({
     name: 'mbuf',
@@ -78,9 +81,17 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     align: MBUF_SIZE,
     maxBucket: true,
     onExhausted: drainPackets,
+    onOwnerDeath: 'free',
+    // So that the flags of an mbuf that was never used say that it has no buffer.
+    zeroFresh: true,
   });
 
-  /** Writes nothing before it has the cluster: a failed init leaves the item as it was. */
+  /**
+   * Writes nothing before it has the cluster: a failed init leaves the item as it was. Until the flags are
+   * there
+   * the cluster is this thread's, from then on the packet's, and `fini` frees it whatever its owner byte
+   * says.
+   */
   function packetInit(item: Addr): HookAnswer {
     if (clusterSite.fails(cluster.name)) return NO_MEMORY;
     making = true;
@@ -102,16 +113,34 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     return 0;
   }
 
+  /** The item may have been through `init`, half through it, or through `fini`: its flags say so. */
   function packetFini(item: Addr): void {
     const m = item >> 2;
     const address = words[m + BUFFER] as Addr;
-    owners[address >>> 4] = slot;
-    words[m + FLAGS] = 0;
+    if (kindOf(words[m + FLAGS] as number) === BufferKind.PACKET) {
+      const hand = hands.open(HandKind.CLUSTER, 0, address, item, 0);
+      words[m + FLAGS] = 0;
+      owners[address >>> 4] = slot;
+      hands.close(hand);
+      unmade++;
+      cluster.free(address);
+    }
     // Items of the mbuf keg are kept as trash when free; those of this zone are not.
     if (trash) trashFill(words, item, MBUF_SIZE);
-    unmade++;
-    cluster.free(address);
   }
+
+  /**
+   * A dead thread was in `fini`. The packet has let go of the cluster, which is the dead thread's then, or
+   * not yet.
+   */
+  uma.reaper.onHand(HandKind.CLUSTER, (hand, dead) => {
+    const address = words[hand + Hand.HELD] as number;
+    const m = (words[hand + Hand.SECOND] as number) >> 2;
+    const attached =
+      kindOf(words[m + FLAGS] as number) === BufferKind.PACKET && words[m + BUFFER] === address;
+    if (!attached) owners[address >>> 4] = dead;
+    words[hand] = 0;
+  });
 
   const packet: Zone = uma.zone({
     name: 'mbuf_packet',
@@ -120,10 +149,18 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     primary: mbuf,
     init: packetInit,
     fini: packetFini,
+    finiIsSafe: true,
+    onOwnerDeath: 'free',
   });
 
   function jumbo(name: string, size: number, pagesEach: number): Zone {
-    return uma.zone({ name, size, referenceCounted: true, max: defaultMax(pageCount, pagesEach) });
+    return uma.zone({
+      name,
+      size,
+      referenceCounted: true,
+      max: defaultMax(pageCount, pagesEach),
+      onOwnerDeath: 'free',
+    });
   }
 
   const zones = {
@@ -133,7 +170,12 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     jumboPage: jumbo('mbuf_jumbo_page', JUMBO_PAGE_SIZE, PAGES_OF.jumboPage),
     jumbo9k: jumbo('mbuf_jumbo_9k', JUMBO_9K_SIZE, PAGES_OF.jumbo9k),
     jumbo16k: jumbo('mbuf_jumbo_16k', JUMBO_16K_SIZE, PAGES_OF.jumbo16k),
-    externalCounter: uma.zone({ name: 'mbuf_ext_refcnt', size: COUNTER_SIZE, align: COUNTER_SIZE }),
+    externalCounter: uma.zone({
+      name: 'mbuf_ext_refcnt',
+      size: COUNTER_SIZE,
+      align: COUNTER_SIZE,
+      onOwnerDeath: 'free',
+    }),
   };
   return { zones, drainPackets };
 }

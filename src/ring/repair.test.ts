@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { LockRank } from '../check/index.js';
 import { lockOwner } from '../machine/index.js';
 import { Death } from '../machine/mortal.test-kit.js';
+import { PageState } from '../phys/index.js';
 import { createCarrying } from './carrying.js';
 import { createHandOver } from './hand-over.js';
 import { type Ring, RingRecord } from './index.js';
@@ -171,7 +172,11 @@ const reaped: Survive = ({ memory, victim }) => {
 };
 
 /** The others go on at once, and repair what they meet. */
-const met: Survive = () => {};
+/** Survivors go on; one of them wants a page as well. */
+const met: Survive = ({ memory: { pages } }) => {
+  const page = pages.tryAllocRun(1, PageState.RUN);
+  pages.freeRun(page, 1);
+};
 
 /** Lets the victim die before store number `store` of its act, and looks what the others have of it. */
 async function playAndRepair(story: Story, store: number, survive: Survive): Promise<void> {

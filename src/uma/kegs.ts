@@ -229,7 +229,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
 
   /** Free slots of buckets are 0, and pages come with whatever they held. */
   function clearBuckets(keg: KegState, data: number): void {
-    if (keg.number === BUCKET_KEG) machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
+    if (keg.number === BUCKET_KEG || (keg.flags & KegFlag.ZEROED) !== 0)
+      machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
   }
 
   function writeHeader(keg: KegState, slab: number, page: number, data: number): void {

@@ -7,7 +7,7 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { Hand, HandKind, Waiter, WaiterState } from '../machine/index.js';
+import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -18,9 +18,12 @@ import type { Ladder } from './ladder.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,
+  GRANULE,
   GRANULE_SHIFT,
   OWNER_MEMORY,
   OwnerDeath,
+  Slab,
+  SlabList,
   ThreadCache,
   UmaState,
   ZONE_WORDS,
@@ -47,7 +50,17 @@ export interface UmaReaper {
    * Says who frees the items of a keg that has several zones: `free` knows whose an item is. Such kegs come
    * before the others.
    */
-  onOwned(zone: string, keg: number, free: (item: number) => void): void;
+  onOwned(zone: string, keg: number, free: (item: number) => void, next: (item: number) => number): void;
+  /** Visits the item, and those that go where it goes; nothing, for what is no item of the keg in use. */
+  eachWith(keg: number, item: number, visit: (item: number) => void): void;
+  /**
+   * Says how to undo, or finish, what a dead thread has begun with its own words. It comes before all else.
+   */
+  onSettle(settle: (slot: number) => void): void;
+  /** Calls `act` if the address lies in a slab of a keg, which stays the keg's meanwhile. */
+  holdSlab(address: number, act: () => void): void;
+  /** Says how to empty the hands of a kind that is another layer's. */
+  onHand(kind: number, empty: (hand: number, slot: number, errors: HookErrors) => void): void;
 }
 
 export interface ReaperParts {
@@ -70,8 +83,15 @@ export interface ReaperParts {
   readonly retireCounts: (zone: ZoneState, cache: number) => void;
 }
 
+/** Who frees the items of a keg that has several zones. */
+interface Taker {
+  readonly zone: string;
+  readonly free: (item: number) => void;
+  /** The item that goes where this one goes; 0 ends it. */
+  readonly next: (item: number) => number;
+}
+
 const GRANULES_PER_PAGE = 256;
-const NOTHING: ReadonlySet<number> = new Set();
 const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
 
 export function createUmaReaper(parts: ReaperParts): UmaReaper {
@@ -84,7 +104,9 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   const ownersAddress = machine.area('owners') << 2;
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { HELD, THIRD: WAITER } = Hand;
-  const takers = new Map<number, { zone: string; free: (item: number) => void }>();
+  const takers = new Map<number, Taker>();
+  const settlers: ((slot: number) => void)[] = [];
+  const emptiers = new Map<number, (hand: number, slot: number, errors: HookErrors) => void>();
 
   const zoneCount = (): number => load(uma + UmaState.zoneCount);
 
@@ -140,7 +162,9 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   function emptyHands(slot: number, errors: HookErrors): void {
     for (const hand of hands.ofSlot(slot)) {
       const kind = hands.kindOf(hand);
-      if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
+      const emptier = emptiers.get(kind);
+      if (emptier !== undefined) emptier(hand, slot, errors);
+      else if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
       else if (kind === HandKind.SLAB) kegs.unmakeSlab(kegs.byNumber(hands.numberOf(hand)), hand, errors);
       else emptyItemHand(hand, slot, errors);
     }
@@ -248,12 +272,32 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     return words[zone.record + Zone.hooks] === 0 ? (item) => ladder.releaseItem(zone, item) : null;
   }
 
+  /** A chain is as long as there are granules, at most: it may be a circle. */
+  function eachWith(keg: number, first: number, visit: (item: number) => void): void {
+    const next = takers.get(keg)?.next;
+    let item = first;
+    for (let left = owners.length; left > 0; left--) {
+      const isItem = (item & -GRANULE) === item && pageKegs[item >>> PAGE_SHIFT] === keg;
+      if (!isItem || !((owners[item >>> GRANULE_SHIFT] as number) > 0)) return;
+      visit(item);
+      if (next === undefined) return;
+      item = next(item);
+    }
+  }
+
+  /** Items that are on their way, and what goes with them. */
+  function withTheirs(keg: number, items: ReadonlySet<number> | undefined): ReadonlySet<number> {
+    const all = new Set<number>();
+    for (const item of items ?? []) eachWith(keg, item, (each) => all.add(each));
+    return all;
+  }
+
   function settleOwned(
     keg: number,
     zones: readonly ZoneState[],
     slot: number,
     errors: HookErrors,
-    inTransit: ReadonlySet<number> = NOTHING,
+    inTransit: ReadonlySet<number>,
   ): OwnedItems {
     const zone = zones[0] as ZoneState;
     const free = freeingOf(keg, zones);
@@ -287,6 +331,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   return {
     reap(slot, errors, inTransit) {
       intents.finish(slot, 0);
+      for (const settle of settlers) settle(slot);
       emptyHands(slot, errors);
       for (let index = 0; index < threads.waitersPerSlot; index++) {
         const waiter = threads.waiterRef(slot, index);
@@ -303,13 +348,32 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       for (const taken of [true, false]) {
         for (const [keg, zones] of byKeg) {
           if (takers.has(keg) === taken)
-            settled.push(settleOwned(keg, zones, slot, errors, inTransit.get(keg)));
+            settled.push(settleOwned(keg, zones, slot, errors, withTheirs(keg, inTransit.get(keg))));
         }
       }
       return settled.filter(({ freed, kept }) => freed + kept > 0);
     },
-    onOwned(zone, keg, free) {
-      takers.set(keg, { zone, free });
+    eachWith,
+    onOwned(zone, keg, free, next) {
+      takers.set(keg, { zone, free, next });
+    },
+    onSettle(settle) {
+      settlers.push(settle);
+    },
+    holdSlab(address, act) {
+      const page = address >>> PAGE_SHIFT;
+      const number = pageKegs[page] as number;
+      if (number === 0) return;
+      const { record, lockRank } = kegs.byNumber(number);
+      locks.acquire(record, lockRank);
+      const slab = pageKegs[page] === number ? pages.objectOf(page) : 0;
+      const isSlab =
+        slab !== 0 && words[slab + Slab.keg] === record && words[slab + Slab.list] !== SlabList.NONE;
+      if (isSlab) act();
+      locks.release(record);
+    },
+    onHand(kind, empty) {
+      emptiers.set(kind, empty);
     },
   };
 }

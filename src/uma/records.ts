@@ -168,7 +168,12 @@ export const GRANULE_SHIFT = 4;
 /** Owner byte of an item that the memory itself holds, such as a cluster that hangs on an mbuf. */
 export const OWNER_MEMORY = 255;
 
-export const KegFlag = { REFERENCE_COUNTED: 1, INTERNAL: 2 } as const;
+export const KegFlag = {
+  REFERENCE_COUNTED: 1,
+  INTERNAL: 2,
+  /** New slabs are zeroed. */
+  ZEROED: 4,
+} as const;
 
 /** What becomes of the items that a thread owned when it died. */
 export const OwnerDeath = {

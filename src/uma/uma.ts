@@ -20,11 +20,11 @@ import {
   BUCKET_WORDS,
   CACHE_WORDS,
   COUNTER_STRIDE,
-  GRANULE,
   GRANULE_SHIFT,
   HookBit,
   KEG_WORDS,
   Keg,
+  KegFlag,
   Slab,
   ThreadCache,
   UmaState,
@@ -155,7 +155,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
     if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
-    const keg = primary?.kegState ?? kegs.create(name, shape, 0);
+    const keg = primary?.kegState ?? kegs.create(name, shape, options.zeroed ? KegFlag.ZEROED : 0);
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
     const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
@@ -327,8 +327,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     },
     counterOf,
     carry(keg, item, slot) {
-      if ((item & -GRANULE) !== item || pageKegs[item >>> 12] !== keg) return;
-      if ((owners[item >>> GRANULE_SHIFT] as number) > 0) owners[item >>> GRANULE_SHIFT] = slot;
+      reaper.eachWith(keg, item, (each) => {
+        owners[each >>> GRANULE_SHIFT] = slot;
+      });
     },
     owners,
     pageKegs,

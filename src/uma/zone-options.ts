@@ -45,6 +45,8 @@ export interface ZoneOptions {
    * item may have been handed over. Only the thread that makes the zone sets it.
    */
   readonly onOwnerDeath?: OwnerDeathPolicy;
+  /** New slabs are zeroed: an item holds 0, or what its last user left. */
+  readonly zeroFresh?: boolean;
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
   readonly finiIsSafe?: boolean;
 }
@@ -58,6 +60,7 @@ export interface CheckedZoneOptions {
   readonly primary: ZoneState | null;
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
+  readonly zeroed: boolean;
 }
 
 /** Largest item, in bytes. */
@@ -119,6 +122,7 @@ export function readZoneOptions(
   }
   attempt(() => optionalBoolean(given.maxBucket, 'maxBucket'), undefined);
   attempt(() => optionalBoolean(given.finiIsSafe, 'finiIsSafe'), undefined);
+  const zeroed = attempt(() => optionalBoolean(given.zeroFresh, 'zeroFresh'), false) === true;
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
   const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
   const shape = { size, align, referenceCounted: counted === true };
@@ -129,5 +133,5 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath };
+  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed };
 }

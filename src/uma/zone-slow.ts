@@ -9,6 +9,7 @@ import { HookErrors, How, runHook } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
+import { GRANULE_SHIFT } from './records.js';
 import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
@@ -144,6 +145,8 @@ export function createZoneSlow(
     const error = diagnoseFree(maps, kegs, kegState, zone.name, item);
     if (error !== null) throw error;
     const address = item as number;
+    // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
+    maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
     if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
