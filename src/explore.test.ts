@@ -103,8 +103,8 @@ test('a thread is killed at each of its steps, and its slot is declared dead', (
     kill: { threads: [0], deaths: 'at once', everyStoreOfFills: false },
     threads: [(_, zones) => takeAndGive(zones[0] as Zone), () => {}],
     after: (_memories, _zones, { observer, killed }) =>
-      // The keeper, and who lives; the observer is not seen.
-      assert.equal(observer.stats().threads, 3 - killed.length, `killed: ${killed}`),
+      // The keeper, the observer, and who lives.
+      assert.equal(observer.stats().threads, 4 - killed.length, `killed: ${killed}`),
   };
   const report = exploreMemory(scenario);
   assertProved(report);
@@ -123,7 +123,7 @@ test('a race in a memory is found by its name, unless it is allowed', () => {
     threads: [heartbeats, heartbeats],
   };
   const { failure } = exploreMemory(scenario);
-  assert.match(failure?.message ?? '', /superblock\.reserved\[4\] is not ordered/);
+  assert.match(failure?.message ?? '', /superblock\.reserved\[3\] is not ordered/);
   assert.match(replayMemory(scenario, failure?.schedule ?? '').failure?.message ?? '', /not ordered/);
   const allowedRaces = [{ where: 'superblock.reserved', reason: 'a test' }];
   assertProved(exploreMemory({ ...scenario, allowedRaces }));

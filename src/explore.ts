@@ -172,8 +172,6 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   }
 
   function audit(): void {
-    observed = true;
-    veil.lift();
     const { violations } = observer.audit();
     if (violations.length === 0) return;
     throw new Error(`audit: ${violations.map(({ rule, message }) => `${rule} ${message}`).join('; ')}`);
@@ -192,10 +190,9 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
     }),
     check(outcome) {
       if (scenario.reap !== false) keeper.reap();
-      if (scenario.after !== undefined) {
-        observed = true;
-        scenario.after(memories, shared, { ...outcome, observer });
-      }
+      observed = true;
+      veil.lift();
+      scenario.after?.(memories, shared, { ...outcome, observer });
       if (scenario.audit !== false) audit();
     },
     // The observer's writes go past the engine: then all is copied, which costs less than the audit did.

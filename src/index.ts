@@ -1,5 +1,6 @@
 /** mbuma: one shared memory for JavaScript threads, managed the way a BSD kernel manages its own. */
 
+export type { Adoption, AttachOptions } from './adoption.js';
 export {
   type CheckLevel,
   ERROR_CODES,
@@ -11,7 +12,7 @@ export {
   type FailSiteStats,
   MbumaError,
 } from './check/index.js';
-export type { MemoryHandle } from './machine/index.js';
+export type { MemoryHandle, ThreadName } from './machine/index.js';
 export {
   BufferKind,
   CLUSTER_SIZE,
@@ -46,6 +47,7 @@ export {
   type MemoryStats,
   type Violation,
 } from './memory.js';
+export type { Reaped, ReapListener } from './reaping.js';
 export {
   type Addr,
   addr,
@@ -68,6 +70,7 @@ export {
   type Hook,
   How,
   NO_MEMORY,
+  type OwnedItems,
   USE_INTERRUPT_RESERVE,
   USE_RESERVE,
   ZERO,

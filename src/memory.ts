@@ -5,6 +5,7 @@
  * a thread has of it is one `Memory` object; everything else is in the buffer.
  */
 
+import { type Adoption, type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
 import {
   CHECK_LEVEL_MAX,
   type CheckLevel,
@@ -40,6 +41,7 @@ import {
 } from './machine/index.js';
 import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
 import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
+import { agentHere, nativeThreads } from './platform.js';
 import { createReaping, type Reaped, type ReapListener } from './reaping.js';
 import { alignUp, layoutHash } from './record/index.js';
 import {
@@ -127,17 +129,30 @@ export interface Memory {
   /** Does what other threads ask of this one, such as giving back cached items. Call it when idle. */
   poll(): void;
   /**
-   * Cleans up after threads that have been declared dead; what became of what they had. Every thread is asked to,
-   * and does it at its next slow path, sleep or `poll`; one of them gets it. So there is hardly ever a need to call it.
+   * Cleans up after threads that have been declared dead; what became of what they had. Every thread is
+   * asked to, and does it at its next slow path, sleep or `poll`; one of them gets it. So there is hardly
+   * ever a need to call it.
    */
   reap(): Reaped[];
   /** Calls `listener` after each thread that this one has cleaned up after. */
   onReaped(listener: ReapListener): void;
   /**
-   * Says that a thread has ended without having detached. Only who knows that it has ended, and can write no more,
-   * may say so: `terminate()` having been called is not enough. False: it was not attached, or this has been said.
+   * Says that a thread has ended without having detached. Only who knows that it has ended, and can write
+   * no more, may say so: `terminate()` having been called is not enough. False: it was not attached, or this
+   * has been said.
    */
   declareDead(thread: ThreadName): boolean;
+  /**
+   * Looks after the end of a thread, and cleans up after it then, wherever it was. It does not matter
+   * whether it has attached yet, and it may detach as usual. Who adopts must not block for good: it is told
+   * by an event.
+   *
+   * @param thread a Worker of Node; or a MessagePort, or 'lock' for a Web Lock: then send the adoption's
+   *   `handle` to the thread, and to no other; a port's other end goes into `attachMemory(handle, { port })`
+   * @throws BAD_ARGUMENT for anything else, and for a Worker that has ended; BAD_CONFIGURATION where there
+   *   are no Web Locks that can be relied on
+   */
+  adopt(thread: object | 'lock'): Adoption;
   /** Gives back all that is cached and not needed now: buckets, empty slabs, pages. */
   drain(): void;
   /** Gives the thread slot back. Items that this thread still holds stay allocated. */
@@ -225,11 +240,11 @@ function readOptions(
 
 function assemble(
   machine: Machine,
+  agent: number,
   initialise: boolean,
   mbufOptions: { max?: number },
-  agent?: number,
 ): Memory {
-  const attachment = createAttachment(machine, agent);
+  const attachment = createAttachment(machine, agent, nativeThreads());
   const { threads, waiting } = attachment;
   const pages = createPages(attachment, initialise);
   const context = { ...attachment, pages };
@@ -238,6 +253,7 @@ function assemble(
   const reaping = createReaping(attachment, uma, rings, () => {
     if (uma.zoneNames().includes('mbuf')) openMbufs();
   });
+  const adopting = createAdopting(attachment, reaping, () => attached);
   let mbufs: Mbufs | null = null;
   let attached = true;
 
@@ -248,6 +264,7 @@ function assemble(
 
   function assertAttached(): void {
     if (!attached) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
+    threads.assertHere();
   }
 
   const memory: Memory = {
@@ -285,6 +302,10 @@ function assemble(
       requireInteger(slot, 'slot', 1, threads.maxThreads);
       requireInteger(generation, 'generation', 0, Number.MAX_SAFE_INTEGER);
       return threads.declareDead(slot, generation);
+    },
+    adopt(thread) {
+      assertAttached();
+      return adopting.adopt(thread);
     },
     drain() {
       assertAttached();
@@ -355,14 +376,14 @@ export function createMemoryOver(
 ): { memory: Memory; machine: Machine } {
   const checked = readOptions(options, weave === undefined ? BYTES_MIN : MODEL_BYTES_MIN);
   const machine = createMachine(checked, planners, hash, weave);
-  const memory = assemble(machine, true, checked.mbufs);
+  const memory = assemble(machine, agentHere(), true, checked.mbufs);
   publishMachine(machine);
   return { memory, machine };
 }
 
 /** As `attachMemory`, over another fabric of the memory that `machine` made. */
-export function joinMemory(machine: Machine, fabric: Fabric, agent?: number): Memory {
-  return assemble(joinMachine(machine, fabric), false, {}, agent);
+export function joinMemory(machine: Machine, fabric: Fabric, agent: number = agentHere()): Memory {
+  return assemble(joinMachine(machine, fabric), agent, false, {});
 }
 
 /**
@@ -371,6 +392,8 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent?: number): Me
  * @param handle what `memory.handle` was there
  * @throws BAD_HANDLE when it is no handle, or of another build; TOO_MANY_THREADS
  */
-export function attachMemory(handle: MemoryHandle): Memory {
-  return assemble(openMachine(handle, planners, hash), false, {});
+export function attachMemory(handle: MemoryHandle, options: AttachOptions = {}): Memory {
+  requireObject(options, 'options');
+  const machine = openMachine(handle, planners, hash);
+  return assemble(machine, answerAdopter(handle, options), false, {});
 }

@@ -4,7 +4,7 @@ import { createHands, type Hands } from './hands.js';
 import { createIntents, type Intents } from './intents.js';
 import { createLocks, type Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { attachThread, type Threads } from './threads.js';
+import { attachThread, type NativeThreads, type Threads } from './threads.js';
 import { createWaiting, type Waiting } from './waiting.js';
 
 export interface Attachment {
@@ -20,9 +20,14 @@ export interface Attachment {
  * Claims a slot and makes what belongs to it.
  *
  * @param agent number by which an adopter knows this thread; not 0
+ * @param native what the operating system knows of threads, if it can be asked
  */
-export function createAttachment(machine: Machine, agent?: number): Attachment {
-  const threads = attachThread(machine, agent);
+export function createAttachment(
+  machine: Machine,
+  agent?: number,
+  native: NativeThreads | null = null,
+): Attachment {
+  const threads = attachThread(machine, agent, native);
   const locks = createLocks(machine, threads);
   const waiting = createWaiting(machine, threads);
   const hands = createHands(machine, threads);

@@ -64,7 +64,7 @@ export interface Hands {
 export function createHands(machine: Machine, threads: Threads): Hands {
   const { words } = machine;
   const { hands: HANDS, handCount: HAND_COUNT } = ThreadSlot;
-  const { self, slotRef, maxThreads } = threads;
+  const { self, slotRef, maxThreads, assertHere } = threads;
   const COUNT = self + HAND_COUNT;
   const FIRST = self + HANDS;
   const END = FIRST + HANDS_MAX * HAND_WORDS;
@@ -85,6 +85,8 @@ export function createHands(machine: Machine, threads: Threads): Hands {
 
   return {
     open(kind, number, held, second, third) {
+      // A thread that was given up must not write here: the slot may be another's by now.
+      assertHere();
       const hand = FIRST + (words[COUNT] as number) * HAND_WORDS;
       if (hand >= END) {
         throw new MbumaError('HOOK_FAILED', 'hooks that allocate are nested too deep');

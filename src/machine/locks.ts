@@ -130,7 +130,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     for (let spin = 0; spin < spinLoads; spin++) {
       if (load(lock) === 0 && compareExchange(lock, 0, mine) === 0) return;
     }
-    for (;;) {
+    for (let seen = 0; ; ) {
       const word = load(lock);
       if (word === 0) {
         // Others may sleep still: whoever slept takes the lock with the bit set, and wakes the next.
@@ -144,6 +144,10 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
         continue;
       }
       if (mayBlock) wait(lock, contended, SLICE_MS);
+      // Held for so long by the same thread: it may have ended, and this be the one that would be told.
+      if (mayBlock && seen === contended)
+        threads.suspect(lockOwner(contended), contended >>> GENERATION_SHIFT);
+      seen = contended;
       if ((words[self + STATE] as number) !== here) {
         giveUp(lock);
         assertHere();

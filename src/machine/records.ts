@@ -32,7 +32,8 @@ export const Superblock = struct(
     attached: u32('A', 'Threads attached now. A hint: counted anew at each attach, detach and reap.'),
     deaths: u32('A', 'Threads ever declared dead: who sees it grow looks for somebody to reap.'),
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
-    reserved: array(5, 'const', 'Zero.'),
+    adoptions: u32('A', 'Numbers of agents that adopters have made up: see adopt.'),
+    reserved: array(4, 'const', 'Zero.'),
   },
   { words: 16 },
 );
@@ -48,7 +49,8 @@ export const ThreadSlot = struct(
     ),
     agent: i32('A', 'Who attached, as its adopter knows it; 0 exactly when the slot is free to be claimed.'),
     attention: u32('A', 'Attention bits: what others ask of this thread.'),
-    spare0: array(13, 'const', 'Keeps the line to the words above.'),
+    native: u32('A', 'Number of the thread at the operating system; 0 where that is not known.'),
+    spare0: array(12, 'const', 'Keeps the line to the words above.'),
     // Line 1: what the thread holds.
     heartbeat: u32('T', 'Grows with each poll and each slow path.'),
     pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),

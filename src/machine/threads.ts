@@ -53,6 +53,14 @@ export interface ThreadName {
   readonly generation: number;
 }
 
+/** What the operating system knows of threads, where it can be asked. */
+export interface NativeThreads {
+  /** Number of this thread; not 0. */
+  readonly id: number;
+  /** Whether there is no thread of that number any more: then it can write no more either. */
+  isGone(id: number): boolean;
+}
+
 /** What this thread knows of itself and of the others. */
 export interface Threads {
   /** This thread's slot number. */
@@ -95,6 +103,11 @@ export interface Threads {
   release(): void;
   /** Says that a thread has ended. False: it was not attached, or somebody has said so before. */
   declareDead(slot: number, generation: number): boolean;
+  /**
+   * Looks whether a thread that keeps this one waiting has ended, and says so then. For who waits here may be
+   * the very thread that would be told of the end by an event, if it did not wait.
+   */
+  suspect(slot: number, generation: number): void;
   /** Threads ever declared dead. */
   deaths(): number;
   /** A dead thread for this one to clean up, and for nobody else; 0: there is none. */
@@ -107,12 +120,13 @@ export interface Threads {
  * Claims a free slot for this thread.
  *
  * @param agent number by which an adopter knows this thread; not 0
+ * @param native what the operating system knows, if it can be asked
  */
-export function attachThread(machine: Machine, agent = 1): Threads {
+export function attachThread(machine: Machine, agent = 1, native: NativeThreads | null = null): Threads {
   const { words, atomics } = machine;
   const { load, store, compareExchange, add, notify } = atomics;
   const { state: STATE, agent: AGENT, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
-  const { sleepingOn: SLEEPING_ON } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON, native: NATIVE } = ThreadSlot;
   const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
@@ -161,6 +175,7 @@ export function attachThread(machine: Machine, agent = 1): Threads {
   const generation = before >= GENERATION_MAX ? 1 : before + 1;
   const here = (generation << GENERATION_SHIFT) | LIVE;
   clearSlot(slot);
+  store(self + NATIVE, native?.id ?? 0);
   store(self + STATE, here);
   countAttached();
 
@@ -207,6 +222,21 @@ export function attachThread(machine: Machine, agent = 1): Threads {
     }
     const sleepingOn = load(at + SLEEPING_ON);
     if (sleepingOn !== 0) notify(sleepingOn, 1);
+  }
+
+  function declareDead(other: number, itsGeneration: number): boolean {
+    const at = slotRef(other);
+    const living = (itsGeneration << GENERATION_SHIFT) | LIVE;
+    const dead = (itsGeneration << GENERATION_SHIFT) | DEAD;
+    const state = load(at + STATE);
+    // It may have died before it was LIVE, or after it was FREE again: the slot needs a reaper all the same.
+    const halfway = state >>> GENERATION_SHIFT === itsGeneration && (state & LIFE_MASK) === FREE;
+    if (halfway && load(at + AGENT) === 0) return false;
+    if (compareExchange(at + STATE, halfway ? state : living, dead) !== (halfway ? state : living))
+      return false;
+    add(SUPERBLOCK + Superblock.deaths, 1);
+    for (let each = 1; each <= maxThreads; each++) if (lifeIn(each) === LIVE) ask(each, Attention.REAP);
+    return true;
   }
 
   return {
@@ -263,19 +293,10 @@ export function attachThread(machine: Machine, agent = 1): Threads {
       countAttached();
       store(self + AGENT, 0);
     },
-    declareDead(other, itsGeneration) {
-      const at = slotRef(other);
-      const living = (itsGeneration << GENERATION_SHIFT) | LIVE;
-      const dead = (itsGeneration << GENERATION_SHIFT) | DEAD;
-      const state = load(at + STATE);
-      // It may have died before it was LIVE, or after it was FREE again: the slot needs a reaper still.
-      const halfway = state >>> GENERATION_SHIFT === itsGeneration && (state & LIFE_MASK) === FREE;
-      if (halfway && load(at + AGENT) === 0) return false;
-      if (compareExchange(at + STATE, halfway ? state : living, dead) !== (halfway ? state : living))
-        return false;
-      add(SUPERBLOCK + Superblock.deaths, 1);
-      for (let each = 1; each <= maxThreads; each++) if (lifeIn(each) === LIVE) ask(each, Attention.REAP);
-      return true;
+    declareDead,
+    suspect(other, itsGeneration) {
+      const id = load(slotRef(other) + NATIVE);
+      if (native !== null && id !== 0 && native.isGone(id)) declareDead(other, itsGeneration);
     },
     deaths: () => load(SUPERBLOCK + Superblock.deaths),
     claimDead() {

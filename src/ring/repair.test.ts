@@ -172,8 +172,9 @@ const reaped: Survive = ({ memory, victim }) => {
 };
 
 /** The others go on at once, and repair what they meet. */
-/** Survivors go on; one of them wants a page as well. */
-const met: Survive = ({ memory: { pages } }) => {
+/** Survivors go on; one of them wants a page as well, and one looks for a ring. */
+const met: Survive = ({ memory: { pages, rings } }) => {
+  rings.ring({ name: 'jobs', capacity: CAPACITY });
   const page = pages.tryAllocRun(1, PageState.RUN);
   pages.freeRun(page, 1);
 };

@@ -79,6 +79,7 @@ export interface ReaperParts {
   readonly freeOwned: (zone: ZoneState, item: number) => void;
   /** Makes all caches of a slot as they are when a thread attaches. */
   readonly resetCaches: (slot: number) => void;
+  readonly freeOwnedMany: (zone: ZoneState, items: Int32Array, count: number) => void;
   /** Adds the counts of a thread's cache to the zone's. */
   readonly retireCounts: (zone: ZoneState, cache: number) => void;
 }
@@ -262,14 +263,33 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     return found;
   }
 
-  /** How the items of a keg are freed; null: they are not. */
-  function freeingOf(keg: number, zones: readonly ZoneState[]): ((item: number) => void) | null {
+  /** Frees an item of a zone without hooks that this thread has not opened. */
+  function releaseUsed(zone: ZoneState, item: number): void {
+    kegs.trash(zone.kegState, item);
+    ladder.releaseItem(zone, item);
+  }
+
+  /** How the items of a keg are freed, so many of `batch`; null: they are not. */
+  function freeingOf(
+    keg: number,
+    zones: readonly ZoneState[],
+    errors: HookErrors,
+  ): ((count: number) => void) | null {
+    const each = (free: (item: number) => void) => (count: number) => {
+      for (let at = 0; at < count; at++) errors.attempt(() => free(batch[at] as number));
+    };
     const taker = takers.get(keg);
-    if (taker !== undefined) return taker.free;
+    if (taker !== undefined) return each(taker.free);
     const zone = zones[0] as ZoneState;
     if (zones.length > 1 || words[zone.record + Zone.onOwnerDeath] !== OwnerDeath.free) return null;
-    if (parts.openedByNumber(zone.number) !== undefined) return (item) => parts.freeOwned(zone, item);
-    return words[zone.record + Zone.hooks] === 0 ? (item) => ladder.releaseItem(zone, item) : null;
+    const plain = words[zone.record + Zone.hooks] === 0;
+    if (parts.openedByNumber(zone.number) === undefined) {
+      return plain ? each((item) => releaseUsed(zone, item)) : null;
+    }
+    // Without hooks nothing fails, and thousands at a time are freed ten times as fast.
+    return plain
+      ? (count) => parts.freeOwnedMany(zone, batch, count)
+      : each((item) => parts.freeOwned(zone, item));
   }
 
   /** A chain is as long as there are granules, at most: it may be a circle. */
@@ -285,11 +305,28 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     }
   }
 
-  /** Items that are on their way, and what goes with them. */
-  function withTheirs(keg: number, items: ReadonlySet<number> | undefined): ReadonlySet<number> {
-    const all = new Set<number>();
-    for (const item of items ?? []) eachWith(keg, item, (each) => all.add(each));
-    return all;
+  /** Items that are on their way to somebody become the memory's, with what goes with them. */
+  function letGo(keg: number, items: ReadonlySet<number>, slot: number): void {
+    const give = (item: number): void => {
+      compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, OWNER_MEMORY);
+    };
+    for (const item of items) eachWith(keg, item, give);
+  }
+
+  /** Items of one page that were taken from their owner. */
+  const batch = new Int32Array(GRANULES_PER_PAGE);
+
+  /** Gives what a dead thread owns in a page to `heir`, and names it in `batch`; how many. */
+  function inherit(page: number, step: number, slot: number, heir: number): number {
+    let count = 0;
+    const end = (page + 1) * GRANULES_PER_PAGE;
+    for (let granule = page * GRANULES_PER_PAGE; granule < end; granule += step) {
+      // Another thread may have it, and free it at this moment: its 0 must stand.
+      if (owners[granule] === slot && compareExchangeByte(ownersAddress + granule, slot, heir) === slot) {
+        batch[count++] = granule << GRANULE_SHIFT;
+      }
+    }
+    return count;
   }
 
   function settleOwned(
@@ -297,32 +334,25 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     zones: readonly ZoneState[],
     slot: number,
     errors: HookErrors,
-    inTransit: ReadonlySet<number>,
   ): OwnedItems {
     const zone = zones[0] as ZoneState;
-    const free = freeingOf(keg, zones);
+    const free = freeingOf(keg, zones, errors);
     const names = words[zone.record + Zone.onOwnerDeath] === OwnerDeath.report;
     const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
     const heir = free === null ? OWNER_MEMORY : threads.slot;
+    // Slabs start with a page: no item starts between the multiples of the power of two in its size.
+    const { itemSize } = zone.kegState;
+    const step = Math.min(GRANULES_PER_PAGE, (itemSize & -itemSize) >>> GRANULE_SHIFT);
     for (let page = pages.firstPage; page < pages.pageCount; page++) {
       if (pageKegs[page] !== keg) continue;
-      const end = (page + 1) * GRANULES_PER_PAGE;
-      for (let granule = page * GRANULES_PER_PAGE; granule < end; granule++) {
-        if (owners[granule] !== slot) continue;
-        if (inTransit.has(granule << GRANULE_SHIFT)) {
-          compareExchangeByte(ownersAddress + granule, slot, OWNER_MEMORY);
-          continue;
-        }
-        // Another thread may have it, and free it at this moment: its 0 must stand.
-        if (compareExchangeByte(ownersAddress + granule, slot, heir) !== slot) continue;
-        const item = granule << GRANULE_SHIFT;
-        if (free === null) {
-          result.kept++;
-          if (names) result.items.push(item);
-        } else {
-          result.freed++;
-          errors.attempt(() => free(item));
-        }
+      const count = inherit(page, step, slot, heir);
+      if (count === 0) continue;
+      if (free === null) {
+        result.kept += count;
+        if (names) result.items.push(...batch.subarray(0, count));
+      } else {
+        result.freed += count;
+        free(count);
       }
     }
     return result;
@@ -343,12 +373,12 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         drainCache(zone, slot);
       }
       parts.resetCaches(slot);
+      for (const [keg, items] of inTransit) letGo(keg, items, slot);
       const settled: OwnedItems[] = [];
       const byKeg = [...zonesByKeg()].filter(([keg]) => keg > INTERNAL_KEGS);
       for (const taken of [true, false]) {
         for (const [keg, zones] of byKeg) {
-          if (takers.has(keg) === taken)
-            settled.push(settleOwned(keg, zones, slot, errors, withTheirs(keg, inTransit.get(keg))));
+          if (takers.has(keg) === taken) settled.push(settleOwned(keg, zones, slot, errors));
         }
       }
       return settled.filter(({ freed, kept }) => freed + kept > 0);

@@ -294,6 +294,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     dead,
     openedByNumber: (number) => byNumber.get(number),
     freeOwned: slow.freeSlow,
+    freeOwnedMany: ({ name }, items, count) => opened.get(name)?.zone.freeMany(items, count),
     retireCounts: reclaimer.retireCounts,
     resetCaches,
   });

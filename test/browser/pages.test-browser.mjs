@@ -21,6 +21,7 @@ const wellBehaved = [
   ['isolated', 'threads.html?checkLevel=2', 'every check'],
   ['isolated', 'threads.html?wasm=false', 'without WebAssembly'],
   ['isolated', 'threads.html?waitAsync=none', 'without Atomics.waitAsync'],
+  ['isolated', 'deaths.html', 'Workers that are terminated'],
   ['policy', 'threads.html?helper=plain', 'where a policy forbids WebAssembly modules'],
   ['policy', 'threads.html?helper=plain&worker=isolated', 'where it forbids them to the window alone'],
   ['plain', 'single.html', 'not isolated'],
