@@ -18,7 +18,7 @@ const SPINS = 3;
 /** Steps at a stretch after which the others get a turn in any case. */
 const STRETCH = 4000;
 
-export class Scheduler extends Choices {
+export abstract class Scheduler extends Choices {
   private bodies: readonly (() => unknown)[] = [];
 
   /** The asynchronous thread goes on, from where it sleeps; null: it has not begun. */
@@ -141,6 +141,7 @@ export class Scheduler extends Choices {
     this.results[thread.id] = result;
     if (this.mayKill(thread)) {
       const choice = this.ask(thread, false, true);
+      if (choice === Choice.PRUNE) return;
       if (choice >= Choice.KILL) {
         this.kill(thread, choice);
         return;
@@ -148,6 +149,7 @@ export class Scheduler extends Choices {
     }
     this.step++;
     thread.state = State.DONE;
+    if (this.states !== null) thread.digestResult(result);
     this.chooseNext(thread);
   }
 
@@ -188,6 +190,7 @@ export class Scheduler extends Choices {
     }
     const choice = this.ask(thread, true, writes && this.mayKill(thread));
     if (choice === Choice.GO_ON) return;
+    if (choice === Choice.PRUNE) this.leave(thread);
     if (choice >= Choice.KILL) {
       this.kill(thread, choice);
       this.leave(thread);
@@ -205,6 +208,7 @@ export class Scheduler extends Choices {
     if (!writes || !this.mayKill(thread)) return;
     const choice = this.ask(thread, false, true);
     if (choice === Choice.GO_ON) return;
+    if (choice === Choice.PRUNE) this.leave(thread);
     this.kill(thread, choice);
     this.leave(thread);
   }
@@ -218,7 +222,8 @@ export class Scheduler extends Choices {
     this.switchable = switchable;
     this.killable = killable;
     const choice = this.strategy.choose(this, false);
-    if (choice !== Choice.GO_ON) this.turns.push({ step: this.step, choice });
+    if (choice === Choice.PRUNE) this.prune();
+    else if (choice !== Choice.GO_ON) this.turns.push({ step: this.step, choice });
     return choice;
   }
 
