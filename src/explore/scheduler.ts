@@ -279,6 +279,7 @@ export abstract class Scheduler extends Choices {
     this.kills++;
     this.step++;
     thread.state = State.DEAD;
+    this.results[thread.id] = undefined;
     if (this.tracing) this.note(thread, 'killed', -1, 0);
     if (choice === Choice.KILL) this.announce(thread);
     else this.unannounced.push(thread);
