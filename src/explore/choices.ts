@@ -42,6 +42,11 @@ export abstract class Choices implements Place {
   readonly trace: Step[] = [];
   tracing = false;
   clock = 0;
+  /**
+   * Nobody but the running thread will run again, and it cannot be killed: nothing is left to decide, it is not
+   * run again from its log, and what it does needs not be written down.
+   */
+  alone = false;
   /** The run has ended where others have been. */
   pruned = false;
   /** Its end was checked. */
@@ -92,6 +97,7 @@ export abstract class Choices implements Place {
     this.trace.length = 0;
     this.clock = 0;
     this.pruned = false;
+    this.alone = false;
     this.toldLow = 0;
     this.toldHigh = 0;
     this.writes = 0;
@@ -225,6 +231,12 @@ export abstract class Choices implements Place {
     this.high = mixHigh(this.high, value);
   }
 
+  private isAlone(running: number): boolean {
+    if (this.states === null || this.races !== null || this.tracing) return false;
+    if (this.kills < this.rules.mostKills && this.mortal[running] === true) return false;
+    return this.threads.every(({ id, state }) => id === running || state >= State.DONE);
+  }
+
   private hasOthers(): boolean {
     return this.threads.some(({ id, state }) => id !== this.running && state < State.DONE);
   }
@@ -330,6 +342,7 @@ export abstract class Choices implements Place {
 
   protected turnTo(id: number): void {
     this.next = id;
+    this.alone = this.isAlone(id);
     this.since = ++this.step - this.filled;
   }
 

@@ -137,17 +137,13 @@ export class Engine extends Scheduler {
 
   /** Writes a step down. */
   private record(thread: ModelThread, code: number, value: number): void {
-    thread.log(code, value);
-    if (this.states !== null) thread.digest(code, value);
+    if (!this.alone) {
+      thread.log(code, value);
+      if (this.states !== null) thread.digest(code, value);
+    }
     this.hash = Math.imul(Math.imul(this.hash ^ code, 0x01000193) ^ (value | 0), 0x01000193) + thread.id;
     if (this.tracing) this.note(thread, KIND_NAMES[kindOf(code)] as string, addressOf(code) >> 2, value);
-    if (++this.step > this.rules.maxSteps + this.filled) {
-      this.abort(
-        thread,
-        'livelock',
-        `no end after ${this.rules.maxSteps} steps: thread ${thread.id} runs on`,
-      );
-    }
+    if (++this.step > this.rules.maxSteps + this.filled) this.failEndless(thread);
   }
 
   private isRacy(word: number): boolean {
@@ -185,6 +181,18 @@ export class Engine extends Scheduler {
     const width = 1 << (code & 3);
     const byte = width === 4 ? '' : ` (${width} bytes at ${addressOf(code)})`;
     return `thread ${thread.id}: ${this.describeCode(code)}${byte}`;
+  }
+
+  /** Whether a plain load is nothing but that. */
+  isQuiet(thread: ModelThread): boolean {
+    if (!this.alone || thread.mode !== Mode.LIVE || thread.resuming) return false;
+    if (++this.step > this.rules.maxSteps + this.filled) this.failEndless(thread);
+    return true;
+  }
+
+  private failEndless(thread: ModelThread): never {
+    const { maxSteps } = this.rules;
+    return this.abort(thread, 'livelock', `no end after ${maxSteps} steps: thread ${thread.id} runs on`);
   }
 
   /** Before a plain load. True: the value is `thread.replayed`. */
@@ -299,7 +307,7 @@ export class Engine extends Scheduler {
       } else thread.watchSpin(code, old);
       this.hash ^= first;
       this.record(thread, code, answer);
-      thread.operands[thread.length - 1] = first;
+      if (!this.alone) thread.operands[thread.length - 1] = first;
     }
     return answer;
   }

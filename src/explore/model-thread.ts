@@ -179,10 +179,13 @@ export class ModelThread {
     this.high = mixHigh(mixHigh(this.high, code), word);
   }
 
-  /** It has ended, and only its result is left. */
-  digestResult(result: unknown): void {
+  /** It has ended, and only its result is left: `otherwise` and its log tell that, if it is no simple value. */
+  digestResult(result: unknown, otherwise: number): void {
     const text = textOf(result);
-    if (text === null) return;
+    if (text === null) {
+      this.digest(-2, otherwise);
+      return;
+    }
     this.low = text.length;
     this.high = text.length;
     for (let at = 0; at < text.length; at++) this.digest(-1, text.charCodeAt(at));

@@ -25,6 +25,8 @@ export abstract class Scheduler extends Choices {
   private resume: (() => void) | null = null;
   /** It sleeps, or has ended: who drives it can look who is next. */
   private parked: () => void = () => {};
+  /** Threads that have ended alone. */
+  private runsAlone = 0;
   /** Thread 0 may be asynchronous. */
   protected asynchronous = false;
 
@@ -149,7 +151,7 @@ export abstract class Scheduler extends Choices {
     }
     this.step++;
     thread.state = State.DONE;
-    if (this.states !== null) thread.digestResult(result);
+    if (this.states !== null) thread.digestResult(result, this.alone ? ++this.runsAlone : 0);
     this.chooseNext(thread);
   }
 
