@@ -186,6 +186,7 @@ export abstract class Scheduler extends Choices {
       this.dieOrGoOn(thread, writes);
       return;
     }
+    if (this.alone && thread.repeats < SPINS) return;
     if (this.shouldRest(thread) && this.rest(thread, code)) {
       this.dieOrGoOn(thread, writes);
       return;
