@@ -186,7 +186,8 @@ export abstract class Scheduler extends Choices {
       this.dieOrGoOn(thread, writes);
       return;
     }
-    if (this.alone && thread.repeats < SPINS) return;
+    // Chance counts its places, also those where there is no choice.
+    if (this.alone && this.strategy.endsAt !== undefined && thread.repeats < SPINS) return;
     if (this.shouldRest(thread) && this.rest(thread, code)) {
       this.dieOrGoOn(thread, writes);
       return;
