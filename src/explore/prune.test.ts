@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { exploreMemory, type MemoryScenario } from '../explore.js';
 import type { Ring } from '../ring/index.js';
 import type { Zone } from '../uma/index.js';
-import { explore, type ModelMemory, type Report, randomise, type Scenario } from './index.js';
+import { explore, exploreAsync, type ModelMemory, type Report, randomise, type Scenario } from './index.js';
 import { StateSet, textOf } from './states.js';
 import { Dice } from './strategy.js';
 import * as toys from './toys.test-kit.js';
@@ -142,6 +142,43 @@ describe('with pruning', () => {
     assert.equal(report.states, 10);
     assert(report.exhausted);
     assert.equal(few.size, ends.size);
+  });
+
+  test('thread 0 may be asynchronous', async () => {
+    const ends = await Promise.all(
+      [false, true].map(async (prune) => {
+        const seen = new Set<string>();
+        const report = await exploreAsync({
+          words: 4,
+          preemptions: 3,
+          kill: { threads: [1] },
+          prune,
+          detectRaces: false,
+          slicesMayHelp: true,
+          threads: [
+            async ({ atomics, waitAsync }) => {
+              for (let turn = 0; turn < 2; turn++) {
+                if (atomics.load(0) === 0) await waitAsync(0, 0, 50);
+                atomics.add(1, 1);
+              }
+              return atomics.load(1);
+            },
+            ({ atomics }) => {
+              atomics.add(1, 2);
+              atomics.store(0, 1);
+              atomics.notify(0, 1);
+              return atomics.add(1, 4);
+            },
+          ],
+          after: ({ words }, { results, killed }) =>
+            void seen.add(`${[...words]} ${JSON.stringify(results)} ${killed}`),
+        });
+        assert.equal(report.failure, null, report.failure?.message);
+        return { ends: [...seen].sort(), report };
+      }),
+    );
+    assert.deepEqual(ends[1]?.ends, ends[0]?.ends);
+    assert(Number(ends[1]?.report.schedules) < Number(ends[0]?.report.schedules));
   });
 
   test('chance goes the same ways as without', () => {

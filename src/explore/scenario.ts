@@ -26,7 +26,7 @@ export interface KillOptions {
 }
 
 export interface PruneOptions {
-  /** At most so many states are remembered, in 20 bytes each or less. Default 2^23. */
+  /** At most so many states are remembered, in 27 bytes each or less. Default 2^23. */
   readonly states?: number;
 }
 

@@ -71,7 +71,7 @@ export class StateSet {
     this.lows[slot] = low;
     this.highs[slot] = high;
     this.spents[slot] = spent;
-    if (++this.size * 2 > this.spents.length) this.grow();
+    if (++this.size * 4 > this.spents.length * 3) this.grow();
     return false;
   }
 
