@@ -5,17 +5,24 @@
 import { addressOf, KIND_NAMES, kindOf, ModelThread, State } from './model-thread.js';
 import { RaceDetector } from './races.js';
 import type { FailureKind, Rules, Step } from './rules.js';
-import { Choice, type Turn } from './schedule.js';
+import { Choice, THREADS_MAX, type Turn } from './schedule.js';
+import { mixHigh, mixLow, StateSet, wordOf } from './states.js';
 import type { Place, Strategy } from './strategy.js';
 
 /** Nobody runs any more. */
 export const OVER = -1;
+
+/** Marks of states, beside those that choices have: the running thread goes on; a run has ended. */
+const GOES_ON = 2000;
+const END = 3000;
 
 export abstract class Choices implements Place {
   readonly threads: readonly ModelThread[];
   /** What the world does when a thread has died. */
   readonly world: ModelThread;
   readonly races: RaceDetector | null;
+  /** What the exploration has been through, where it is asked to remember. */
+  readonly states: StateSet | null;
   protected readonly rules: Rules;
   protected strategy: Strategy = { begin() {}, choose: () => Choice.GO_ON };
 
@@ -35,6 +42,22 @@ export abstract class Choices implements Place {
   readonly trace: Step[] = [];
   tracing = false;
   clock = 0;
+  /**
+   * Nobody but the running thread will run again, and it cannot be killed: nothing is left to decide, it is not
+   * run again from its log, and what it does needs not be written down.
+   */
+  alone = false;
+  /** The run has ended where others have been. */
+  pruned = false;
+  /** Its end was checked. */
+  checked = false;
+  /** Hash of the memory; of all that the history tells; of the state, as `digest` finds it. */
+  protected memoryLow = 0;
+  protected memoryHigh = 0;
+  protected toldLow = 0;
+  protected toldHigh = 0;
+  private low = 0;
+  private high = 0;
   protected writes = 0;
   /** Steps that were parts of a fill: they do not count as running on. */
   protected filled = 0;
@@ -51,12 +74,16 @@ export abstract class Choices implements Place {
     this.threads = Array.from({ length: rules.threads }, (_, id) => new ModelThread(id));
     this.world = new ModelThread(rules.threads);
     this.races = rules.detectRaces ? new RaceDetector(rules.byteLength, rules.threads + 1) : null;
+    this.states = rules.statesMax > 0 ? new StateSet(rules.statesMax) : null;
     this.options = new Int32Array(3 * rules.threads + 4);
     this.mortal = this.threads.map(({ id }) => rules.mortal.includes(id));
   }
 
   /** The world hears of a death. */
   protected abstract announce(thread: ModelThread): void;
+
+  /** Brings the hash of the memory up to date. */
+  protected abstract digestMemory(): void;
 
   /** For a new schedule. */
   protected reset(): void {
@@ -69,6 +96,10 @@ export abstract class Choices implements Place {
     this.turns.length = 0;
     this.trace.length = 0;
     this.clock = 0;
+    this.pruned = false;
+    this.alone = false;
+    this.toldLow = 0;
+    this.toldHigh = 0;
     this.writes = 0;
     this.filled = 0;
     this.since = 0;
@@ -103,6 +134,107 @@ export abstract class Choices implements Place {
       if (id !== running && this.mayRun(threads[id] as ModelThread)) options[count++] = id;
     }
     return this.listWakes(count);
+  }
+
+  /** The run ends here: others have been where it is. */
+  protected prune(): void {
+    this.pruned = true;
+    this.next = OVER;
+  }
+
+  skip(count: number): number {
+    if (this.states === null) return 0;
+    const { options, running, preemptions } = this;
+    const forced = this.forced > 0;
+    this.digestMemory();
+    this.digest(-1);
+    // That it is chosen: what may follow is that it goes on or dies, and both are options here.
+    if (!forced && this.switchable) this.covers(running, preemptions);
+    let skipped = 0;
+    for (let index = 0; index < count; index++) {
+      const option = options[index] as number;
+      if (option >= Choice.KILL) continue;
+      const goesOn = option === Choice.GO_ON;
+      const free = goesOn || (forced && option < Choice.TIME_OUT);
+      if (this.covers(goesOn ? GOES_ON + running : option, free ? preemptions : preemptions + 1))
+        skipped |= 1 << index;
+    }
+    if (forced || !this.killable) return skipped;
+    this.digest(running);
+    for (let index = 0; index < count; index++) {
+      const option = options[index] as number;
+      if (option >= Choice.KILL && this.covers(option * THREADS_MAX + running, preemptions))
+        skipped |= 1 << index;
+    }
+    return skipped;
+  }
+
+  private covers(what: number, preemptions: number): boolean {
+    const { low, high, states } = this;
+    return (states as StateSet).covers(mixLow(low, what), mixHigh(high, what), preemptions);
+  }
+
+  /** Whether a run has ended in this state before, and nothing was wrong; `passEnd` says so. */
+  isKnownEnd(): boolean {
+    if (this.states === null) return false;
+    this.digestMemory();
+    this.digest(-1);
+    this.mix(END);
+    return this.states.has(this.low, this.high);
+  }
+
+  passEnd(): void {
+    this.states?.covers(this.low, this.high, 0);
+  }
+
+  /** All that decides what can follow, but whose turn it is. `dying` as if it were dead already. */
+  private digest(dying: number): void {
+    this.low = mixLow(this.memoryLow, this.toldLow);
+    this.high = mixHigh(this.memoryHigh, this.toldHigh);
+    this.mix(wordOf(this.clock));
+    const { threads } = this;
+    for (let id = 0; id < threads.length; id++) {
+      const thread = threads[id] as ModelThread;
+      const { state } = thread;
+      // What a dead one knew decides nothing any more.
+      if (state === State.DEAD || id === dying) {
+        this.mix(State.DEAD);
+        continue;
+      }
+      this.low = mixLow(this.low, thread.low);
+      this.high = mixHigh(this.high, thread.high);
+      if (state === State.DONE) {
+        this.mix(State.DONE);
+        continue;
+      }
+      const rests = thread.yieldedAt >= this.writes;
+      this.mix(
+        state | (thread.fresh ? 4 : 0) | (thread.woken ? 8 : 0) | (rests ? 16 : 0) | (thread.filled << 5),
+      );
+      if (state === State.ASLEEP) this.digestSleep(thread);
+    }
+    for (const { id } of this.unannounced) this.mix(id);
+  }
+
+  private digestSleep(thread: ModelThread): void {
+    let before = 0;
+    for (const { state, waitWord, turn } of this.threads) {
+      if (state === State.ASLEEP && waitWord === thread.waitWord && turn < thread.turn) before++;
+    }
+    this.mix(thread.waitWord);
+    this.mix(wordOf(thread.deadline));
+    this.mix(before);
+  }
+
+  private mix(value: number): void {
+    this.low = mixLow(this.low, value);
+    this.high = mixHigh(this.high, value);
+  }
+
+  private isAlone(running: number): boolean {
+    if (this.states === null || this.races !== null || this.tracing) return false;
+    if (this.kills < this.rules.mostKills && this.mortal[running] === true) return false;
+    return this.threads.every(({ id, state }) => id === running || state >= State.DONE);
   }
 
   private hasOthers(): boolean {
@@ -149,8 +281,17 @@ export abstract class Choices implements Place {
     let choice = this.options[0] as number;
     if (this.forced > 1) {
       choice = this.strategy.choose(this, true);
+      if (choice === Choice.PRUNE) {
+        this.forced = 0;
+        this.prune();
+        return;
+      }
       if (choice !== this.options[0]) this.turns.push({ step: this.step, choice });
       if (choice >= Choice.TIME_OUT) this.preemptions++;
+    } else if (this.strategy.endsAt?.(this) === true) {
+      this.forced = 0;
+      this.prune();
+      return;
     }
     this.forced = 0;
     this.wakeFor(choice);
@@ -201,6 +342,7 @@ export abstract class Choices implements Place {
 
   protected turnTo(id: number): void {
     this.next = id;
+    this.alone = this.isAlone(id);
     this.since = ++this.step - this.filled;
   }
 

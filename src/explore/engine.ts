@@ -16,6 +16,7 @@ import {
 } from './model-thread.js';
 import type { Rules } from './rules.js';
 import { Scheduler } from './scheduler.js';
+import { mixHigh, mixLow, placeHigh, placeLow } from './states.js';
 
 /** What `now` moves the clock on by, so that no loop that waits for a time is endless. */
 const CLOCK_TICK_MS = 0.25;
@@ -36,6 +37,9 @@ export class Engine extends Scheduler {
   private undoWords = new Int32Array(FIRST_UNDO);
   private undoValues = new Int32Array(FIRST_UNDO);
   private undoLength = 0;
+  /** The memory as it is in the hash, and how far the log has been looked through for what is new. */
+  private readonly digested: Int32Array;
+  private digestedLength = 0;
   private readonly racy: Uint8Array;
   /** Words of byte maps, which nobody may access as words. */
   private readonly mapped: Uint8Array;
@@ -48,20 +52,43 @@ export class Engine extends Scheduler {
     this.bytes = new Uint8Array(buffer);
     this.racy = new Uint8Array(buffer.byteLength >> 2);
     this.mapped = new Uint8Array(buffer.byteLength >> 2);
+    this.digested = new Int32Array(this.states === null ? 0 : this.words.length);
     this.everywhere = rules.switchAtEveryAccess;
   }
 
   /** The memory as it is now is what every schedule starts from. */
   keep(): void {
     this.undoLength = 0;
+    if (this.states !== null) this.digested.set(this.words);
   }
 
   /** Undoes everything since `keep`. */
   undo(): void {
-    const { words, undoWords, undoValues } = this;
+    const { words, undoWords, undoValues, digested } = this;
     for (let at = this.undoLength - 1; at >= 0; at--)
       words[undoWords[at] as number] = undoValues[at] as number;
+    for (let at = 0; at < this.digestedLength; at++) {
+      const word = undoWords[at] as number;
+      digested[word] = words[word] as number;
+    }
     this.undoLength = 0;
+    this.digestedLength = 0;
+    this.memoryLow = 0;
+    this.memoryHigh = 0;
+  }
+
+  protected override digestMemory(): void {
+    const { words, undoWords, digested } = this;
+    for (let at = this.digestedLength; at < this.undoLength; at++) {
+      const word = undoWords[at] as number;
+      const old = digested[word] as number;
+      const value = words[word] as number;
+      if (old === value) continue;
+      this.memoryLow ^= placeLow(word, old) ^ placeLow(word, value);
+      this.memoryHigh ^= placeHigh(word, old) ^ placeHigh(word, value);
+      digested[word] = value;
+    }
+    this.digestedLength = this.undoLength;
   }
 
   /** These bytes are a map: accessing them by words would damage the neighbours. */
@@ -81,6 +108,10 @@ export class Engine extends Scheduler {
     this.undoWords[at] = word;
     this.undoValues[at] = this.words[word] as number;
     this.undoLength = at + 1;
+  }
+
+  private rememberAll(start: number, stop: number): void {
+    for (let word = start >> 2; word << 2 < stop; word++) this.remember(word);
   }
 
   /** The thread is not simply running. True: it runs again, and this step is answered from its log. */
@@ -106,16 +137,13 @@ export class Engine extends Scheduler {
 
   /** Writes a step down. */
   private record(thread: ModelThread, code: number, value: number): void {
-    thread.log(code, value);
+    if (!this.alone) {
+      thread.log(code, value);
+      if (this.states !== null) thread.digest(code, value);
+    }
     this.hash = Math.imul(Math.imul(this.hash ^ code, 0x01000193) ^ (value | 0), 0x01000193) + thread.id;
     if (this.tracing) this.note(thread, KIND_NAMES[kindOf(code)] as string, addressOf(code) >> 2, value);
-    if (++this.step > this.rules.maxSteps + this.filled) {
-      this.abort(
-        thread,
-        'livelock',
-        `no end after ${this.rules.maxSteps} steps: thread ${thread.id} runs on`,
-      );
-    }
+    if (++this.step > this.rules.maxSteps + this.filled) this.failEndless(thread);
   }
 
   private isRacy(word: number): boolean {
@@ -153,6 +181,18 @@ export class Engine extends Scheduler {
     const width = 1 << (code & 3);
     const byte = width === 4 ? '' : ` (${width} bytes at ${addressOf(code)})`;
     return `thread ${thread.id}: ${this.describeCode(code)}${byte}`;
+  }
+
+  /** Whether a plain load is nothing but that. */
+  isQuiet(thread: ModelThread): boolean {
+    if (!this.alone || thread.mode !== Mode.LIVE || thread.resuming) return false;
+    if (++this.step > this.rules.maxSteps + this.filled) this.failEndless(thread);
+    return true;
+  }
+
+  private failEndless(thread: ModelThread): never {
+    const { maxSteps } = this.rules;
+    return this.abort(thread, 'livelock', `no end after ${maxSteps} steps: thread ${thread.id} runs on`);
   }
 
   /** Before a plain load. True: the value is `thread.replayed`. */
@@ -200,20 +240,28 @@ export class Engine extends Scheduler {
     const code = codeOf(Kind.FILL, first, shift);
     if (thread.mode !== Mode.LIVE && this.answered(thread, code)) return;
     const live = thread.mode === Mode.LIVE;
+    const raw = thread.mode === Mode.RAW;
     const [second, middle, last] = [start + 1, (start + stop) >> 1, stop - 1];
-    for (let index = start; index < stop; index++) {
+    const each = !raw && (this.races !== null || this.rules.killsInFills);
+    for (let index = start, end = start; index < stop; index = end) {
       const address = target.byteOffset + (index << shift);
-      if (thread.mode !== Mode.RAW) {
-        const killable = this.rules.killsInFills || index <= second || index === middle || index === last;
-        const store = codeOf(Kind.STORE, address, shift);
-        if (live) this.point(thread, store, false, killable);
-        this.see(thread, store, true, false);
-        this.step++;
+      const store = codeOf(Kind.STORE, address, shift);
+      const killable = this.rules.killsInFills || index <= second || index === middle || index === last;
+      if (each || (killable && !raw)) end = index + 1;
+      else if (raw) end = stop;
+      else end = index < middle ? middle : last;
+      if (live) {
+        thread.filled = end - start;
+        this.point(thread, store, false, killable);
       }
-      this.remember(address >> 2);
-      if (shift === 3) this.remember((address >> 2) + 1);
-      target[index] = value;
+      if (!raw) {
+        this.see(thread, store, true, false);
+        this.step += end - index;
+      }
+      this.rememberAll(address, target.byteOffset + (end << shift));
+      target.fill(value, index, end);
     }
+    thread.filled = 0;
     if (!live) return;
     this.filled += stop - start;
     this.writes++;
@@ -259,7 +307,7 @@ export class Engine extends Scheduler {
       } else thread.watchSpin(code, old);
       this.hash ^= first;
       this.record(thread, code, answer);
-      thread.operands[thread.length - 1] = first;
+      if (!this.alone) thread.operands[thread.length - 1] = first;
     }
     return answer;
   }
@@ -360,6 +408,8 @@ export class Engine extends Scheduler {
     if (thread.mode !== Mode.LIVE) return false;
     if (kind === Kind.INVOKE) this.point(thread, code, true, false);
     this.record(thread, code, 0);
+    this.toldLow = mixLow(mixLow(this.toldLow, thread.id), thread.low);
+    this.toldHigh = mixHigh(mixHigh(this.toldHigh, thread.id), thread.high);
     return true;
   }
 }

@@ -27,6 +27,8 @@ interface Totals {
   schedules: number;
   steps: number;
   kills: number;
+  pruned: number;
+  checks: number;
   readonly started: number;
 }
 
@@ -71,7 +73,9 @@ function undo(model: Model): void {
 }
 
 function check({ engine, history, options, check: checkModel }: Model): void {
-  if (engine.failure !== null) return;
+  engine.checked = false;
+  if (engine.failure !== null || engine.pruned || engine.isKnownEnd()) return;
+  engine.checked = true;
   const { specification } = options;
   const { operations } = history;
   if (specification !== undefined && !isLinearizable(operations, specification)) {
@@ -83,13 +87,17 @@ function check({ engine, history, options, check: checkModel }: Model): void {
     checkModel({ results: engine.results, killed, history: operations });
   } catch (error) {
     engine.fail('check', describe(error), error);
+    return;
   }
+  engine.passEnd();
 }
 
 function count(model: Model, totals: Totals): void {
   totals.schedules++;
   totals.steps += model.engine.step;
   totals.kills += model.engine.kills;
+  if (model.engine.pruned) totals.pruned++;
+  if (model.engine.checked) totals.checks++;
 }
 
 /** Runs the schedule again as it went; true when it fails, as anything that goes another way does. */
@@ -110,6 +118,9 @@ function* report(model: Model, totals: Totals, exhausted: boolean, failed: boole
     schedules: totals.schedules,
     steps: totals.steps,
     kills: totals.kills,
+    pruned: totals.pruned,
+    checks: totals.checks,
+    states: model.engine.states?.size ?? 0,
     exhausted,
     seconds: (performance.now() - totals.started) / 1000,
     failure: failed ? yield* explain(model) : null,
@@ -117,7 +128,7 @@ function* report(model: Model, totals: Totals, exhausted: boolean, failed: boole
 }
 
 function start(): Totals {
-  return { schedules: 0, steps: 0, kills: 0, started: performance.now() };
+  return { schedules: 0, steps: 0, kills: 0, pruned: 0, checks: 0, started: performance.now() };
 }
 
 function isTimeUp({ options }: Model, totals: Totals): boolean {

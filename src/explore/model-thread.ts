@@ -2,6 +2,8 @@
  * One thread of a model: what it does now, and the log from which it can be run again up to where it was.
  */
 
+import { mixHigh, mixLow, textOf, wordOf } from './states.js';
+
 /** What an access of the thread means. */
 export const Mode = {
   /** Not under the scheduler: setup and checks. */
@@ -80,6 +82,11 @@ const FIRST_CAPACITY = 256;
 
 export class ModelThread {
   readonly id: number;
+  /** Hash of all that it has seen, and so of where it is. Of one that has ended: of what it answered. */
+  low = 0;
+  high = 0;
+  /** So many stores of the fill that it is in are done. */
+  filled = 0;
   mode: number = Mode.RAW;
   state: number = State.READY;
   onStack = false;
@@ -130,6 +137,9 @@ export class ModelThread {
     this.woken = false;
     this.yieldedAt = -1;
     this.length = 0;
+    this.low = 0;
+    this.high = 0;
+    this.filled = 0;
     this.forgetSpin();
   }
 
@@ -160,6 +170,25 @@ export class ModelThread {
     this.codes[at] = code;
     this.values[at] = value;
     this.length = at + 1;
+  }
+
+  /** What it sees, or is given, becomes a part of its hash. */
+  digest(code: number, value: number): void {
+    const word = wordOf(value);
+    this.low = mixLow(mixLow(this.low, code), word);
+    this.high = mixHigh(mixHigh(this.high, code), word);
+  }
+
+  /** It has ended, and only its result is left: `otherwise` and its log tell that, if it is no simple value. */
+  digestResult(result: unknown, otherwise: number): void {
+    const text = textOf(result);
+    if (text === null) {
+      this.digest(-2, otherwise);
+      return;
+    }
+    this.low = text.length;
+    this.high = text.length;
+    for (let at = 0; at < text.length; at++) this.digest(-1, text.charCodeAt(at));
   }
 
   private grow(): void {

@@ -34,6 +34,8 @@ export interface Rules {
   readonly spuriousWakes: boolean;
   readonly slicesMayHelp: boolean;
   readonly detectRaces: boolean;
+  /** So many states are remembered, to go on from each only once; 0: none. */
+  readonly statesMax: number;
   readonly maxSteps: number;
   /** Whether a race on this word is allowed. */
   allowed(word: number): boolean;

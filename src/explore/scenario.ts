@@ -25,6 +25,11 @@ export interface KillOptions {
   readonly everyStoreOfFills?: boolean;
 }
 
+export interface PruneOptions {
+  /** At most so many states are remembered, in 27 bytes each or less. Default 2^23. */
+  readonly states?: number;
+}
+
 /** What every scenario may say. */
 export interface ScenarioOptions {
   readonly name?: string;
@@ -39,7 +44,13 @@ export interface ScenarioOptions {
   /** It is no failure when only the end of its time wakes a thread. Default false. */
   readonly slicesMayHelp?: boolean;
   readonly allowedRaces?: readonly AllowedRace[];
+  /** Default true, but with `prune`: then races are looked for only if this is true. */
   readonly detectRaces?: boolean;
+  /**
+   * Goes on from each state only once, and checks each end only once. Then `after` may depend on nothing but the
+   * memory, and the results, deaths and history of the outcome. Not all races are found. Default false.
+   */
+  readonly prune?: boolean | PruneOptions;
   /** A schedule of more steps is called a livelock. Default 20000. */
   readonly maxSteps?: number;
   /** Ends before all is explored. Default: no limit. */
@@ -88,6 +99,12 @@ export interface Report {
   readonly schedules: number;
   readonly steps: number;
   readonly kills: number;
+  /** Schedules that came to where others had been, and ended there: see `prune`. */
+  readonly pruned: number;
+  /** Ends that were checked: all that were not pruned, or with `prune` those that differ. */
+  readonly checks: number;
+  /** States that are remembered. */
+  readonly states: number;
   /** There are no other schedules within the bounds. */
   readonly exhausted: boolean;
   readonly seconds: number;
@@ -104,12 +121,14 @@ export interface ModelFacts {
 }
 
 const STEPS_MAX = 20000;
+const STATES_MAX = 2 ** 23;
 
 export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
   const { threads } = facts;
   if (threads < 1 || threads > THREADS_MAX)
     throw new RangeError(`1 to ${THREADS_MAX} threads, not ${threads}`);
   const kill: KillOptions | null = options.kill === true ? {} : options.kill || null;
+  const prune: PruneOptions | null = options.prune === true ? {} : options.prune || null;
   const everybody = Array.from({ length: threads }, (_, id) => id);
   const allowedRaces = options.allowedRaces ?? [];
   return {
@@ -122,7 +141,8 @@ export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
     switchAtEveryAccess: options.switchAtEveryAccess ?? false,
     spuriousWakes: options.spuriousWakes ?? false,
     slicesMayHelp: options.slicesMayHelp ?? false,
-    detectRaces: options.detectRaces ?? true,
+    detectRaces: options.detectRaces ?? prune === null,
+    statesMax: prune === null ? 0 : (prune.states ?? STATES_MAX),
     maxSteps: options.maxSteps ?? STEPS_MAX,
     fixedWords: facts.fixedWords,
     allowed(word) {

@@ -10,6 +10,8 @@
 /** What is decided at a step. From 0 to 15: the thread of that number runs. */
 export const Choice = {
   GO_ON: -1,
+  /** All that could follow has been run, or will be: the run ends. Never written down. */
+  PRUNE: -2,
   /** And the number of a thread: its sleep ends because its time is up, and it runs. */
   TIME_OUT: 16,
   /** And the number of a thread: its sleep ends for no reason, and it runs. */

@@ -18,13 +18,15 @@ const SPINS = 3;
 /** Steps at a stretch after which the others get a turn in any case. */
 const STRETCH = 4000;
 
-export class Scheduler extends Choices {
+export abstract class Scheduler extends Choices {
   private bodies: readonly (() => unknown)[] = [];
 
   /** The asynchronous thread goes on, from where it sleeps; null: it has not begun. */
   private resume: (() => void) | null = null;
   /** It sleeps, or has ended: who drives it can look who is next. */
   private parked: () => void = () => {};
+  /** Threads that have ended alone. */
+  private runsAlone = 0;
   /** Thread 0 may be asynchronous. */
   protected asynchronous = false;
 
@@ -141,6 +143,7 @@ export class Scheduler extends Choices {
     this.results[thread.id] = result;
     if (this.mayKill(thread)) {
       const choice = this.ask(thread, false, true);
+      if (choice === Choice.PRUNE) return;
       if (choice >= Choice.KILL) {
         this.kill(thread, choice);
         return;
@@ -148,6 +151,7 @@ export class Scheduler extends Choices {
     }
     this.step++;
     thread.state = State.DONE;
+    if (this.states !== null) thread.digestResult(result, this.alone ? ++this.runsAlone : 0);
     this.chooseNext(thread);
   }
 
@@ -182,12 +186,15 @@ export class Scheduler extends Choices {
       this.dieOrGoOn(thread, writes);
       return;
     }
+    // Chance counts its places, also those where there is no choice.
+    if (this.alone && this.strategy.endsAt !== undefined && thread.repeats < SPINS) return;
     if (this.shouldRest(thread) && this.rest(thread, code)) {
       this.dieOrGoOn(thread, writes);
       return;
     }
     const choice = this.ask(thread, true, writes && this.mayKill(thread));
     if (choice === Choice.GO_ON) return;
+    if (choice === Choice.PRUNE) this.leave(thread);
     if (choice >= Choice.KILL) {
       this.kill(thread, choice);
       this.leave(thread);
@@ -205,6 +212,7 @@ export class Scheduler extends Choices {
     if (!writes || !this.mayKill(thread)) return;
     const choice = this.ask(thread, false, true);
     if (choice === Choice.GO_ON) return;
+    if (choice === Choice.PRUNE) this.leave(thread);
     this.kill(thread, choice);
     this.leave(thread);
   }
@@ -218,7 +226,8 @@ export class Scheduler extends Choices {
     this.switchable = switchable;
     this.killable = killable;
     const choice = this.strategy.choose(this, false);
-    if (choice !== Choice.GO_ON) this.turns.push({ step: this.step, choice });
+    if (choice === Choice.PRUNE) this.prune();
+    else if (choice !== Choice.GO_ON) this.turns.push({ step: this.step, choice });
     return choice;
   }
 
@@ -274,6 +283,7 @@ export class Scheduler extends Choices {
     this.kills++;
     this.step++;
     thread.state = State.DEAD;
+    this.results[thread.id] = undefined;
     if (this.tracing) this.note(thread, 'killed', -1, 0);
     if (choice === Choice.KILL) this.announce(thread);
     else this.unannounced.push(thread);

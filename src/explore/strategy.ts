@@ -24,6 +24,8 @@ export interface Place {
   list(): number;
   /** Preemptions so far. */
   readonly preemptions: number;
+  /** A bit for each of the first `count` options after which all has been run, or will be. */
+  skip(count: number): number;
 }
 
 /** Decides at each place of a run. */
@@ -32,13 +34,19 @@ export interface Strategy {
   begin(): void;
   /** One of `place.options`. `forced`: the running thread cannot go on. */
   choose(place: Place, forced: boolean): number;
+  /** Only one can go on: whether the run ends here nevertheless, for there is nothing new to come. */
+  endsAt?(place: Place): boolean;
 }
+
+/** Options that can be skipped: no place has more, but with more than ten threads. */
+const SKIPPED_MAX = 31;
 
 /** All schedules with at most so many preemptions: depth first, each run from the start. */
 export class Exhaustive implements Strategy {
   private readonly bound: number;
   private readonly taken: number[] = [];
   private readonly counts: number[] = [];
+  private readonly skips: number[] = [];
   private depth = 0;
   /** The threads did something else at a place than they did there before. */
   strayed = false;
@@ -60,29 +68,45 @@ export class Exhaustive implements Strategy {
     const { depth } = this;
     this.depth = depth + 1;
     if (depth === this.taken.length) {
-      this.taken.push(0);
+      const skips = place.skip(Math.min(count, SKIPPED_MAX));
+      const first = next(skips, 0);
+      if (first >= count) return Choice.PRUNE;
+      this.taken.push(first);
       this.counts.push(count);
-      return place.options[0] as number;
+      this.skips.push(skips);
+      return place.options[first] as number;
     }
     if (this.counts[depth] !== count) this.strayed = true;
     return place.options[this.taken[depth] as number] as number;
   }
 
+  endsAt(place: Place): boolean {
+    return this.depth === this.taken.length && place.skip(1) !== 0;
+  }
+
   /** Goes to the next schedule; false when there was none left. */
   advance(): boolean {
-    const { taken, counts } = this;
+    const { taken, counts, skips } = this;
     while (taken.length > 0) {
       const last = taken.length - 1;
-      const next = (taken[last] as number) + 1;
-      if (next < (counts[last] as number)) {
-        taken[last] = next;
+      const option = next(skips[last] as number, (taken[last] as number) + 1);
+      if (option < (counts[last] as number)) {
+        taken[last] = option;
         return true;
       }
       taken.pop();
       counts.pop();
+      skips.pop();
     }
     return false;
   }
+}
+
+/** The first option from `start` on that is not to be skipped. */
+function next(skips: number, start: number): number {
+  let option = start;
+  while (option < SKIPPED_MAX && (skips & (1 << option)) !== 0) option++;
+  return option;
 }
 
 /** A schedule that is written down. */

@@ -30,6 +30,7 @@ export function createView<Target extends View>(engine: Engine, thread: ModelThr
 
   function load(index: number): number | undefined {
     if (index >= length) return undefined;
+    if (engine.isQuiet(thread)) return target[index] as number;
     const code = codeOf(Kind.LOAD, byteOffset + (index << shift), shift);
     if (engine.beginLoad(thread, code)) return thread.replayed;
     const value = target[index] as number;
