@@ -12,6 +12,9 @@ export interface UmaContext extends Attachment {
 /** Kegs that the allocator needs for itself: buckets, and slab headers of five sizes. */
 export const INTERNAL_KEGS = 6;
 
+/** Items that a reaper takes from their owner at a time: as many as can start in a page. */
+export const REAPER_BATCH = 256;
+
 /** Number of the keg of buckets. */
 export const BUCKET_KEG = 1;
 
@@ -25,6 +28,7 @@ export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'kegs', words: (maxZones + INTERNAL_KEGS + 1) * KEG_WORDS },
   { name: 'zones', words: (maxZones + 1) * ZONE_WORDS },
   { name: 'thread caches', words: (maxThreads + 1) * (maxZones + 1) * CACHE_WORDS },
+  { name: 'reaper batches', words: (maxThreads + 1) * REAPER_BATCH },
   { name: 'page kegs', words: Math.ceil(pageCount / 2) },
   { name: 'owners', words: pageCount * 64 },
 ];

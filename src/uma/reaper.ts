@@ -10,7 +10,7 @@ import { LockRank } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
-import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { INTERNAL_KEGS, REAPER_BATCH, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { type HookErrors, type Hooks, How } from './hooks.js';
 import type { Kegs } from './kegs.js';
@@ -105,6 +105,13 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   const ownersAddress = machine.area('owners') << 2;
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { HELD, THIRD: WAITER } = Hand;
+  const inheritAtOnce = machine.helper.inherit;
+  /** Items of one page that were taken from their owner; in the memory, where WebAssembly can write them. */
+  const batchAt = machine.area('reaper batches') + threads.slot * REAPER_BATCH;
+  const batch =
+    inheritAtOnce === undefined
+      ? new Int32Array(REAPER_BATCH)
+      : words.subarray(batchAt, batchAt + REAPER_BATCH);
   const takers = new Map<number, Taker>();
   const settlers: ((slot: number) => void)[] = [];
   const emptiers = new Map<number, (hand: number, slot: number, errors: HookErrors) => void>();
@@ -276,7 +283,9 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     errors: HookErrors,
   ): ((count: number) => void) | null {
     const each = (free: (item: number) => void) => (count: number) => {
-      for (let at = 0; at < count; at++) errors.attempt(() => free(batch[at] as number));
+      // To free an item may need what another dead thread has: then the batch is used for that one meanwhile.
+      const items = Array.from({ length: count }, (_, at) => batch[at] as number);
+      for (const item of items) errors.attempt(() => free(item));
     };
     const taker = takers.get(keg);
     if (taker !== undefined) return each(taker.free);
@@ -313,18 +322,22 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     for (const item of items) eachWith(keg, item, give);
   }
 
-  /** Items of one page that were taken from their owner. */
-  const batch = new Int32Array(GRANULES_PER_PAGE);
-
   /** Gives what a dead thread owns in a page to `heir`, and names it in `batch`; how many. */
   function inherit(page: number, step: number, slot: number, heir: number): number {
+    const first = page * GRANULES_PER_PAGE;
+    const end = first + GRANULES_PER_PAGE;
+    if (inheritAtOnce !== undefined) {
+      const from = ownersAddress + first;
+      return inheritAtOnce(from, ownersAddress + end, step, slot, heir, first << GRANULE_SHIFT, batchAt << 2);
+    }
     let count = 0;
-    const end = (page + 1) * GRANULES_PER_PAGE;
-    for (let granule = page * GRANULES_PER_PAGE; granule < end; granule += step) {
+    // A scan of its own for each finding: most pages have none.
+    for (let granule = owners.indexOf(slot, first); granule >= 0 && granule < end; ) {
       // Another thread may have it, and free it at this moment: its 0 must stand.
-      if (owners[granule] === slot && compareExchangeByte(ownersAddress + granule, slot, heir) === slot) {
+      if (compareExchangeByte(ownersAddress + granule, slot, heir) === slot) {
         batch[count++] = granule << GRANULE_SHIFT;
       }
+      granule = owners.indexOf(slot, granule + step);
     }
     return count;
   }

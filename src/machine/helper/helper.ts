@@ -26,7 +26,21 @@ export interface Helper {
    * first that is no item in use of the keg; answers how many it moved.
    */
   readonly giveItems: (items: number, count: number, slot: number, keg: number) => number;
-  /** For the two above: byte addresses of the owner map and of the map of pages, bytes of the memory, the owner. */
+  /**
+   * Changes owner bytes that are `slot` to `heir`, atomically, every `step` bytes from `from` to below `to`; writes
+   * the item of each to words from `out` on, and answers how many. Items lie 16 * step bytes apart, from `item` on.
+   * Of WebAssembly only: in JavaScript nothing is won.
+   */
+  readonly inherit?: (
+    from: number,
+    to: number,
+    step: number,
+    slot: number,
+    heir: number,
+    item: number,
+    out: number,
+  ) => number;
+  /** For takeItems and giveItems: byte addresses of the owner map and of the map of pages, bytes of the memory, the owner. */
   readonly setMaps: (owners: number, pageKegs: number, limit: number, owner: number) => void;
   /** Wakes at most `count` threads waiting on the word (-1: all); answers how many. */
   readonly notify: (byteAddress: number, count: number) => number;

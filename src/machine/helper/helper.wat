@@ -221,4 +221,27 @@
         (local.set $slot (i32.add (local.get $slot) (i32.const 4)))
         (br $one)))
     (i32.shr_u (i32.sub (local.get $items) (local.get $start)) (i32.const 2)))
+
+  ;; Changes owner bytes that are `slot` to `heir`, atomically, every `step` bytes from `from` to below `to`;
+  ;; writes the item of each that it has changed to `out`. Items lie 16 * step bytes apart, from `item` on.
+  (func (export "inherit")
+    (param $from i32) (param $to i32) (param $step i32) (param $slot i32) (param $heir i32)
+    (param $item i32) (param $out i32) (result i32)
+    (local $start i32)
+    (local.set $start (local.get $out))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $from) (local.get $to)))
+        (if (i32.eq (i32.load8_u (local.get $from)) (local.get $slot))
+          (then
+            (if (i32.eq
+                  (i32.atomic.rmw8.cmpxchg_u (local.get $from) (local.get $slot) (local.get $heir))
+                  (local.get $slot))
+              (then
+                (i32.store (local.get $out) (local.get $item))
+                (local.set $out (i32.add (local.get $out) (i32.const 4)))))))
+        (local.set $from (i32.add (local.get $from) (local.get $step)))
+        (local.set $item (i32.add (local.get $item) (i32.shl (local.get $step) (i32.const 4))))
+        (br $next)))
+    (i32.shr_u (i32.sub (local.get $out) (local.get $start)) (i32.const 2)))
 )
