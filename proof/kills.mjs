@@ -26,7 +26,7 @@ import { work } from './kills.worker.mjs';
 import { startWatchdog } from './watchdog.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const levels = { ci: { kills: 1500 }, nightly: { kills: 100_000 } };
+export const levels = { ci: { kills: 1500 }, nightly: { kills: 100_000 } };
 
 const GROUPS = 2;
 const KILLS_PER_MEMORY = 160;
@@ -38,7 +38,8 @@ const FINDINGS_MOST = 3;
  * @param sabotage what is left out, to see that it is found: 'abandon' (nobody is adopted), or 'forget'
  *   (nothing is repaired)
  * @param dump where the memory is written as it was when something was found
- * @param state file in which the figures are kept, so that the next run goes on where this one ended
+ * @param state figures of a run that was broken off, or the file in which they are kept
+ * @param save is given the figures, to go on with them another time
  */
 export async function run({
   level = 'ci',
@@ -49,10 +50,13 @@ export async function run({
   progress,
   state,
   dump,
+  save,
+  signal,
   findingsMost = FINDINGS_MOST,
 } = {}) {
   const wanted = kills ?? levels[level].kills;
-  const before = state === undefined ? null : readState(state, seed);
+  const file = typeof state === 'string' ? state : undefined;
+  const before = file === undefined ? (state ?? null) : readState(file, seed);
   const figures = before ?? {
     seed,
     kills: 0,
@@ -79,13 +83,14 @@ export async function run({
   const tell = () => {
     figures.seconds = (performance.now() - began) / 1000;
     progress?.({ ...figures });
-    if (state !== undefined) writeFileSync(state, JSON.stringify(figures));
+    save?.({ ...figures });
+    if (file !== undefined) writeFileSync(file, JSON.stringify(figures));
   };
   const telling = setInterval(tell, 1000);
   const watchdog = startWatchdog(`kills, seed ${seed}`);
   const beating = setInterval(watchdog.beat, 200);
   async function lane(index) {
-    while (figures.kills < wanted && shared.findings.length < findingsMost) {
+    while (figures.kills < wanted && shared.findings.length < findingsMost && !signal?.aborted) {
       figures.memories++;
       const group = new Group(index, seed * 1000003 + figures.memories, { mbufs, sabotage }, shared);
       await group.run(Math.min(KILLS_PER_MEMORY, Math.ceil((wanted - figures.kills) / GROUPS)));

@@ -171,6 +171,13 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
     return joinMemory(machine, fabric, LATE + thread.id);
   }
 
+  /** What the observer writes, the engine does not see. */
+  function look(): void {
+    if (observed) return;
+    observed = true;
+    veil.lift();
+  }
+
   function audit(): void {
     const { violations } = observer.audit();
     if (violations.length === 0) return;
@@ -190,10 +197,17 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
     }),
     check(outcome) {
       if (scenario.reap !== false) keeper.reap();
-      observed = true;
-      veil.lift();
-      scenario.after?.(memories, shared, { ...outcome, observer });
-      if (scenario.audit !== false) audit();
+      scenario.after?.(memories, shared, {
+        ...outcome,
+        get observer() {
+          look();
+          return observer;
+        },
+      });
+      if (scenario.audit !== false) {
+        look();
+        audit();
+      }
     },
     // The observer's writes go past the engine: then all is copied, which costs less than the audit did.
     restore() {

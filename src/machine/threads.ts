@@ -149,14 +149,19 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     throw new MbumaError('TOO_MANY_THREADS', `all ${maxThreads} thread slots are taken: see maxThreads`);
   }
 
+  /** Most waiters have never stood in a line, nor were they about to. */
+  function isFresh(waiter: number, slot: number): boolean {
+    for (let word = waiter; word < waiter + Waiter.slot; word++) if (words[word] !== 0) return false;
+    return words[waiter + Waiter.slot] === slot && words[waiter + Waiter.request] === 0;
+  }
+
   function clearSlot(slot: number): void {
     const at = slotRef(slot);
     store(at + ATTENTION, 0);
     words.fill(0, at + HEARTBEAT, at + SLOT_WORDS);
     for (let index = 0; index < WAITERS_PER_SLOT; index++) {
       const waiter = waiterRef(slot, index);
-      // Most have never stood in a line.
-      if (words[waiter + Waiter.slot] === slot && words[waiter + Waiter.ticket] === 0) continue;
+      if (isFresh(waiter, slot)) continue;
       words.fill(0, waiter, waiter + Waiter.slot);
       words[waiter + Waiter.request] = 0;
       words[waiter + Waiter.slot] = slot;

@@ -23,7 +23,6 @@ import {
   GRANULE_SHIFT,
   HookBit,
   KEG_WORDS,
-  Keg,
   KegFlag,
   Slab,
   ThreadCache,
@@ -263,13 +262,15 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return slab + keg.counterOffset + index * COUNTER_STRIDE;
   }
 
-  /** A keg without a zone was being made for one that is not there. */
+  /** What is not counted does not exist: its record is empty again. Nor does a keg without a zone. */
   function repairRegistry(): void {
-    const kegArea = machine.area('kegs');
-    for (let keg = kegs.count(); keg > INTERNAL_KEGS && !hasZone(keg); keg--) {
-      words.fill(0, kegArea + keg * KEG_WORDS + Keg.number, kegArea + (keg + 1) * KEG_WORDS);
-      machine.atomics.store(state + UmaState.kegCount, keg - 1);
+    while (kegs.count() > INTERNAL_KEGS && !hasZone(kegs.count())) {
+      machine.atomics.store(state + UmaState.kegCount, kegs.count() - 1);
     }
+    const keg = machine.area('kegs') + (kegs.count() + 1) * KEG_WORDS;
+    if (kegs.count() < maxZones + INTERNAL_KEGS) words.fill(0, keg, keg + KEG_WORDS);
+    const zones = machine.atomics.load(state + UmaState.zoneCount);
+    if (zones < maxZones) words.fill(0, recordOf(zones + 1), recordOf(zones + 2));
   }
 
   function hasZone(keg: number): boolean {

@@ -1,0 +1,79 @@
+// Schedules by chance over all scenarios (PCT), with deaths and with ends of sleeps: what is too deep for the
+// exhaustive row. Each scenario gets the same time, so that short ones get many schedules.
+
+import { randomiseMemory } from '../dist/explore.js';
+import { everyStore, scenarios } from './scenarios/index.mjs';
+
+const SCHEDULES = { ci: 1_000_000, nightly: 100_000_000 };
+
+/** What a scenario gets at a time; a slower one gets fewer schedules then. */
+const SLICE_SECONDS = { ci: 2, nightly: 30 };
+const BATCH = 2000;
+
+/** An audit of each is for the exhaustive row: here every so many batches are audited. */
+const AUDITED_EVERY = 8;
+
+function emptyState(seed) {
+  return { schedules: 0, kills: 0, steps: 0, audited: 0, seconds: 0, rounds: 0, at: 0, seed, findings: [] };
+}
+
+function runBatch(scenario, state, audit) {
+  const seed = (state.seed * 7919 + state.rounds * 104729 + state.at * 31 + state.schedules) % 2 ** 31;
+  const options = { ...scenario, kill: scenario.kill ?? everyStore, audit, detectRaces: audit };
+  const report = randomiseMemory(options, { seed, schedules: audit ? BATCH / 10 : BATCH, depth: 3 });
+  state.schedules += report.schedules;
+  state.kills += report.kills;
+  state.steps += report.steps;
+  if (audit) state.audited += report.schedules;
+  if (report.failure === null) return;
+  const { kind, message, schedule } = report.failure;
+  state.findings.push(`${scenario.name}, seed ${seed}: ${kind}, ${message} (${schedule})`);
+}
+
+/** A thread that counts without a lock is found by chance as well. */
+function findsPlanted() {
+  const planted = {
+    memory: scenarios[0].memory,
+    audit: false,
+    threads: [0, 1].map(() => (memory) => {
+      memory.words[31] += 1;
+    }),
+  };
+  return randomiseMemory(planted, { seed: 1, schedules: 100 }).failure !== null;
+}
+
+export async function run({ level = 'ci', seed = 1, schedules = SCHEDULES[level], ...given }) {
+  const state = given.state ?? emptyState(seed);
+  const blind = findsPlanted() ? [] : ['the planted race was not found'];
+  while (state.schedules < schedules && state.findings.length < 3 && !given.signal?.aborted) {
+    const scenario = scenarios[state.at];
+    const began = performance.now();
+    for (let batch = 0; performance.now() - began < SLICE_SECONDS[level] * 1000; batch++) {
+      runBatch(scenario, state, batch % AUDITED_EVERY === 0);
+      if (state.schedules >= schedules || state.findings.length > 0) break;
+    }
+    state.seconds += (performance.now() - began) / 1000;
+    state.at = (state.at + 1) % scenarios.length;
+    if (state.at === 0) state.rounds++;
+    given.save?.(state);
+    given.progress?.(Math.min(state.schedules, schedules), schedules);
+    await new Promise(setImmediate);
+  }
+  const complete = state.schedules >= schedules && (state.rounds > 0 || level === 'test');
+  const findings = [...state.findings, ...blind];
+  return {
+    name: 'chance',
+    figures: {
+      schedules: state.schedules,
+      kills: state.kills,
+      audited: state.audited,
+      steps: state.steps,
+      rounds: state.rounds,
+    },
+    ok: complete && findings.length === 0,
+    findings,
+    controls: 1 - blind.length,
+    complete,
+    seconds: state.seconds,
+  };
+}

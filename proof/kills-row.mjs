@@ -1,0 +1,28 @@
+// The row of kills.mjs: with network buffers, and with a group that nobody adopts, which must be found.
+
+import { levels, run as kill } from './kills.mjs';
+
+const KILLS_ABANDONED = 6;
+
+export async function run({ level = 'ci', seed = 1, kills = levels[level].kills, ...given }) {
+  const control = await kill({ seed, kills: KILLS_ABANDONED, sabotage: 'abandon', findingsMost: 1 });
+  const controls = control.findings.length > 0 ? 1 : 0;
+  const row = await kill({
+    ...given,
+    seed,
+    kills,
+    mbufs: true,
+    progress: (figures) => given.progress?.(Math.min(figures.kills, kills), kills),
+  });
+  const { kills: done, seconds, deaths, audits, lockHeld, progressMsMost, reapMsMost, slow } = row.figures;
+  const complete = done >= kills;
+  return {
+    name: 'kills',
+    figures: { kills: done, ...deaths, audits, lockHeld, progressMsMost, reapMsMost, slow },
+    ok: row.ok && complete && controls === 1,
+    findings: [...row.findings, ...(controls === 1 ? [] : ['threads that nobody adopted were not found'])],
+    controls,
+    complete,
+    seconds,
+  };
+}

@@ -1,0 +1,20 @@
+// Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored with
+// deaths, run by chance, and has its memory fail, without another word.
+
+import { afterDeaths, allowedRaces, memory } from './kit.mjs';
+import { mbufScenarios } from './mbufs.mjs';
+import { ringScenarios } from './rings.mjs';
+import { threadScenarios } from './threads.mjs';
+import { zoneScenarios } from './zones.mjs';
+
+/** What the threads of a scenario may do is explored with these bounds; its own come first. */
+function complete({ races = [], ...scenario }) {
+  return { memory, ...scenario, allowedRaces: [...allowedRaces, ...afterDeaths, ...races] };
+}
+
+export const scenarios = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios].map(
+  complete,
+);
+
+/** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */
+export const everyStore = { everyStoreOfFills: false };
