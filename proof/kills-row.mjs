@@ -1,6 +1,6 @@
 // The row of kills.mjs: with network buffers, and with a group that nobody adopts, which must be found.
 
-import { levels, run as kill } from './kills.mjs';
+import { run as kill, levels } from './kills.mjs';
 
 const KILLS_ABANDONED = 6;
 

@@ -8,7 +8,11 @@
 // find is no row: `controls` says how many it has found.
 
 export const rows = [
-  { name: 'schedules', module: './schedules.mjs', what: 'every schedule within the bounds, a kill at every step' },
+  {
+    name: 'schedules',
+    module: './schedules.mjs',
+    what: 'every schedule within the bounds, a kill at every step',
+  },
   { name: 'chance', module: './chance.mjs', what: 'schedules by chance, deaths among them' },
   { name: 'kills', module: './kills-row.mjs', what: 'real Workers ended at any moment' },
   { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },

@@ -2,7 +2,7 @@
 
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
-import { FORMAT_VERSION, SUPERBLOCK, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
@@ -12,6 +12,7 @@ const BYTES = 1 << 20;
 const MAX_THREADS = 4;
 const MAX_ZONES = 20;
 const KEG_WORDS = 48;
+const SLOT_WORDS = 128;
 const INTERNAL_KEGS = 6;
 
 /** A memory whose attachments can forget what they keep outside of it. */
@@ -147,15 +148,20 @@ function findUncheckable({ memory, machine, held }, areas) {
   const add = (record, list) => {
     for (const offset of list) all.add(record + offset);
   };
-  const taken = (slot) => words[areas.threads[0] + slot * 64 + ThreadSlot.generation] !== 0;
+  const slotAt = (slot) => areas.threads[0] + slot * SLOT_WORDS;
+  const taken = (slot) => words[slotAt(slot) + ThreadSlot.state] !== 0;
+  add(SUPERBLOCK, [Superblock.deaths, Superblock.adoptions]);
   for (let slot = 1; slot <= maxThreads; slot++) {
     if (!taken(slot)) continue;
-    const at = areas.threads[0] + slot * 64;
-    add(at, [ThreadSlot.heartbeat, ...offsets(ThreadSlot.held, ThreadSlot.held + 7)]);
-    add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 7));
+    const at = slotAt(slot);
+    add(at, [ThreadSlot.agent, ThreadSlot.native, ThreadSlot.counted, ThreadSlot.heartbeat]);
+    add(at, offsets(ThreadSlot.held, ThreadSlot.held + 7));
+    add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 30));
+    // A hand whose kind is 0 holds nothing.
+    for (let hand = 0; hand < 12; hand++) add(at + ThreadSlot.hands + hand * 4, offsets(1, 3));
     add(at, offsets(ThreadSlot.sleeps, ThreadSlot.sleeps + 1));
     for (let waiter = 0; waiter < 32; waiter++)
-      add(areas.waiters[0] + (slot * 32 + waiter) * 8, [Waiter.grant, Waiter.request]);
+      add(areas.waiters[0] + (slot * 32 + waiter) * 8, [Waiter.grant, Waiter.request, Waiter.ticket]);
     const counts = [
       ThreadCache.requests,
       ThreadCache.requestsHigh,

@@ -1,5 +1,6 @@
-// Every interleaving of every scenario within its bounds: first without deaths and with the race detector, then
-// with a kill before each store of each schedule. One scenario is one step; a run goes on behind the last.
+// Every interleaving of every scenario within its bounds: first without deaths and with the race detector,
+// then with a kill before each store of each schedule. One scenario is one step; a run goes on behind the
+// last.
 
 import { exploreMemory } from '../dist/explore.js';
 import { everyStore, scenarios } from './scenarios/index.mjs';

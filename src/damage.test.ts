@@ -1,4 +1,7 @@
-/** Words that nothing uses, or that can have few values, written to: the audit says so. Work on it ends by code. */
+/**
+ * Words that nothing uses, or that can have few values, written to: the audit says so. Work on it ends by
+ * code.
+ */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -60,7 +60,9 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
   readonly attachInThreads?: boolean;
   /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
   readonly setup?: (memories: readonly Memory[], keeper: Memory) => Shared;
-  /** The keeper, a thread that is never scheduled, cleans up after the dead before the checks. Default true. */
+  /**
+   * The keeper, a thread that is never scheduled, cleans up after the dead before the checks. Default true.
+   */
   readonly reap?: boolean;
   /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
   readonly threads: readonly ((memory: Memory, shared: Shared, tools: ThreadTools) => unknown)[];
@@ -235,7 +237,9 @@ export function replayMemory<Shared>(scenario: MemoryScenario<Shared>, schedule:
   return drive(model, replaying(model, schedule));
 }
 
-/** As `exploreMemory`, where thread 0 may be asynchronous: `attachInThreads` then, for it may be left waiting. */
+/**
+ * As `exploreMemory`, where thread 0 may be asynchronous: `attachInThreads` then, for it may be left waiting.
+ */
 export function exploreMemoryAsync<Shared>(scenario: MemoryScenario<Shared>): Promise<Report> {
   const model = createMemoryModel(scenario);
   return driveAsync(model, exploring(model));

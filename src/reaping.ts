@@ -1,7 +1,8 @@
 /**
  * After a death: takes a dead thread out of every layer, from the lowest upwards.
  *
- *   1 the locks of the dead are taken over; with each, what it guards is repaired, by the layer that it belongs to
+ *   1 the locks of the dead are taken over; with each, what it guards is repaired, by the layer that it
+ * belongs to
  *   2 what it had in hand goes back, its calls leave their lines, its caches are drained
  *   3 the items that it owned are freed, or stay, as their zones say; not those on their way through a ring
  *   4 its slot is free again
@@ -45,7 +46,8 @@ export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, pr
 
   function reapOne(slot: number): Reaped {
     const errors = new HookErrors();
-    // Of all the dead: one of them may have been cleaning up here, and may have begun a change of what is here.
+    // Of all the dead: one of them may have been cleaning up here, and may have begun a change of what is
+    // here.
     for (let each = 1; each <= threads.maxThreads; each++) if (threads.isDead(each)) locks.takeOverAll(each);
     rings.leaveLines(slot);
     const items = uma.reaper.reap(slot, errors, rings.inTransit());

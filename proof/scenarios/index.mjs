@@ -1,5 +1,5 @@
-// Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored with
-// deaths, run by chance, and has its memory fail, without another word.
+// Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored
+// with deaths, run by chance, and has its memory fail, without another word.
 
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';

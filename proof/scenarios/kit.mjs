@@ -1,5 +1,7 @@
-// What the scenarios have in common. A scenario is a plain object for `exploreMemory`: see src/explore/README.md.
-// `warm` scenarios have their buckets and slabs made beforehand: making them is explored by those that say so.
+// What the scenarios have in common. A scenario is a plain object for `exploreMemory`: see
+// src/explore/README.md.
+// `warm` scenarios have their buckets and slabs made beforehand: making them is explored by those that say
+// so.
 
 /** Small: an audit follows every schedule. */
 export const memory = { bytes: 6 << 16, maxZones: 16 };
@@ -60,7 +62,9 @@ export function nothingUsed(_memories, { keepers }) {
   for (const zone of [keepers].flat()) expectUsed(zone, 0);
 }
 
-/** One of the threads writes its mark into an item that it has; another's mark there is a double allocation. */
+/**
+ * One of the threads writes its mark into an item that it has; another's mark there is a double allocation.
+ */
 export function stamp(memory, item, mark) {
   const word = item >> 2;
   if (memory.words[word] !== 0) throw new Error(`item ${item} is ${memory.words[word]}'s as well`);

@@ -15,7 +15,9 @@ import {
 } from './arguments.js';
 import { MbumaError } from './errors.js';
 
-/** When a site fails. Counts start with 1 at the moment of arming, and count the calls that the filter admits. */
+/**
+ * When a site fails. Counts start with 1 at the moment of arming, and count the calls that the filter admits.
+ */
 export type FailMode =
   | { readonly nth: number }
   | { readonly every: number }
@@ -67,7 +69,9 @@ export interface Failpoints {
    * @throws BAD_ARGUMENT when a name fits no site that exists; nothing is armed then
    */
   arm(names: string | readonly string[], mode: FailMode, filter?: FailFilter): void;
-  /** Lets the named sites, or all of them, succeed again; how many calls they made fail while they were armed. */
+  /**
+   * Lets the named sites, or all of them, succeed again; how many calls they made fail while they were armed.
+   */
   disarm(names?: string | readonly string[]): number;
   /** Every site that exists, with its counts. */
   list(): readonly FailSiteStats[];

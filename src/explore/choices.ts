@@ -43,8 +43,8 @@ export abstract class Choices implements Place {
   tracing = false;
   clock = 0;
   /**
-   * Nobody but the running thread will run again, and it cannot be killed: nothing is left to decide, it is not
-   * run again from its log, and what it does needs not be written down.
+   * Nobody but the running thread will run again, and it cannot be killed: nothing is left to decide, it is
+   * not run again from its log, and what it does needs not be written down.
    */
   alone = false;
   /** The run has ended where others have been. */

@@ -15,8 +15,8 @@ import {
   UNWIND,
 } from './model-thread.js';
 import type { Rules } from './rules.js';
-import { Scheduler } from './scheduler.js';
-import { mixHigh, mixLow, placeHigh, placeLow } from './states.js';
+import { mixHigh, mixLow } from './states.js';
+import { UndoneScheduler } from './undone.js';
 
 /** What `now` moves the clock on by, so that no loop that waits for a time is endless. */
 const CLOCK_TICK_MS = 0.25;
@@ -25,93 +25,26 @@ const CLOCK_TICK_MS = 0.25;
 export type View = Int32Array | Uint8Array | Uint16Array | Float64Array;
 
 const WORD = 2;
-const FIRST_UNDO = 1 << 12;
 
 /** Whether a word is a place to switch at: not looked up yet, no, yes. */
 const Racy = { UNKNOWN: 0, NO: 1, YES: 2 } as const;
 
-export class Engine extends Scheduler {
-  readonly buffer: ArrayBuffer;
-  private readonly words: Int32Array;
-  private readonly bytes: Uint8Array;
-  private undoWords = new Int32Array(FIRST_UNDO);
-  private undoValues = new Int32Array(FIRST_UNDO);
-  private undoLength = 0;
-  /** The memory as it is in the hash, and how far the log has been looked through for what is new. */
-  private readonly digested: Int32Array;
-  private digestedLength = 0;
+export class Engine extends UndoneScheduler {
   private readonly racy: Uint8Array;
   /** Words of byte maps, which nobody may access as words. */
   private readonly mapped: Uint8Array;
   private readonly everywhere: boolean;
 
   constructor(rules: Rules, buffer: ArrayBuffer) {
-    super(rules);
-    this.buffer = buffer;
-    this.words = new Int32Array(buffer);
-    this.bytes = new Uint8Array(buffer);
+    super(rules, buffer);
     this.racy = new Uint8Array(buffer.byteLength >> 2);
     this.mapped = new Uint8Array(buffer.byteLength >> 2);
-    this.digested = new Int32Array(this.states === null ? 0 : this.words.length);
     this.everywhere = rules.switchAtEveryAccess;
-  }
-
-  /** The memory as it is now is what every schedule starts from. */
-  keep(): void {
-    this.undoLength = 0;
-    if (this.states !== null) this.digested.set(this.words);
-  }
-
-  /** Undoes everything since `keep`. */
-  undo(): void {
-    const { words, undoWords, undoValues, digested } = this;
-    for (let at = this.undoLength - 1; at >= 0; at--)
-      words[undoWords[at] as number] = undoValues[at] as number;
-    for (let at = 0; at < this.digestedLength; at++) {
-      const word = undoWords[at] as number;
-      digested[word] = words[word] as number;
-    }
-    this.undoLength = 0;
-    this.digestedLength = 0;
-    this.memoryLow = 0;
-    this.memoryHigh = 0;
-  }
-
-  protected override digestMemory(): void {
-    const { words, undoWords, digested } = this;
-    for (let at = this.digestedLength; at < this.undoLength; at++) {
-      const word = undoWords[at] as number;
-      const old = digested[word] as number;
-      const value = words[word] as number;
-      if (old === value) continue;
-      this.memoryLow ^= placeLow(word, old) ^ placeLow(word, value);
-      this.memoryHigh ^= placeHigh(word, old) ^ placeHigh(word, value);
-      digested[word] = value;
-    }
-    this.digestedLength = this.undoLength;
   }
 
   /** These bytes are a map: accessing them by words would damage the neighbours. */
   declareMap(word: number, byteLength: number): void {
     this.mapped.fill(1, word, word + ((byteLength + 3) >> 2));
-  }
-
-  private remember(word: number): void {
-    const at = this.undoLength;
-    if (at === this.undoWords.length) {
-      const [indexes, values] = [this.undoWords, this.undoValues];
-      this.undoWords = new Int32Array(at * 2);
-      this.undoValues = new Int32Array(at * 2);
-      this.undoWords.set(indexes);
-      this.undoValues.set(values);
-    }
-    this.undoWords[at] = word;
-    this.undoValues[at] = this.words[word] as number;
-    this.undoLength = at + 1;
-  }
-
-  private rememberAll(start: number, stop: number): void {
-    for (let word = start >> 2; word << 2 < stop; word++) this.remember(word);
   }
 
   /** The thread is not simply running. True: it runs again, and this step is answered from its log. */
@@ -205,7 +138,9 @@ export class Engine extends Scheduler {
     return false;
   }
 
-  /** Before a look at many elements, of which only the one that is found decides: the race detector sees none. */
+  /**
+   * Before a look at many elements, of which only the one that is found decides: the race detector sees none.
+   */
   beginScan(thread: ModelThread, code: number): boolean {
     return thread.mode !== Mode.LIVE && this.answered(thread, code);
   }

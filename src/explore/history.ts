@@ -64,7 +64,10 @@ export class History {
   }
 }
 
-/** Whether the operations have an order that `specification` allows and that keeps to what was over before what. */
+/**
+ * Whether the operations have an order that `specification` allows and that keeps to what was over before
+ * what.
+ */
 export function isLinearizable<State>(
   operations: readonly Operation[],
   specification: Specification<State>,

@@ -179,7 +179,9 @@ export class ModelThread {
     this.high = mixHigh(mixHigh(this.high, code), word);
   }
 
-  /** It has ended, and only its result is left: `otherwise` and its log tell that, if it is no simple value. */
+  /**
+   * It has ended, and only its result is left: `otherwise` and its log tell that, if it is no simple value.
+   */
   digestResult(result: unknown, otherwise: number): void {
     const text = textOf(result);
     if (text === null) {

@@ -11,7 +11,9 @@
 
 const CLOCK_MAX = 2 ** 30;
 
-/** Widths with which a word has been touched: an access looks at the other widths only where there were any. */
+/**
+ * Widths with which a word has been touched: an access looks at the other widths only where there were any.
+ */
 const WIDTH_BITS = 15;
 
 export class RaceDetector {

@@ -19,7 +19,9 @@ export interface KillOptions {
   readonly threads?: readonly number[];
   /** At most so many in one schedule. Default 1. */
   readonly most?: number;
-  /** When the world hears of a death: at once, when nobody else can run, or one schedule each. Default both. */
+  /**
+   * When the world hears of a death: at once, when nobody else can run, or one schedule each. Default both.
+   */
   readonly deaths?: 'at once' | 'late' | 'both';
   /** False: of a fill, kills only at the first two stores, one in the middle and the last. Default true. */
   readonly everyStoreOfFills?: boolean;
@@ -47,8 +49,8 @@ export interface ScenarioOptions {
   /** Default true, but with `prune`: then races are looked for only if this is true. */
   readonly detectRaces?: boolean;
   /**
-   * Goes on from each state only once, and checks each end only once. Then `after` may depend on nothing but the
-   * memory, and the results, deaths and history of the outcome. Not all races are found. Default false.
+   * Goes on from each state only once, and checks each end only once. Then `after` may depend on nothing but
+   * the memory, and the results, deaths and history of the outcome. Not all races are found. Default false.
    */
   readonly prune?: boolean | PruneOptions;
   /** A schedule of more steps is called a livelock. Default 20000. */

@@ -45,7 +45,10 @@ export function referenceSpecification(references = 1): Specification<number> {
   };
 }
 
-/** `read()`, `write(value)`, and `compareExchange(expected, value)` and `add(value)`, which answer what was there. */
+/**
+ * `read()`, `write(value)`, and `compareExchange(expected, value)` and `add(value)`, which answer what was
+ * there.
+ */
 export function registerSpecification(init = 0): Specification<number> {
   return {
     init,

@@ -8,7 +8,7 @@
  * slices, only after that.
  */
 
-import { CheckLevel, type LockRank, MbumaError } from '../check/index.js';
+import { CheckLevel, damaged, type LockRank, MbumaError } from '../check/index.js';
 import type { Machine } from './machine.js';
 import { HELD_LOCKS_MAX, ThreadSlot, ThreadState } from './records.js';
 import type { Threads } from './threads.js';
@@ -42,6 +42,9 @@ const CONTENDED = 1;
 
 /** How long a sleep for a lock lasts before the owner's life is looked at again. */
 const SLICE_MS = 20;
+
+/** Slices after which it is asked whether the owner has the lock at all. */
+const SLICES_PATIENT = 25;
 
 /** Slot in a lock word. */
 export function lockOwner(word: number): number {
@@ -118,7 +121,10 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     }
   }
 
-  /** The words in which a slot names locks. Of a dead one they are read and cleared atomically: by several perhaps. */
+  /**
+   * The words in which a slot names locks. Of a dead one they are read and cleared atomically: by several
+   * perhaps.
+   */
   function namesOf(slot: number): number[] {
     const at = slotRef(slot);
     const names = [at + PENDING_LOCK];
@@ -126,11 +132,20 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     return names;
   }
 
+  /** Who has a lock names it at every instant (M5). If its owner does not, somebody has written into the memory. */
+  function assertNamed(lock: number, word: number): void {
+    const owner = lockOwner(word);
+    const exists = owner > 0 && owner <= threads.maxThreads;
+    if ((exists && namesOf(owner).some((name) => load(name) === lock)) || load(lock) !== word) return;
+    giveUp(lock);
+    throw damaged(`lock ${lock} has the owner ${owner}, who does not know of it`);
+  }
+
   function acquireSlow(lock: number): void {
     for (let spin = 0; spin < spinLoads; spin++) {
       if (load(lock) === 0 && compareExchange(lock, 0, mine) === 0) return;
     }
-    for (let seen = 0; ; ) {
+    for (let seen = 0, slices = 0; ; ) {
       const word = load(lock);
       if (word === 0) {
         // Others may sleep still: whoever slept takes the lock with the bit set, and wakes the next.
@@ -144,6 +159,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
         continue;
       }
       if (mayBlock) wait(lock, contended, SLICE_MS);
+      if (++slices > SLICES_PATIENT) assertNamed(lock, contended);
       // Held for so long by the same thread: it may have ended, and this be the one that would be told.
       if (mayBlock && seen === contended)
         threads.suspect(lockOwner(contended), contended >>> GENERATION_SHIFT);

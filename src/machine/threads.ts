@@ -322,7 +322,8 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
       handBack(other);
       clearSlot(other);
       const free = ((generationOf(state) || 1) << GENERATION_SHIFT) | FREE;
-      // In this order: who dies in between leaves a slot that is still to be reaped, and needs nothing any more.
+      // In this order: who dies in between leaves a slot that is still to be reaped, and needs nothing any
+      // more.
       store(at + AGENT, 0);
       store(at + STATE, free);
       countAttached();

@@ -65,7 +65,9 @@ export function createMbufAudit(
 
   return (report) => {
     requireFunction(report, 'report');
-    /** By address of the cluster. An external buffer may be attached twice: it goes by its counter, or alone. */
+    /**
+     * By address of the cluster. An external buffer may be attached twice: it goes by its counter, or alone.
+     */
     const referrers = new Map<number, Referrers>();
     const predecessors = new Map<number, number>();
 

@@ -14,6 +14,7 @@
  * counter.
  */
 
+import { damaged } from '../check/index.js';
 import { ThreadSlot } from '../machine/index.js';
 import { OWNER_MEMORY } from '../uma/index.js';
 import { BufferKind, KIND_MASK, kindOf, Mbuf, MbufFlag } from './records.js';
@@ -46,6 +47,8 @@ const CHUNK = 10;
 
 /** How long a sleep for a counter lasts: who changes it needs a few stores. */
 const SLICE_MS = 1;
+/** Looks after which it is asked whether the holder has the counter at all: half a second and more. */
+const SPINS_PATIENT = 60_000;
 
 export function createCounters({ machine, threads, intents, uma }: MbufContext): Counters {
   const { words, spinLoads, mayBlock } = machine;
@@ -70,6 +73,7 @@ export function createCounters({ machine, threads, intents, uma }: MbufContext):
 
   /** Puts this thread's slot into the counter of the mbuf (word index); the count. */
   function take(counter: number, m: number): number {
+    if (!(counter > 0 && counter < words.length)) throw damaged(`an mbuf has its counter at word ${counter}`);
     words[COUNTED] = countedItem(counter, m);
     words[HELD] = counter;
     // A plain look is enough: it is right when the exchange says so.
@@ -78,8 +82,21 @@ export function createCounters({ machine, threads, intents, uma }: MbufContext):
     return takeSlow(counter, m);
   }
 
+  /** Who changes a counter says so in its slot. If nobody does, somebody has written into the memory. */
+  function assertHolder(counter: number): void {
+    const word = load(counter);
+    const holder = word >>> SLOT_PLACE;
+    if (holder === 0) return;
+    const exists = holder <= threads.maxThreads;
+    if (exists && load(threads.slotRef(holder) + ThreadSlot.counter) === counter) return;
+    if (load(counter) !== word) return;
+    words[HELD] = 0;
+    throw damaged(`the counter at word ${counter} is held by ${holder}, who does not know of it`);
+  }
+
   function takeSlow(counter: number, m: number): number {
     for (let spin = 1; ; spin++) {
+      if (spin > SPINS_PATIENT) assertHolder(counter);
       const word = load(counter);
       const holder = word >>> SLOT_PLACE;
       if (holder === 0) {

@@ -95,8 +95,8 @@ export interface Mbufs {
   /** Number of the keg of mbufs: `memory.ring({ carries: memory.mbufs })`. */
   readonly keg: number;
   /**
-   * Makes every mbuf of a chain that was handed over this thread's; a ring that carries mbufs does it by itself. An mbuf belongs to the thread that took
-   * it or
+   * Makes every mbuf of a chain that was handed over this thread's; a ring that carries mbufs does it by
+   * itself. An mbuf belongs to the thread that took it or
    * claimed it last: when that one dies, the mbuf is freed, whoever uses it.
    *
    * @throws NOT_AN_MBUF when one is free already, CHAIN_CYCLE

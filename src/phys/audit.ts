@@ -173,7 +173,9 @@ export function auditPages(machine: Machine, report: Report): void {
     }
   }
 
-  /** What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages. */
+  /**
+   * What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages.
+   */
   function auditSpare(): void {
     const { length, offset, wireCount, loanCount, spare } = Page;
     for (let page = 0; page < pageCount; page++) {

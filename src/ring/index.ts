@@ -27,8 +27,8 @@ export interface RingOptions {
   /** Words that it holds at most: 1 to 2^28. */
   readonly capacity: number;
   /**
-   * The zone (or `memory.mbufs`) whose items it carries: what is taken belongs to its taker, and dies with it;
-   * what is in the ring dies with nobody. Without it a ring is for words that own nothing.
+   * The zone (or `memory.mbufs`) whose items it carries: what is taken belongs to its taker, and dies with
+   * it; what is in the ring dies with nobody. Without it a ring is for words that own nothing.
    */
   readonly carries?: { readonly keg: number } | undefined;
 }

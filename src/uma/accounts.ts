@@ -24,7 +24,10 @@ export interface Accounts {
   capacityOf(zone: ZoneState): number;
   /** Items out beyond the limit, which has been lowered; else 0. */
   excessOf(zone: ZoneState): number;
-  /** Puts a bucket with items on the full list, with the commit that is being written. `top` names bucket and count. */
+  /**
+   * Puts a bucket with items on the full list, with the commit that is being written. `top` names bucket and
+   * count.
+   */
   planPushFull(zone: ZoneState, top: number): void;
   /** Takes the newest bucket off the full list; the list must have one. Its top. */
   planPopFull(zone: ZoneState): number;

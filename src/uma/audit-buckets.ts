@@ -6,7 +6,7 @@ import { readText } from '../record/index.js';
 import { countAt, Mark, type Walk } from './audit-slabs.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
-import type { KegState } from './kegs.js';
+import type { KegState } from './keg-state.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,

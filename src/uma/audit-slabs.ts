@@ -6,7 +6,8 @@ import { countBits, isPowerOfTwo } from '../record/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
 import { chooseGeometry, headerItemBytes } from './geometry.js';
-import { headerKegNumber, type KegState, type Kegs } from './kegs.js';
+import { headerKegNumber, type KegState } from './keg-state.js';
+import type { Kegs } from './kegs.js';
 import { GRANULE_SHIFT, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 
 export type Report = (rule: string, message: string) => void;

@@ -1,4 +1,6 @@
-/** The check of the checker: each rule finds the fault that it is there for, and no damage stops the audit. */
+/**
+ * The check of the checker: each rule finds the fault that it is there for, and no damage stops the audit.
+ */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

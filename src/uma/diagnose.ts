@@ -3,7 +3,8 @@
 import { describeValue, hex, MbumaError } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS } from './context.js';
-import type { KegState, Kegs } from './kegs.js';
+import type { KegState } from './keg-state.js';
+import type { Kegs } from './kegs.js';
 import { GRANULE_SHIFT, Slab } from './records.js';
 
 /** The maps over the whole memory that a check needs. */

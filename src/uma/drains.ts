@@ -14,7 +14,10 @@ export interface Drains {
   drainCache(zone: ZoneState): void;
   /** Gives cached items back to the keg until `keep` are left, and all empty buckets; how many items. */
   drainBuckets(zone: ZoneState, keep: number): number;
-  /** Gives the items of the bucket in a hand back to the keg, then the bucket, then its units. Closes the hand. */
+  /**
+   * Gives the items of the bucket in a hand back to the keg, then the bucket, then its units. Closes the
+   * hand.
+   */
   emptyHand(zone: ZoneState, hand: number, errors: HookErrors): void;
   /**
    * Moves one item in use from the accounts of a secondary zone to those of its primary; in the same step

@@ -1,7 +1,7 @@
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
-export type { OwnedItems } from './reaper.js';
+export type { OwnedItems } from './reaper-owned.js';
 export {
   COUNTER_STRIDE,
   GRANULE_SHIFT,

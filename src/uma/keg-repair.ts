@@ -8,7 +8,7 @@
 
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
-import type { KegState } from './kegs.js';
+import type { KegState } from './keg-state.js';
 import { BUCKET_ITEMS, Keg, Slab, SlabList, ZONE_WORDS, Zone } from './records.js';
 import type { Slabs } from './slabs.js';
 

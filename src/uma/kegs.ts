@@ -7,11 +7,11 @@
 import { CheckLevel, damaged, LockRank, MbumaError, trashFill } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
-import { readText, writeText } from '../record/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
-import { chooseGeometry, headerItemBytes, type Shape } from './geometry.js';
+import { chooseGeometry, type Shape } from './geometry.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
 import { createKegRepair } from './keg-repair.js';
+import { HEADER_SIZES, type KegState, readKeg, writeKeg } from './keg-state.js';
 import {
   BUCKET_WORDS,
   KEG_WORDS,
@@ -24,26 +24,6 @@ import {
 } from './records.js';
 import { createSlabs } from './slabs.js';
 
-/** A keg as this thread knows it. Never changes, but for the hooks, which each thread registers. */
-export interface KegState {
-  readonly record: number;
-  readonly number: number;
-  readonly name: string;
-  readonly size: number;
-  readonly itemSize: number;
-  readonly align: number;
-  readonly itemsPerSlab: number;
-  readonly pagesPerSlab: number;
-  readonly headerOffset: number;
-  readonly headerKeg: number;
-  readonly counterOffset: number;
-  readonly flags: number;
-  readonly lockRank: LockRank;
-  /** Hooks of the primary zone that work on slabs. */
-  init: Hook | null;
-  fini: Hook | null;
-}
-
 export interface Kegs {
   /** Makes a keg. The caller holds the registry lock, or is alone. */
   create(name: string, shape: Shape, flags: number): KegState;
@@ -54,7 +34,9 @@ export interface Kegs {
   takeItems(keg: KegState, slot: number, want: number, how: How): number;
   /** Puts back the items in the `count` slots from `slot` on, and clears the slots. Slots may be 0. */
   giveItems(keg: KegState, slot: number, count: number): void;
-  /** One item, no owner set; 0 when there is none. `held`: word of a hand of this thread that names it then. */
+  /**
+   * One item, no owner set; 0 when there is none. `held`: word of a hand of this thread that names it then.
+   */
   takeItem(keg: KegState, held: number, how: How): number;
   /** Puts an item back. `held`: word of a hand that names it; 0 from the moment when it is back. */
   giveItem(keg: KegState, item: number, held: number): void;
@@ -69,16 +51,11 @@ export interface Kegs {
   shortages(): number;
   /** The slab that the address lies in; 0 when it lies in none. */
   slabOf(address: number): number;
-  /** Unmakes the slab that a hand holds: `fini` of the items that `init` has seen, then header and pages go back. */
+  /**
+   * Unmakes the slab that a hand holds: `fini` of the items that `init` has seen, then header and pages go
+   * back.
+   */
   unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void;
-}
-
-/** Sizes of the off-page header kegs, in bytes. */
-const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
-
-/** Number of the keg of off-page headers of that many bytes. */
-export function headerKegNumber(bytes: number): number {
-  return BUCKET_KEG + 1 + HEADER_SIZES.indexOf(bytes as 64);
 }
 
 export function createKegs(context: UmaContext, initialise: boolean): Kegs {
@@ -108,25 +85,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     const count = machine.atomics.load(uma + UmaState.kegCount);
     if (!(number > 0 && number <= count)) throw damaged(`it names keg ${number}, and has ${count}`);
     const record = recordOf(number);
-    const read = (offset: number): number => words[record + offset] as number;
-    const flags = read(Keg.flags);
-    const state: KegState = {
-      record,
-      number,
-      name: readText(words, record + Keg.name, 12),
-      size: read(Keg.size),
-      itemSize: read(Keg.itemSize),
-      align: read(Keg.align),
-      itemsPerSlab: read(Keg.itemsPerSlab),
-      pagesPerSlab: read(Keg.pagesPerSlab),
-      headerOffset: read(Keg.headerOffset),
-      headerKeg: read(Keg.headerKeg),
-      counterOffset: read(Keg.counterOffset),
-      flags,
-      lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
-      init: null,
-      fini: null,
-    };
+    const state = readKeg(words, record);
     states[number] = state;
     return state;
   }
@@ -140,23 +99,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       );
     const number = (words[uma + UmaState.kegCount] as number) + 1;
     const record = recordOf(number);
-    const write = (offset: number, value: number): void => {
-      words[record + offset] = value;
-    };
-    words.fill(0, record, record + KEG_WORDS);
-    write(Keg.number, number);
-    write(Keg.size, shape.size);
-    write(Keg.itemSize, geometry.itemSize);
-    write(Keg.align, shape.align);
-    write(Keg.itemsPerSlab, geometry.itemsPerSlab);
-    write(Keg.pagesPerSlab, geometry.pagesPerSlab);
-    write(Keg.headerOffset, geometry.headerOffset);
-    const headerBytes = headerItemBytes(geometry.headerWords);
-    write(Keg.headerKeg, geometry.offPage ? headerKegNumber(headerBytes) : 0);
-    write(Keg.headerWords, geometry.headerWords);
-    write(Keg.counterOffset, geometry.counterOffset);
-    write(Keg.flags, flags | (shape.referenceCounted ? KegFlag.REFERENCE_COUNTED : 0));
-    writeText(words, record + Keg.name, 12, name);
+    writeKeg(words, record, number, name, shape, geometry, flags);
     machine.atomics.store(uma + UmaState.kegCount, number);
     return byNumber(number);
   }

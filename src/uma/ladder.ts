@@ -14,27 +14,19 @@ import { damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
-import { HookErrors, How, runHook } from './hooks.js';
+import { How } from './hooks.js';
+import { createKegItems, type KegItems } from './keg-items.js';
 import type { Kegs } from './kegs.js';
 import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
-export interface Ladder {
+export interface Ladder extends Omit<KegItems, 'importItems'> {
   /** An item with its owner set, or 0: then `zone.lack` says why. Counts the request. */
   allocItem(zone: ZoneState, how: How): number;
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
   /** Takes back an item that is owned and has been through `dtor`. */
   freeItem(zone: ZoneState, item: number): void;
-  /**
-   * One item from the keg for this thread, on the unit of the limit that a hand holds, which is closed. 0 gives
-   * the unit back.
-   */
-  takeReserved(zone: ZoneState, hand: number, how: How): number;
-  /** Gives one item that is in use back to the keg, past all caches. */
-  releaseItem(zone: ZoneState, item: number): void;
-  /** Marks a fresh item as this thread's and counts the request. */
-  own(zone: ZoneState, item: number): void;
   countFailure(zone: ZoneState): void;
 }
 
@@ -56,86 +48,12 @@ export function createLadder(
   const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
   const limitSite = machine.failpoints.site('uma.limit', 'the limit of a zone: as if it were reached');
   const lockSite = machine.failpoints.site('uma.lock', 'the lock of a zone, for a call that must not sleep');
-  const initSite = machine.failpoints.site('uma.init');
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
-  const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH, failures: FAILURES } = ThreadCache;
+  const { failures: FAILURES } = ThreadCache;
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
-  const { HELD, SECOND: UNITS, THIRD: INITIALISED } = Hand;
-
-  // --- items from the keg, and back ---
-
-  /** Runs `init` of a secondary zone over an item. False: it lacks memory. */
-  function initItem(zone: ZoneState, item: number, how: How): boolean {
-    const { init } = zone.hooks;
-    if (init === null) return true;
-    return !initSite.fails(zone.name) && runHook(init, 'init', zone.name, item, how) === 0;
-  }
-
-  /** Runs `init` over the items in a bucket; how many are well. The others are back in the keg. */
-  function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
-    const { init } = zone.hooks;
-    if (init === null) return count;
-    const first = ((words[hand + HELD] as number) >>> 2) + 1;
-    let index = 0;
-    try {
-      while (index < count && initItem(zone, words[first + index] as number, how)) {
-        index++;
-        words[hand + INITIALISED] = index;
-      }
-    } catch (error) {
-      kegs.trash(zone.kegState, words[first + index] as number);
-      kegs.giveItems(zone.kegState, first + index, count - index);
-      // What is ready is kept; the error comes again with the next attempt.
-      if (index === 0) throw error;
-      return index;
-    }
-    if (index < count) {
-      kegs.trash(zone.kegState, words[first + index] as number);
-      kegs.giveItems(zone.kegState, first + index, count - index);
-    }
-    return index;
-  }
-
-  function takeReserved(zone: ZoneState, hand: number, how: How): number {
-    let item = 0;
-    try {
-      item = kegs.takeItem(zone.kegState, hand + HELD, how);
-      if (item !== 0 && !initItem(zone, item, how)) item = 0;
-    } catch (error) {
-      giveBack(zone, hand);
-      throw error;
-    }
-    if (item === 0) {
-      giveBack(zone, hand);
-      zone.lack = Lack.MEMORY;
-      return 0;
-    }
-    own(zone, item);
-    hands.close(hand);
-    return item;
-  }
-
-  /** What a hand holds goes to the keg, and its unit to the zone. */
-  function giveBack(zone: ZoneState, hand: number): void {
-    const item = words[hand + HELD] as number;
-    if (item !== 0) {
-      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
-      kegs.giveItem(zone.kegState, item, hand + HELD);
-    }
-    returnUnits(zone, hand);
-  }
-
-  /** Gives one item that is owned back to the keg, and its unit of the limit to the zone. */
-  function releaseItem(zone: ZoneState, item: number): void {
-    const { fini } = zone.hooks;
-    const hand = hands.open(HandKind.BACK, zone.number, item, 1, 0);
-    const errors = fini === null ? null : new HookErrors();
-    errors?.run(fini, 'fini', zone.name, item, How.NOWAIT);
-    owners[item >>> GRANULE_SHIFT] = 0;
-    giveBack(zone, hand);
-    errors?.throwFirst();
-  }
+  const { HELD, SECOND: UNITS } = Hand;
+  const { importItems, takeReserved, releaseItem, own } = createKegItems(context, kegs, accounts, owners);
 
   /** A bucket into a hand. False: there is none. */
   function allocEmptyBucket(zone: ZoneState, hand: number): boolean {
@@ -224,8 +142,8 @@ export function createLadder(
   }
 
   /**
-   * Units for a bucket's worth of items, and an empty bucket if there is one, into a hand. How many; 0: the limit
-   * is reached, or somebody waits.
+   * Units for a bucket's worth of items, and an empty bucket if there is one, into a hand. How many; 0: the
+   * limit is reached, or somebody waits.
    */
   function reserveUnits(zone: ZoneState, hand: number): number {
     const { record, realCache: cache } = zone;
@@ -298,14 +216,6 @@ export function createLadder(
   }
 
   // --- single items ---
-
-  function own(zone: ZoneState, item: number): void {
-    owners[item >>> GRANULE_SHIFT] = slot;
-    const { realCache: cache } = zone;
-    const requests = ((words[cache + REQUESTS] as number) + 1) | 0;
-    words[cache + REQUESTS] = requests;
-    if (requests === 0) words[cache + REQUESTS_HIGH] = (words[cache + REQUESTS_HIGH] as number) + 1;
-  }
 
   function takeUncached(zone: ZoneState, how: How): number {
     const { record } = zone;

@@ -10,18 +10,16 @@ import { LockRank } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
-import { INTERNAL_KEGS, REAPER_BATCH, type UmaContext } from './context.js';
+import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { type HookErrors, type Hooks, How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
+import { createOwnedReaper, type OwnedItems } from './reaper-owned.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,
-  GRANULE,
   GRANULE_SHIFT,
-  OWNER_MEMORY,
-  OwnerDeath,
   Slab,
   SlabList,
   ThreadCache,
@@ -31,20 +29,12 @@ import {
 } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
-/** What became of the items of one zone that a dead thread had in use. */
-export interface OwnedItems {
-  readonly zone: string;
-  /** Items that were freed. */
-  freed: number;
-  /** Items that stay allocated, and belong to the memory now. */
-  kept: number;
-  /** Their addresses, if the zone says `onOwnerDeath: 'report'`. */
-  readonly items: number[];
-}
-
 export interface UmaReaper {
-  /** Cleans up after a thread whose slot this one has claimed. */
-  /** @param inTransit items by keg that are on their way to somebody: those become the memory's */
+  /**
+   * Cleans up after a thread whose slot this one has claimed.
+   *
+   * @param inTransit items by keg that are on their way to somebody: those become the memory's
+   */
   reap(slot: number, errors: HookErrors, inTransit: ReadonlyMap<number, ReadonlySet<number>>): OwnedItems[];
   /**
    * Says who frees the items of a keg that has several zones: `free` knows whose an item is. Such kegs come
@@ -84,35 +74,17 @@ export interface ReaperParts {
   readonly retireCounts: (zone: ZoneState, cache: number) => void;
 }
 
-/** Who frees the items of a keg that has several zones. */
-interface Taker {
-  readonly zone: string;
-  readonly free: (item: number) => void;
-  /** The item that goes where this one goes; 0 ends it. */
-  readonly next: (item: number) => number;
-}
-
-const GRANULES_PER_PAGE = 256;
 const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
 
 export function createUmaReaper(parts: ReaperParts): UmaReaper {
   const { context, kegs, accounts, ladder, drains, owners, pageKegs, dead } = parts;
   const { machine, threads, locks, waiting, intents, hands, pages } = context;
   const { words } = machine;
-  const { load, store, compareExchangeByte } = machine.atomics;
+  const { load, store } = machine.atomics;
   const uma = machine.area('uma');
   const zonesArea = machine.area('zones');
-  const ownersAddress = machine.area('owners') << 2;
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { HELD, THIRD: WAITER } = Hand;
-  const inheritAtOnce = machine.helper.inherit;
-  /** Items of one page that were taken from their owner; in the memory, where WebAssembly can write them. */
-  const batchAt = machine.area('reaper batches') + threads.slot * REAPER_BATCH;
-  const batch =
-    inheritAtOnce === undefined
-      ? new Int32Array(REAPER_BATCH)
-      : words.subarray(batchAt, batchAt + REAPER_BATCH);
-  const takers = new Map<number, Taker>();
   const settlers: ((slot: number) => void)[] = [];
   const emptiers = new Map<number, (hand: number, slot: number, errors: HookErrors) => void>();
 
@@ -140,6 +112,10 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       lack: Lack.NONE,
     };
   }
+
+  const owned = createOwnedReaper(parts, () =>
+    Array.from({ length: zoneCount() }, (_, index) => stateOf(index + 1)),
+  );
 
   // --- hands ---
 
@@ -256,121 +232,6 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     parts.retireCounts(zone, cache);
   }
 
-  // --- items in use ---
-
-  /** Zones of each keg that is a user's. */
-  function zonesByKeg(): Map<number, ZoneState[]> {
-    const found = new Map<number, ZoneState[]>();
-    for (let number = 1; number <= zoneCount(); number++) {
-      const zone = stateOf(number);
-      const zones = found.get(zone.kegState.number);
-      if (zones === undefined) found.set(zone.kegState.number, [zone]);
-      else zones.push(zone);
-    }
-    return found;
-  }
-
-  /** Frees an item of a zone without hooks that this thread has not opened. */
-  function releaseUsed(zone: ZoneState, item: number): void {
-    kegs.trash(zone.kegState, item);
-    ladder.releaseItem(zone, item);
-  }
-
-  /** How the items of a keg are freed, so many of `batch`; null: they are not. */
-  function freeingOf(
-    keg: number,
-    zones: readonly ZoneState[],
-    errors: HookErrors,
-  ): ((count: number) => void) | null {
-    const each = (free: (item: number) => void) => (count: number) => {
-      // To free an item may need what another dead thread has: then the batch is used for that one meanwhile.
-      const items = Array.from({ length: count }, (_, at) => batch[at] as number);
-      for (const item of items) errors.attempt(() => free(item));
-    };
-    const taker = takers.get(keg);
-    if (taker !== undefined) return each(taker.free);
-    const zone = zones[0] as ZoneState;
-    if (zones.length > 1 || words[zone.record + Zone.onOwnerDeath] !== OwnerDeath.free) return null;
-    const plain = words[zone.record + Zone.hooks] === 0;
-    if (parts.openedByNumber(zone.number) === undefined) {
-      return plain ? each((item) => releaseUsed(zone, item)) : null;
-    }
-    // Without hooks nothing fails, and thousands at a time are freed ten times as fast.
-    return plain
-      ? (count) => parts.freeOwnedMany(zone, batch, count)
-      : each((item) => parts.freeOwned(zone, item));
-  }
-
-  /** A chain is as long as there are granules, at most: it may be a circle. */
-  function eachWith(keg: number, first: number, visit: (item: number) => void): void {
-    const next = takers.get(keg)?.next;
-    let item = first;
-    for (let left = owners.length; left > 0; left--) {
-      const isItem = (item & -GRANULE) === item && pageKegs[item >>> PAGE_SHIFT] === keg;
-      if (!isItem || !((owners[item >>> GRANULE_SHIFT] as number) > 0)) return;
-      visit(item);
-      if (next === undefined) return;
-      item = next(item);
-    }
-  }
-
-  /** Items that are on their way to somebody become the memory's, with what goes with them. */
-  function letGo(keg: number, items: ReadonlySet<number>, slot: number): void {
-    const give = (item: number): void => {
-      compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, OWNER_MEMORY);
-    };
-    for (const item of items) eachWith(keg, item, give);
-  }
-
-  /** Gives what a dead thread owns in a page to `heir`, and names it in `batch`; how many. */
-  function inherit(page: number, step: number, slot: number, heir: number): number {
-    const first = page * GRANULES_PER_PAGE;
-    const end = first + GRANULES_PER_PAGE;
-    if (inheritAtOnce !== undefined) {
-      const from = ownersAddress + first;
-      return inheritAtOnce(from, ownersAddress + end, step, slot, heir, first << GRANULE_SHIFT, batchAt << 2);
-    }
-    let count = 0;
-    // A scan of its own for each finding: most pages have none.
-    for (let granule = owners.indexOf(slot, first); granule >= 0 && granule < end; ) {
-      // Another thread may have it, and free it at this moment: its 0 must stand.
-      if (compareExchangeByte(ownersAddress + granule, slot, heir) === slot) {
-        batch[count++] = granule << GRANULE_SHIFT;
-      }
-      granule = owners.indexOf(slot, granule + step);
-    }
-    return count;
-  }
-
-  function settleOwned(
-    keg: number,
-    zones: readonly ZoneState[],
-    slot: number,
-    errors: HookErrors,
-  ): OwnedItems {
-    const zone = zones[0] as ZoneState;
-    const free = freeingOf(keg, zones, errors);
-    const names = words[zone.record + Zone.onOwnerDeath] === OwnerDeath.report;
-    const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
-    const heir = free === null ? OWNER_MEMORY : threads.slot;
-    // Slabs start with a page: no item starts between the multiples of the power of two in its size.
-    const { itemSize } = zone.kegState;
-    const step = Math.min(GRANULES_PER_PAGE, (itemSize & -itemSize) >>> GRANULE_SHIFT);
-    for (let page = pages.firstPage; page < pages.pageCount; page++) {
-      if (pageKegs[page] !== keg) continue;
-      const count = inherit(page, step, slot, heir);
-      if (count === 0) continue;
-      if (free === null) {
-        result.kept += count;
-        if (names) result.items.push(...batch.subarray(0, count));
-      } else {
-        result.freed += count;
-        free(count);
-      }
-    }
-    return result;
-  }
-
   return {
     reap(slot, errors, inTransit) {
       intents.finish(slot, 0);
@@ -386,20 +247,10 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         drainCache(zone, slot);
       }
       parts.resetCaches(slot);
-      for (const [keg, items] of inTransit) letGo(keg, items, slot);
-      const settled: OwnedItems[] = [];
-      const byKeg = [...zonesByKeg()].filter(([keg]) => keg > INTERNAL_KEGS);
-      for (const taken of [true, false]) {
-        for (const [keg, zones] of byKeg) {
-          if (takers.has(keg) === taken) settled.push(settleOwned(keg, zones, slot, errors));
-        }
-      }
-      return settled.filter(({ freed, kept }) => freed + kept > 0);
+      return owned.settle(slot, errors, inTransit);
     },
-    eachWith,
-    onOwned(zone, keg, free, next) {
-      takers.set(keg, { zone, free, next });
-    },
+    eachWith: owned.eachWith,
+    onOwned: owned.onOwned,
     onSettle(settle) {
       settlers.push(settle);
     },

@@ -20,7 +20,9 @@ export interface Reclaimer {
   trim(zone: ZoneState): number;
   /** Gives back all that the zone caches; how many items. */
   drain(zone: ZoneState): number;
-  /** Pages are lacking: drains every zone, and asks the other threads to. True when pages or items came free. */
+  /**
+   * Pages are lacking: drains every zone, and asks the other threads to. True when pages or items came free.
+   */
   reclaimPages(): boolean;
   /** Gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
@@ -28,7 +30,10 @@ export interface Reclaimer {
   answerAttention(): void;
   /** Adds the counts of a thread's cache to the zone's, so that they outlive it. */
   retireCounts(zone: ZoneState, cache: number): void;
-  /** This thread detaches: ends its waiting calls, empties every cache of it, and makes the items it still owns the memory's. */
+  /**
+   * This thread detaches: ends its waiting calls, empties every cache of it, and makes the items it still
+   * owns the memory's.
+   */
   leave(): void;
 }
 
@@ -84,7 +89,10 @@ export function createReclaimer(
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
   }
 
-  /** An item of this thread becomes the memory's, unless another thread frees it at this moment: its 0 must stand. */
+  /**
+   * An item of this thread becomes the memory's, unless another thread frees it at this moment: its 0 must
+   * stand.
+   */
   function disown(granule: number): void {
     compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }

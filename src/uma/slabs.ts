@@ -16,9 +16,13 @@ export interface Slabs {
   isFree(slab: number, itemSize: number, item: number): boolean;
   /** After a death: writes a slab's count anew, and puts it into its list. The lists were emptied before. */
   reinsert(keg: number, slab: number): void;
-  /** Moves up to `want` items of the slab into the slots from `slot` on; how many, 0 when the slab is damaged. */
+  /**
+   * Moves up to `want` items of the slab into the slots from `slot` on; how many, 0 when the slab is damaged.
+   */
   takeItems(keg: number, slab: number, itemSize: number, slot: number, want: number): number;
-  /** Puts the item back into its slab and moves the slab to the list it belongs to now. False: it is damaged. */
+  /**
+   * Puts the item back into its slab and moves the slab to the list it belongs to now. False: it is damaged.
+   */
   giveItem(keg: number, slab: number, itemSize: number, itemsPerSlab: number, item: number): boolean;
 }
 

@@ -130,7 +130,9 @@ export function createSleepers(
     return waiting.first(zone.record + QUEUE) === waiter && waiting.requestOf(waiter) === WaitFor.MEMORY;
   }
 
-  /** An item for the head of the line, on a unit of its own; 0 when there is none, or it is the head no more. */
+  /**
+   * An item for the head of the line, on a unit of its own; 0 when there is none, or it is the head no more.
+   */
   function takeAsHead(zone: ZoneState, waiter: WaiterRef): number {
     const { record } = zone;
     const hand = hands.open(HandKind.ITEM, zone.number, 0, 0, 0);

@@ -10,7 +10,8 @@ import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { createDrains } from './drains.js';
 import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
-import { createKegs, type KegState } from './kegs.js';
+import type { KegState } from './keg-state.js';
+import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
@@ -54,7 +55,9 @@ export interface Uma {
   readonly owners: Uint8Array;
   /** Number of the keg of each page; 0 none. */
   readonly pageKegs: Uint16Array;
-  /** Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none. */
+  /**
+   * Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none.
+   */
   carry(keg: number, item: number, slot: number): void;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;

@@ -68,8 +68,8 @@ export interface Zone {
    */
   drain(): number;
   /**
-   * An item that was handed over becomes this thread's: it dies with it from now on. Not needed for what is taken
-   * from a ring that carries the zone's items. False: it is free already.
+   * An item that was handed over becomes this thread's: it dies with it from now on. Not needed for what is
+   * taken from a ring that carries the zone's items. False: it is free already.
    *
    * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED for what is no item of this zone
    */

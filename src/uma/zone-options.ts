@@ -40,9 +40,9 @@ export interface ZoneOptions {
   readonly onExhausted?: () => boolean;
   /**
    * What becomes of the items that a thread owns when it dies: it allocated them, or claimed them. They are
-   * freed (by `free`, with `dtor`, in the thread that cleans up), or they stay allocated and belong to the memory
-   * from then on (`keep`), or that, and the report of the reaping names them (`report`). Default `keep`: for an
-   * item may have been handed over. Only the thread that makes the zone sets it.
+   * freed (by `free`, with `dtor`, in the thread that cleans up), or they stay allocated and belong to the
+   * memory from then on (`keep`), or that, and the report of the reaping names them (`report`). Default
+   * `keep`: for an item may have been handed over. Only the thread that makes the zone sets it.
    */
   readonly onOwnerDeath?: OwnerDeathPolicy;
   /** New slabs are zeroed: an item holds 0, or what its last user left. */

@@ -1,7 +1,7 @@
 /** A zone as one thread knows it: what the rungs of the ladder work on. */
 
 import type { Hooks } from './hooks.js';
-import type { KegState } from './kegs.js';
+import type { KegState } from './keg-state.js';
 
 export interface ZoneState {
   readonly name: string;

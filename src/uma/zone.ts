@@ -266,7 +266,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     return at + count;
   }
 
-  /** Puts items from `items[at..n]` on the loaded bucket, as many as it has room for; the index after the last. */
+  /**
+   * Puts items from `items[at..n]` on the loaded bucket, as many as it has room for; the index after the
+   * last.
+   */
   function giveLoaded(cache: number, keg: number, items: Int32Array, at: number, n: number): number {
     const first = words[cache] as number;
     const room = (words[cache + FREE_LIMIT] as number) - (first & COUNT);
@@ -327,7 +330,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   return (state) => new CachedZone(state);
 }
 
-/** This thread detaches: its slot, and the cache with it, will be another's. `nothing` is a cache that stays empty. */
+/**
+ * This thread detaches: its slot, and the cache with it, will be another's. `nothing` is a cache that stays
+ * empty.
+ */
 export function closeZone(zone: Zone, nothing: number): void {
   const closing = zone as Zone & { cache: number; readonly state: ZoneState };
   closing.cache = nothing;

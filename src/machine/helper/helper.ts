@@ -27,8 +27,9 @@ export interface Helper {
    */
   readonly giveItems: (items: number, count: number, slot: number, keg: number) => number;
   /**
-   * Changes owner bytes that are `slot` to `heir`, atomically, every `step` bytes from `from` to below `to`; writes
-   * the item of each to words from `out` on, and answers how many. Items lie 16 * step bytes apart, from `item` on.
+   * Changes owner bytes that are `slot` to `heir`, atomically, every `step` bytes from `from` to below `to`;
+   * writes the item of each to words from `out` on, and answers how many. Items lie 16 * step bytes apart,
+   * from `item` on.
    * Of WebAssembly only: in JavaScript nothing is won.
    */
   readonly inherit?: (
@@ -40,7 +41,10 @@ export interface Helper {
     item: number,
     out: number,
   ) => number;
-  /** For takeItems and giveItems: byte addresses of the owner map and of the map of pages, bytes of the memory, the owner. */
+  /**
+   * For takeItems and giveItems: byte addresses of the owner map and of the map of pages, bytes of the
+   * memory, the owner.
+   */
   readonly setMaps: (owners: number, pageKegs: number, limit: number, owner: number) => void;
   /** Wakes at most `count` threads waiting on the word (-1: all); answers how many. */
   readonly notify: (byteAddress: number, count: number) => number;

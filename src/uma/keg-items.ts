@@ -1,0 +1,122 @@
+/**
+ * Items between zone and keg, past all buckets: one by one, or a bucketful. A hand names what is on its way,
+ * and the unit of the limit that goes with it.
+ */
+
+import { Hand, HandKind } from '../machine/index.js';
+import type { Accounts } from './accounts.js';
+import type { UmaContext } from './context.js';
+import { HookErrors, How, runHook } from './hooks.js';
+import type { Kegs } from './kegs.js';
+import { GRANULE_SHIFT, ThreadCache } from './records.js';
+import { Lack, type ZoneState } from './zone-state.js';
+
+export interface KegItems {
+  /** Runs `init` over the items in a hand's bucket; how many are well. The others are back in the keg. */
+  importItems(zone: ZoneState, hand: number, count: number, how: How): number;
+  /**
+   * One item from the keg for this thread, on the unit of the limit that a hand holds, which is closed. 0
+   * gives the unit back.
+   */
+  takeReserved(zone: ZoneState, hand: number, how: How): number;
+  /** Gives one item that is in use back to the keg, past all caches. */
+  releaseItem(zone: ZoneState, item: number): void;
+  /** Marks a fresh item as this thread's and counts the request. */
+  own(zone: ZoneState, item: number): void;
+}
+
+export function createKegItems(
+  context: UmaContext,
+  kegs: Kegs,
+  accounts: Accounts,
+  owners: Uint8Array,
+): KegItems {
+  const { machine, threads, hands } = context;
+  const { words } = machine;
+  const { slot } = threads;
+  const { returnUnits } = accounts;
+  const initSite = machine.failpoints.site('uma.init');
+  const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH } = ThreadCache;
+  const { HELD, THIRD: INITIALISED } = Hand;
+
+  /** Runs `init` of a secondary zone over an item. False: it lacks memory. */
+  function initItem(zone: ZoneState, item: number, how: How): boolean {
+    const { init } = zone.hooks;
+    if (init === null) return true;
+    return !initSite.fails(zone.name) && runHook(init, 'init', zone.name, item, how) === 0;
+  }
+
+  function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
+    const { init } = zone.hooks;
+    if (init === null) return count;
+    const first = ((words[hand + HELD] as number) >>> 2) + 1;
+    let index = 0;
+    try {
+      while (index < count && initItem(zone, words[first + index] as number, how)) {
+        index++;
+        words[hand + INITIALISED] = index;
+      }
+    } catch (error) {
+      kegs.trash(zone.kegState, words[first + index] as number);
+      kegs.giveItems(zone.kegState, first + index, count - index);
+      // What is ready is kept; the error comes again with the next attempt.
+      if (index === 0) throw error;
+      return index;
+    }
+    if (index < count) {
+      kegs.trash(zone.kegState, words[first + index] as number);
+      kegs.giveItems(zone.kegState, first + index, count - index);
+    }
+    return index;
+  }
+
+  function takeReserved(zone: ZoneState, hand: number, how: How): number {
+    let item = 0;
+    try {
+      item = kegs.takeItem(zone.kegState, hand + HELD, how);
+      if (item !== 0 && !initItem(zone, item, how)) item = 0;
+    } catch (error) {
+      giveBack(zone, hand);
+      throw error;
+    }
+    if (item === 0) {
+      giveBack(zone, hand);
+      zone.lack = Lack.MEMORY;
+      return 0;
+    }
+    own(zone, item);
+    hands.close(hand);
+    return item;
+  }
+
+  /** What a hand holds goes to the keg, and its unit to the zone. */
+  function giveBack(zone: ZoneState, hand: number): void {
+    const item = words[hand + HELD] as number;
+    if (item !== 0) {
+      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
+      kegs.giveItem(zone.kegState, item, hand + HELD);
+    }
+    returnUnits(zone, hand);
+  }
+
+  /** Gives one item that is owned back to the keg, and its unit of the limit to the zone. */
+  function releaseItem(zone: ZoneState, item: number): void {
+    const { fini } = zone.hooks;
+    const hand = hands.open(HandKind.BACK, zone.number, item, 1, 0);
+    const errors = fini === null ? null : new HookErrors();
+    errors?.run(fini, 'fini', zone.name, item, How.NOWAIT);
+    owners[item >>> GRANULE_SHIFT] = 0;
+    giveBack(zone, hand);
+    errors?.throwFirst();
+  }
+
+  function own(zone: ZoneState, item: number): void {
+    owners[item >>> GRANULE_SHIFT] = slot;
+    const { realCache: cache } = zone;
+    const requests = ((words[cache + REQUESTS] as number) + 1) | 0;
+    words[cache + REQUESTS] = requests;
+    if (requests === 0) words[cache + REQUESTS_HIGH] = (words[cache + REQUESTS_HIGH] as number) + 1;
+  }
+
+  return { importItems, takeReserved, releaseItem, own };
+}

@@ -1,0 +1,88 @@
+/** A keg's record, and what a thread knows of it. */
+
+import { LockRank } from '../check/index.js';
+import { readText, writeText } from '../record/index.js';
+import { BUCKET_KEG } from './context.js';
+import { type Geometry, headerItemBytes, type Shape } from './geometry.js';
+import type { Hook } from './hooks.js';
+import { KEG_WORDS, Keg, KegFlag } from './records.js';
+
+/** A keg as this thread knows it. Never changes, but for the hooks, which each thread registers. */
+export interface KegState {
+  readonly record: number;
+  readonly number: number;
+  readonly name: string;
+  readonly size: number;
+  readonly itemSize: number;
+  readonly align: number;
+  readonly itemsPerSlab: number;
+  readonly pagesPerSlab: number;
+  readonly headerOffset: number;
+  readonly headerKeg: number;
+  readonly counterOffset: number;
+  readonly flags: number;
+  readonly lockRank: LockRank;
+  /** Hooks of the primary zone that work on slabs. */
+  init: Hook | null;
+  fini: Hook | null;
+}
+
+/** Sizes of the off-page header kegs, in bytes. */
+export const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
+
+/** Number of the keg of off-page headers of that many bytes. */
+export function headerKegNumber(bytes: number): number {
+  return BUCKET_KEG + 1 + HEADER_SIZES.indexOf(bytes as 64);
+}
+
+/** Reads the record of a keg that there is. */
+export function readKeg(words: Int32Array, record: number): KegState {
+  const read = (offset: number): number => words[record + offset] as number;
+  const flags = read(Keg.flags);
+  return {
+    record,
+    number: read(Keg.number),
+    name: readText(words, record + Keg.name, 12),
+    size: read(Keg.size),
+    itemSize: read(Keg.itemSize),
+    align: read(Keg.align),
+    itemsPerSlab: read(Keg.itemsPerSlab),
+    pagesPerSlab: read(Keg.pagesPerSlab),
+    headerOffset: read(Keg.headerOffset),
+    headerKeg: read(Keg.headerKeg),
+    counterOffset: read(Keg.counterOffset),
+    flags,
+    lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
+    init: null,
+    fini: null,
+  };
+}
+
+/** Writes the record of a new keg, all but the count that says that it is there. */
+export function writeKeg(
+  words: Int32Array,
+  record: number,
+  number: number,
+  name: string,
+  shape: Shape,
+  geometry: Geometry,
+  flags: number,
+): void {
+  const write = (offset: number, value: number): void => {
+    words[record + offset] = value;
+  };
+  words.fill(0, record, record + KEG_WORDS);
+  write(Keg.number, number);
+  write(Keg.size, shape.size);
+  write(Keg.itemSize, geometry.itemSize);
+  write(Keg.align, shape.align);
+  write(Keg.itemsPerSlab, geometry.itemsPerSlab);
+  write(Keg.pagesPerSlab, geometry.pagesPerSlab);
+  write(Keg.headerOffset, geometry.headerOffset);
+  const headerBytes = headerItemBytes(geometry.headerWords);
+  write(Keg.headerKeg, geometry.offPage ? headerKegNumber(headerBytes) : 0);
+  write(Keg.headerWords, geometry.headerWords);
+  write(Keg.counterOffset, geometry.counterOffset);
+  write(Keg.flags, flags | (shape.referenceCounted ? KegFlag.REFERENCE_COUNTED : 0));
+  writeText(words, record + Keg.name, 12, name);
+}
