@@ -119,7 +119,7 @@ export class Trial {
       detectRaces: false,
       allowedRaces,
       slicesMayHelp: true,
-      maxSteps: STEPS_MOST,
+      maxSteps: scenario.waits === true ? STEPS_MOST / 5 : STEPS_MOST,
     });
   }
 
