@@ -7,7 +7,7 @@ import { isDocumented } from './failures-trial.mjs';
 const small = { bytes: 8 << 16, maxZones: 24, checkLevel: 2 };
 const large = { bytes: 16 << 16, maxZones: 24, checkLevel: 2 };
 
-/** Runs `work(keep)`; what was kept is freed in any case, the last one first. Not by `finally`: see UNWIND. */
+/** Runs `work(keep)`; what was kept is freed in any case, the last first. Not by `finally`: see UNWIND. */
 export function giveBack(work) {
   const kept = [];
   const keep = (what, free) => {

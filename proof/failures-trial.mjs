@@ -1,5 +1,5 @@
-// One scenario in a model of its own: its threads run one after the other, with or without a failure, as often
-// as one likes. What is left behind is compared with what is left when nothing fails.
+// One scenario in a model of its own: its threads run one after the other, with or without a failure, as
+// often as one likes. What is left behind is compared with what is left when nothing fails.
 
 import { isDeepStrictEqual } from 'node:util';
 import { replayerOfMemory, replayerOfMemoryAsync } from '../dist/explore.js';
@@ -49,7 +49,7 @@ function watchZones(memory) {
   return zones;
 }
 
-/** Whether each zone gives this thread an item. It waits: what is given back may go to who is first in line. */
+/** Whether each zone gives this thread an item. It waits: what is freed may go to who is first in line. */
 function probe(zones) {
   const answers = {};
   for (const zone of zones) {
@@ -63,6 +63,8 @@ function probe(zones) {
   }
   return answers;
 }
+
+const shown = (value) => JSON.stringify(value);
 
 function sum(counts) {
   return counts.reduce((total, each) => total + (each ?? 0), 0);
@@ -142,7 +144,7 @@ export class Trial {
     if (own) failpoints.arm(plan.site, own.mode, own.filter);
   }
 
-  /** Runs anew for every run, and now and then within one: all that is kept is kept by the thread's number. */
+  /** Runs anew for every run, and now and then within one: what is kept is kept by the thread's number. */
   #body(run, id, memory) {
     const attempt = () => {
       try {
@@ -217,7 +219,7 @@ export class Trial {
     return { ...this.run, failure, hits: sum(this.run.hits), fired: sum(this.run.fired) };
   }
 
-  /** A run without failures: what all others are compared with. Also learns whether the bodies can be run twice. */
+  /** A run without failures, to compare with. Also learns whether the bodies can be run twice. */
   async begin() {
     this.again = false;
     this.baseline = await this.try({});
@@ -244,7 +246,7 @@ export class Trial {
       wrong.push(`in use are ${JSON.stringify(run.used)}, and not ${JSON.stringify(baseline.used)}`);
     if (this.again && !isDeepStrictEqual(run.seconds, baseline.seconds))
       wrong.push(
-        `without failures it then ends as ${JSON.stringify(run.seconds)}, and not ${JSON.stringify(baseline.seconds)}`,
+        `without failures it then ends as ${shown(run.seconds)}, and not ${shown(baseline.seconds)}`,
       );
     baseline.probes.forEach((answers, id) => {
       for (const [zone, gave] of Object.entries(answers)) {

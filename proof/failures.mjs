@@ -1,6 +1,6 @@
-// Every place that can fail fails at every call, once and from then on, over every scenario: what ends, ends as
-// it is written, nothing is damaged or lost, and without failures all goes well again. Nightly also with every
-// number of free pages.
+// Every place that can fail fails at every call, once and from then on, over every scenario: what ends, ends
+// as it is written, nothing is damaged or lost, and without failures all goes well again. Nightly also with
+// every number of free pages.
 
 import { isDeepStrictEqual } from 'node:util';
 import { createMemory } from '../dist/index.js';
@@ -17,7 +17,7 @@ const CALLS_MOST = 1000;
 const ENOUGH = 3;
 const FINDINGS_MOST = 100;
 
-/** Their `after` looks at what was answered: it does not hold when something has failed, or was done before. */
+/** Their `after` looks at what was answered: it does not hold when something has failed. */
 const NEED_SUCCESS =
   /^ring: (?!it carries)|^both open the same new zone|^each opens a new zone|^two clean up/;
 

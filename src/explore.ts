@@ -245,7 +245,7 @@ export function replayMemoryAsync<Shared>(
   return driveAsync(model, replaying(model, schedule));
 }
 
-/** As `replayMemory`, for many runs: the model is made once, and each run starts from what `setup` has left. */
+/** As `replayMemory`, for many runs: the model is made once, and each run starts from what `setup` left. */
 export function replayerOfMemory<Shared>(scenario: MemoryScenario<Shared>): (schedule: string) => Report {
   const model = createMemoryModel(scenario);
   return (schedule) => drive(model, replaying(model, schedule));
