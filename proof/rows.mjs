@@ -18,4 +18,5 @@ export const rows = [
   { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },
   { name: 'hostile', module: './hostile.mjs', what: 'hostile arguments: documented errors only' },
   { name: 'taint', module: './taint.mjs', what: 'nobody is handed what was another’s' },
+  { name: 'failures', module: './failures.mjs', what: 'each failure site, at each call: nothing is lost' },
 ];

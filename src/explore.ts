@@ -262,3 +262,17 @@ export function replayMemoryAsync<Shared>(
   const model = createMemoryModel(scenario);
   return driveAsync(model, replaying(model, schedule));
 }
+
+/** As `replayMemory`, for many runs: the model is made once, and each run starts from what `setup` left. */
+export function replayerOfMemory<Shared>(scenario: MemoryScenario<Shared>): (schedule: string) => Report {
+  const model = createMemoryModel(scenario);
+  return (schedule) => drive(model, replaying(model, schedule));
+}
+
+/** As `replayMemoryAsync`, for many runs of one model: one after the other. */
+export function replayerOfMemoryAsync<Shared>(
+  scenario: MemoryScenario<Shared>,
+): (schedule: string) => Promise<Report> {
+  const model = createMemoryModel(scenario);
+  return (schedule) => driveAsync(model, replaying(model, schedule));
+}
