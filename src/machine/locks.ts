@@ -67,6 +67,8 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   const here = (threads.generation << 11) | ThreadState.LIVE;
   const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
   const repairers: Repairer[] = [];
+  /** Locks that were found with an owner that does not know of them: the next taker need not wait to ask. */
+  const astray = new Map<number, number>();
 
   const repairerOf = (lock: number): Repairer | undefined =>
     repairers.find(({ first, end }) => lock >= first && lock < end);
@@ -138,6 +140,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
     const exists = owner > 0 && owner <= threads.maxThreads;
     if ((exists && namesOf(owner).some((name) => load(name) === lock)) || load(lock) !== word) return;
     giveUp(lock);
+    astray.set(lock, word);
     throw damaged(`lock ${lock} has the owner ${owner}, who does not know of it`);
   }
 
@@ -158,6 +161,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
         if (takeOver(lock, contended)) return;
         continue;
       }
+      if (astray.get(lock) === contended) assertNamed(lock, contended);
       if (mayBlock) wait(lock, contended, SLICE_MS);
       if (++slices > SLICES_PATIENT) assertNamed(lock, contended);
       // Held for so long by the same thread: it may have ended, and this be the one that would be told.

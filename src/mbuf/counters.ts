@@ -47,8 +47,8 @@ const CHUNK = 10;
 
 /** How long a sleep for a counter lasts: who changes it needs a few stores. */
 const SLICE_MS = 1;
-/** Looks after which it is asked whether the holder has the counter at all: half a second and more. */
-const SPINS_PATIENT = 60_000;
+/** Looks after which it is asked whether the holder has the counter at all: a tenth of a second and more. */
+const SPINS_PATIENT = 6_000;
 
 export function createCounters({ machine, threads, intents, uma }: MbufContext): Counters {
   const { words, spinLoads, mayBlock } = machine;

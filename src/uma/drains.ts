@@ -60,7 +60,7 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
   function takeFull(zone: ZoneState, hand: number, keep: number): boolean {
     const { record } = zone;
     locks.acquire(record, LockRank.ZONE);
-    const taken = (words[record + CACHED_ITEMS] as number) > keep;
+    const taken = (words[record + CACHED_ITEMS] as number) > keep && words[record + FULL_TOP] !== 0;
     if (taken) {
       intents.begin(record);
       const top = planPopFull(zone);

@@ -1,5 +1,5 @@
-// Workers that are terminated in the middle of something, and who cleans up after them. No event tells of their
-// end: the window learns it from a Web Lock, or from a port where ports tell it.
+// Workers that are terminated in the middle of something, and who cleans up after them. No event tells of
+// their end: the window learns it from a Web Lock, or from a port where ports tell it.
 
 import { check, equal, finish, ok, refuses, required, sleep, until } from './checks.mjs';
 
