@@ -136,12 +136,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     enqueue(queue, waiter, request) {
       const tail = words[queue + TAIL] as number;
+      // First: by its ticket a waiter is known to have stood in a line, and is cleared for the slot's next thread.
+      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       words[waiter + GRANT] = 0;
       words[waiter + REQUEST] = request;
       words[waiter + NEXT] = 0;
       words[waiter + PREVIOUS] = tail;
       words[waiter + QUEUE] = queue;
-      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       store(waiter + STATE, WAITING);
       if (tail === 0) words[queue + HEAD] = waiter;
       else words[tail + NEXT] = waiter;
