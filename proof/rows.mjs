@@ -11,4 +11,5 @@ export const rows = [
   { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },
   { name: 'hostile', module: './hostile.mjs', what: 'hostile arguments: documented errors only' },
   { name: 'taint', module: './taint.mjs', what: 'nobody is handed what was another’s' },
+  { name: 'planted', module: './planted.mjs', what: 'planted concurrency bugs: the explorer finds each' },
 ];

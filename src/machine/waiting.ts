@@ -167,6 +167,10 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       // Only a grant that a dead thread has begun finds the waiter taken out already.
       const head = words[queue + HEAD] as number;
       if (head === waiter || isLinked(queue, waiter)) unlink(queue, waiter);
+      else {
+        words[waiter + NEXT] = 0;
+        words[waiter + PREVIOUS] = 0;
+      }
       words[waiter + GRANT] = gift;
       store(waiter + STATE, GRANTED);
       granted.push(waiter + STATE);
