@@ -109,16 +109,6 @@ const list = [
     limitOfOne,
   ],
   [
-    'machine/waiting.js',
-    'a sleeper says where it sleeps after it has looked what it is asked for',
-    `            store(threads.self + SLEEPING_ON, waiter + STATE);
-            poll();`,
-    `            poll();
-            store(threads.self + SLEEPING_ON, waiter + STATE);`,
-    elsewhere,
-    { preemptions: 1 },
-  ],
-  [
     'machine/intents.js',
     'the ticket of a waiter is not compared',
     ` &&
@@ -215,15 +205,7 @@ const list = [
             notify(sleepingOn, 1);`,
     '',
     elsewhere,
-    { preemptions: 1 },
-  ],
-  [
-    'machine/threads.js',
-    'what is asked meanwhile is cleared',
-    'const asked = atomics.exchange(self + ATTENTION, 0);',
-    'const asked = load(self + ATTENTION); store(self + ATTENTION, 0);',
-    elsewhere,
-    { preemptions: 1 },
+    { preemptions: 0 },
   ],
   // --- zones ---
   [
@@ -389,7 +371,7 @@ const list = [
     `            intents.commit();
         }`,
     elsewhere,
-    { preemptions: 1 },
+    { preemptions: 0 },
   ],
   [
     'uma/drains.js',
@@ -417,10 +399,14 @@ const list = [
   [
     'uma/kegs.js',
     'a slab leaves its keg before a hand has it',
-    `            const hand = hands.open(HandKind.SLAB, keg.number, words[slab + PAGE], header, keg.itemsPerSlab);
-            removeSlabLocked(keg, slab);`,
     `            removeSlabLocked(keg, slab);
-            const hand = hands.open(HandKind.SLAB, keg.number, words[slab + PAGE], header, keg.itemsPerSlab);`,
+            locks.release(record);
+            unmakeSlab`,
+    `            words[hand] = 0;
+            removeSlabLocked(keg, slab);
+            words[hand] = (keg.number << 4) | HandKind.SLAB;
+            locks.release(record);
+            unmakeSlab`,
     goesBack,
     { kill, preemptions: 0 },
   ],
@@ -618,7 +604,7 @@ const list = [
         askAllToDrain(threads);`,
     '        waiting.unlock(locks, zone.record);',
     elsewhere,
-    { preemptions: 1 },
+    { preemptions: 0 },
   ],
   [
     'uma/sleepers.js',

@@ -136,7 +136,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     enqueue(queue, waiter, request) {
       const tail = words[queue + TAIL] as number;
-      // First: by its ticket a waiter is known to have stood in a line, and is cleared for the slot's next thread.
+      // First: only a waiter with a ticket is cleared for the slot's next thread.
       words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       words[waiter + GRANT] = 0;
       words[waiter + REQUEST] = request;
@@ -168,6 +168,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       const head = words[queue + HEAD] as number;
       if (head === waiter || isLinked(queue, waiter)) unlink(queue, waiter);
       else {
+        // That thread may have died before it had cleared these.
         words[waiter + NEXT] = 0;
         words[waiter + PREVIOUS] = 0;
       }
