@@ -19,4 +19,5 @@ export const rows = [
   { name: 'hostile', module: './hostile.mjs', what: 'hostile arguments: documented errors only' },
   { name: 'taint', module: './taint.mjs', what: 'nobody is handed what was another’s' },
   { name: 'failures', module: './failures.mjs', what: 'each failure site, at each call: nothing is lost' },
+  { name: 'planted', module: './planted.mjs', what: 'planted concurrency bugs: the explorer finds each' },
 ];

@@ -136,12 +136,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     enqueue(queue, waiter, request) {
       const tail = words[queue + TAIL] as number;
+      // First: only a waiter with a ticket is cleared for the slot's next thread.
+      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       words[waiter + GRANT] = 0;
       words[waiter + REQUEST] = request;
       words[waiter + NEXT] = 0;
       words[waiter + PREVIOUS] = tail;
       words[waiter + QUEUE] = queue;
-      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       store(waiter + STATE, WAITING);
       if (tail === 0) words[queue + HEAD] = waiter;
       else words[tail + NEXT] = waiter;
@@ -166,6 +167,11 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       // Only a grant that a dead thread has begun finds the waiter taken out already.
       const head = words[queue + HEAD] as number;
       if (head === waiter || isLinked(queue, waiter)) unlink(queue, waiter);
+      else {
+        // That thread may have died before it had cleared these.
+        words[waiter + NEXT] = 0;
+        words[waiter + PREVIOUS] = 0;
+      }
       words[waiter + GRANT] = gift;
       store(waiter + STATE, GRANTED);
       granted.push(waiter + STATE);
