@@ -3,12 +3,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { attachMemory, createMemory, type Memory } from './memory.js';
 import type { Addr } from './record/index.js';
 import { hostileValues } from './uma/hostile.test-kit.js';
 import { assertClean, codeOf } from './uma/uma.test-kit.js';
+
+/** To adopt keeps no process alive: somebody has to, while the tests wait for the ends of threads. */
+let alive: NodeJS.Timeout;
+before(() => {
+  alive = setInterval(() => {}, 1000);
+});
+after(() => clearInterval(alive));
 
 const MIB = 1 << 20;
 const items = { name: 'items', size: 64, onOwnerDeath: 'free' } as const;

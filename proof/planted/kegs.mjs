@@ -1,0 +1,188 @@
+// Planted in uma and phys, continued: kegs, pages, repairs. Entries: see bugs.mjs.
+
+import { drains, first, firstOff, goesBack, kill } from './names.mjs';
+
+export const kegsBugs = [
+  [
+    'uma/kegs.js',
+    'a slab leaves its keg before a hand has it',
+    `            removeSlabLocked(keg, slab);
+            locks.release(record);
+            unmakeSlab`,
+    `            words[hand] = 0;
+            removeSlabLocked(keg, slab);
+            words[hand] = (keg.number << 4) | HandKind.SLAB;
+            locks.release(record);
+            unmakeSlab`,
+    goesBack,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/kegs.js',
+    'a keg is let go before its slab is out',
+    `            removeSlabLocked(keg, slab);
+            locks.release(record);`,
+    `            locks.release(record);
+            removeSlabLocked(keg, slab);`,
+    goesBack,
+  ],
+  [
+    'uma/kegs.js',
+    'a hand lets go of a slab before its keg has it',
+    `            addSlabLocked(keg, slabInHand(keg, hand));
+            hands.close(hand);`,
+    `            hands.close(hand);
+            addSlabLocked(keg, slabInHand(keg, hand));`,
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/kegs.js',
+    'a slot is cleared before its item is back',
+    `            if (!slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item))
+                throw damagedLocked(keg, slabOf(item));
+            words[slot + index] = 0;`,
+    `            words[slot + index] = 0;
+            if (!slabs.giveItem(record, slabOf(item), itemSize, itemsPerSlab, item))
+                throw damagedLocked(keg, slabOf(item));`,
+    drains,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/kegs.js',
+    'the map forgets a run that is another’s already',
+    `            pageKegs.fill(0, page, page + keg.pagesPerSlab);
+            pages.setObject(page, keg.pagesPerSlab, 0);
+        }
+        const header = words[hand + HEADER];
+        if (header !== 0)
+            giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
+        if (page !== 0)
+            pages.freeRun(page, keg.pagesPerSlab, hand + HELD);`,
+    `        }
+        const header = words[hand + HEADER];
+        if (header !== 0)
+            giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
+        if (page !== 0) {
+            pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
+            pageKegs.fill(0, page, page + keg.pagesPerSlab);
+        }`,
+    goesBack,
+  ],
+  [
+    'uma/slabs.js',
+    'an item leaves its slab before it is anywhere',
+    '            let bits = words[word];',
+    `            let bits = words[word];
+                words[word] = bits & (bits - 1);`,
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/keg-repair.js',
+    'an item that is in slab and hand stays in the hand',
+    '            words[word] = 0;',
+    '            ;',
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/keg-repair.js',
+    'the lists of a keg are not made anew',
+    `        });
+        rebuild(keg);`,
+    '        });',
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/keg-repair.js',
+    'a slab that is in keg and hand stays in the hand',
+    '            words[hand + KIND] = 0;',
+    '            ;',
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/pages.js',
+    'a run is used before it is in the hand',
+    `        if (held !== 0)
+            words[held] = page;
+        words[record + STATE] = use; // from here on the run is used`,
+    `        words[record + STATE] = use;
+        if (held !== 0)
+            words[held] = page;`,
+    'slabs come and go',
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/pages.js',
+    'a run leaves the hand before it is free',
+    `            runToBlocks(page, count);
+            if (held !== 0)
+                words[held] = 0;`,
+    `            if (held !== 0)
+                words[held] = 0;
+            runToBlocks(page, count);`,
+    'slabs come and go',
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/pages.js',
+    'blocks are not made anew',
+    `        rebuildLocked();
+        settleHandsLocked();`,
+    '        settleHandsLocked();',
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/pages.js',
+    'a run that is free stays in the hand',
+    `        rebuildLocked();
+        settleHandsLocked();`,
+    '        rebuildLocked();',
+    first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/pages.js',
+    'the blocks are looked at before the lock is taken',
+    `        acquire(LOCK, rank);
+        floats[REQUESTS] = floats[REQUESTS] + 1;
+        const mask = words[NON_EMPTY] & (-1 << order);`,
+    `        const mask = words[NON_EMPTY] & (-1 << order);
+        acquire(LOCK, rank);
+        floats[REQUESTS] = floats[REQUESTS] + 1;`,
+    firstOff,
+  ],
+  [
+    'uma/uma.js',
+    'a zone is looked for before the registry is locked',
+    `        locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
+        let number = 0;
+        try {
+            number = findByName(options.name);
+            if (number === 0)
+                number = writeZone(options, given.maxBucket === true);
+            else
+                checkAgreement(number, options);
+        }
+        finally {
+            locks.release(state + UmaState.lock);
+        }`,
+    `        let number = 0;
+        try {
+            number = findByName(options.name);
+            locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
+            if (number === 0)
+                number = writeZone(options, given.maxBucket === true);
+            else
+                checkAgreement(number, options);
+        }
+        finally {
+            locks.release(state + UmaState.lock);
+        }`,
+    'both open the same new zone',
+  ],
+];
