@@ -85,7 +85,7 @@ export const othersBugs = [
     { kill, preemptions: 1 },
   ],
   [
-    'uma/reaper.js',
+    'uma/reaper-owned.js',
     'items on their way through a ring are freed',
     '                letGo(keg, items, slot);',
     '                ;',

@@ -173,8 +173,8 @@ export const zonesBugs = [
     'uma/drains.js',
     'whether there is a full bucket is looked at before the lock is taken',
     `        locks.acquire(record, LockRank.ZONE);
-        const taken = words[record + CACHED_ITEMS] > keep;`,
-    `        const taken = words[record + CACHED_ITEMS] > keep;
+        const taken = words[record + CACHED_ITEMS] > keep && words[record + FULL_TOP] !== 0;`,
+    `        const taken = words[record + CACHED_ITEMS] > keep && words[record + FULL_TOP] !== 0;
         locks.acquire(record, LockRank.ZONE);`,
     drains,
   ],

@@ -145,6 +145,7 @@ describe('a lock, one thread', () => {
       const other = threads.slotRef(threads.slot + 1);
       const theirs = (5 << 9) | ((threads.slot + 1) << 1);
       machine.words[other + ThreadSlot.state] = (5 << 11) | ThreadState.LIVE;
+      machine.words[other + ThreadSlot.pendingLock] = lock;
       machine.words[lock] = theirs;
       let looks = 0;
       let intruded = 0;
