@@ -11,7 +11,7 @@ test('thirty deaths leave nothing behind', async () => {
   assert.ok(figures.kills >= 30 && figures.audits >= 2, JSON.stringify(figures));
 });
 
-// Where nothing is repaired (`--sabotage forget`) anything may happen, in the harness too: that is for the command.
+// Where nothing is repaired (`--sabotage forget`) anything may happen, in the harness too: not in a test.
 test('when nobody is adopted, the killer says so', async () => {
   const { ok, findings } = await run({ seed: 2, kills: 120, sabotage: 'abandon', findingsMost: 1 });
   assert.equal(ok, false);
