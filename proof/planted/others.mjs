@@ -1,6 +1,6 @@
 // Planted in uma and ring: sleepers, the reaper, rings. Entries: see bugs.mjs.
 
-import { carries, drains, elsewhere, kill, limitOfOne } from './names.mjs';
+import { carries, drains, elsewhere, first, kill, limitOfOne } from './names.mjs';
 
 export const othersBugs = [
   // --- sleepers ---
