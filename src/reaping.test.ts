@@ -1,9 +1,9 @@
 /** Deaths that the killer has found, each made again on purpose. */
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { attachThread } from './machine/index.js';
-import { attachMemory, createMemoryOver } from './memory.js';
+import { attachMemory, createMemory, createMemoryOver } from './memory.js';
 import { assertClean } from './uma/uma.test-kit.js';
 
 const options = { bytes: 1 << 20, maxThreads: 4, maxZones: 16 };
@@ -36,4 +36,19 @@ describe('cleaning up after a thread that died', () => {
     for (const item of items) zone.free(item);
     assertClean(memory);
   });
+});
+
+test('a thread that has detached stays outside, whatever it arms or disarms', () => {
+  const memory = createMemory({ bytes: 1 << 20, maxThreads: 3, maxZones: 16 });
+  const gone = attachMemory(memory.handle);
+  const zone = gone.zone({ name: 'z', size: 64 });
+  gone.detach();
+  const heir = attachMemory(memory.handle);
+  assert.equal(heir.thread, gone.thread);
+  const theirs = heir.zone({ name: 'z', size: 64 });
+  theirs.free(theirs.alloc());
+  gone.failpoints.arm('uma.alloc', { from: 1 });
+  gone.failpoints.disarm();
+  assert.throws(() => zone.tryAlloc(), { code: 'DETACHED' });
+  assert.equal(memory.audit().clean, true);
 });

@@ -207,7 +207,7 @@ export const othersBugs = [
   [
     'ring/repair.js',
     'a hand-over of the dead is not finished',
-    '                intents.finish(slot, lock);',
+    '        intents.finishOfDead(lock);',
     '                ;',
     'ring: three, and two of them take',
     { kill: { threads: [0] }, preemptions: 1 },

@@ -45,6 +45,8 @@ export interface Intents {
   commitGrant(queue: number, waiter: WaiterRef, gift: number, ownerByte: number): void;
   /** The lock has been taken over: makes whole what a dead thread had begun under it. */
   finish(slot: number, lock: number): void;
+  /** The same for every dead thread: for repairs. */
+  finishOfDead(lock: number): void;
 }
 
 export function createIntents(machine: Machine, threads: Threads, waiting: Waiting): Intents {
@@ -79,6 +81,23 @@ export function createIntents(machine: Machine, threads: Threads, waiting: Waiti
     if (at !== 0) bytes[at] = waiting.slotOf(words[operands + WAITER] as WaiterRef);
   }
 
+  function finish(slot: number, lock: number): void {
+    const intent = slotRef(slot) + INTENT;
+    const operands = slotRef(slot) + OPERANDS;
+    if (words[intent] === 0 || words[operands + LOCK] !== lock) return;
+    const pairs = Math.min((words[intent] as number) >>> KIND_BITS, PAIRS_MAX);
+    const first = operands + PAIRS;
+    if (((words[intent] as number) & KIND_MASK) === Kind.WRITE) {
+      apply(first, first + 2 * pairs);
+    } else if (waits(operands)) {
+      const waiter = words[operands + WAITER] as WaiterRef;
+      applyAtomically(first, first + 2 * pairs);
+      setOwner(operands);
+      waiting.grant(words[waiter + Waiter.queue] as number, waiter, words[operands + GIFT] as number);
+    }
+    words[intent] = 0;
+  }
+
   return {
     begin(lock) {
       words[mine + LOCK] = lock;
@@ -105,21 +124,9 @@ export function createIntents(machine: Machine, threads: Threads, waiting: Waiti
       waiting.grant(queue, waiter, gift);
       words[self + INTENT] = 0;
     },
-    finish(slot, lock) {
-      const intent = slotRef(slot) + INTENT;
-      const operands = slotRef(slot) + OPERANDS;
-      if (words[intent] === 0 || words[operands + LOCK] !== lock) return;
-      const pairs = Math.min((words[intent] as number) >>> KIND_BITS, PAIRS_MAX);
-      const first = operands + PAIRS;
-      if (((words[intent] as number) & KIND_MASK) === Kind.WRITE) {
-        apply(first, first + 2 * pairs);
-      } else if (waits(operands)) {
-        const waiter = words[operands + WAITER] as WaiterRef;
-        applyAtomically(first, first + 2 * pairs);
-        setOwner(operands);
-        waiting.grant(words[waiter + Waiter.queue] as number, waiter, words[operands + GIFT] as number);
-      }
-      words[intent] = 0;
+    finish,
+    finishOfDead(lock) {
+      for (let slot = 1; slot <= threads.maxThreads; slot++) if (threads.isDead(slot)) finish(slot, lock);
     },
   };
 }

@@ -10,7 +10,7 @@
 
 import { CheckLevel, damaged, type LockRank, MbumaError } from '../check/index.js';
 import type { Machine } from './machine.js';
-import { HELD_LOCKS_MAX, ThreadSlot, ThreadState } from './records.js';
+import { HELD_LOCKS_MAX, ThreadSlot } from './records.js';
 import type { Threads } from './threads.js';
 
 /** Takes and releases locks for one thread. A lock is named by its word index. */
@@ -64,7 +64,7 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
   const { state: STATE, pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
   const { self, slotRef, assertHere } = threads;
   const mine = (threads.generation << GENERATION_SHIFT) | (threads.slot << SLOT_SHIFT);
-  const here = (threads.generation << 11) | ThreadState.LIVE;
+  const here = threads.stateHere;
   const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
   const repairers: Repairer[] = [];
   /** Locks that were found with an owner that does not know of them: the next taker need not wait to ask. */

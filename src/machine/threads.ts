@@ -7,7 +7,7 @@
  */
 
 import { MbumaError } from '../check/index.js';
-import { asRef, type Ref } from '../record/index.js';
+import { asRef, isZero, type Ref } from '../record/index.js';
 import type { AreaPlanner } from './layout.js';
 import type { Machine } from './machine.js';
 import {
@@ -68,6 +68,8 @@ export interface Threads {
   readonly self: Ref<'thread'>;
   /** Part of every lock word that this thread writes. */
   readonly generation: number;
+  /** The state word of the slot as long as it is this thread's. */
+  readonly stateHere: number;
   readonly maxThreads: number;
   readonly waitersPerSlot: number;
   slotRef(slot: number): Ref<'thread'>;
@@ -151,8 +153,10 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
 
   /** Most waiters have never stood in a line, nor were they about to. */
   function isFresh(waiter: number, slot: number): boolean {
-    for (let word = waiter; word < waiter + Waiter.slot; word++) if (words[word] !== 0) return false;
-    return words[waiter + Waiter.slot] === slot && words[waiter + Waiter.request] === 0;
+    const { slot: SLOT, request: REQUEST } = Waiter;
+    return (
+      isZero(words, waiter, waiter + SLOT) && words[waiter + SLOT] === slot && words[waiter + REQUEST] === 0
+    );
   }
 
   function clearSlot(slot: number): void {
@@ -248,6 +252,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     slot,
     self,
     generation,
+    stateHere: here,
     maxThreads,
     waitersPerSlot: WAITERS_PER_SLOT,
     slotRef,

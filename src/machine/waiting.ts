@@ -32,10 +32,10 @@ export interface Waiting {
   enqueue(queue: number, waiter: WaiterRef, request: number): void;
   /** Under the queue's lock: leaves the line without a grant. */
   remove(queue: number, waiter: WaiterRef): void;
+  /** The same for all waiters of a slot. */
+  removeAllOf(queue: number, slot: number): void;
   /** Under the queue's lock: the longest waiting, or 0. */
   first(queue: number): WaiterRef | 0;
-  /** Under the queue's lock: the one behind this one, or 0. */
-  next(waiter: WaiterRef): WaiterRef | 0;
   /** Waiters in the queue: exact under the lock, a hint without it. */
   count(queue: number): number;
   /**
@@ -128,6 +128,12 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     return false;
   }
 
+  function remove(queue: number, waiter: WaiterRef): void {
+    unlink(queue, waiter);
+    words[waiter + QUEUE] = 0;
+    store(waiter + STATE, IDLE);
+  }
+
   return {
     blockingWaiter,
     takeWaiter: () => freeWaiters.pop() ?? 0,
@@ -136,7 +142,6 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     },
     enqueue(queue, waiter, request) {
       const tail = words[queue + TAIL] as number;
-      // First: only a waiter with a ticket is cleared for the slot's next thread.
       words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
       words[waiter + GRANT] = 0;
       words[waiter + REQUEST] = request;
@@ -150,10 +155,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       words[queue + COUNT] = (words[queue + COUNT] as number) + 1;
       words[queue + SLEEPS] = (words[queue + SLEEPS] as number) + 1;
     },
-    remove(queue, waiter) {
-      unlink(queue, waiter);
-      words[waiter + QUEUE] = 0;
-      store(waiter + STATE, IDLE);
+    remove,
+    removeAllOf(queue, slot) {
+      for (let waiter = words[queue + HEAD] as number; waiter !== 0; ) {
+        const next = words[waiter + NEXT] as number;
+        if (words[waiter + SLOT] === slot) remove(queue, asRef<'waiter'>(waiter));
+        waiter = next;
+      }
     },
     first(queue) {
       const head = words[queue + HEAD] as number;
@@ -161,7 +169,6 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
         throw damaged(`a line begins at ${head}, no waiter of it`);
       return asRef<'waiter'>(head);
     },
-    next: (waiter) => asRef<'waiter'>(words[waiter + NEXT] as number),
     count: (queue) => words[queue + COUNT] as number,
     grant(queue, waiter, gift) {
       // Only a grant that a dead thread has begun finds the waiter taken out already.

@@ -20,7 +20,7 @@ export interface Repair {
 }
 
 export function createRepair(context: RingContext, registry: Registry, handOver: HandOver): Repair {
-  const { threads, locks, waiting, intents } = context;
+  const { locks, waiting, intents } = context;
   const { putEnd, takeEnd, unlock } = handOver;
   const ends = [putEnd, takeEnd];
   const first = registry.at(0);
@@ -30,20 +30,14 @@ export function createRepair(context: RingContext, registry: Registry, handOver:
     const index = Math.floor((lock - first) / RING_WORDS);
     const ring = registry.at(index);
     const end = lock === ring + Ring.putLock ? putEnd : takeEnd;
-    for (let slot = 1; slot <= threads.maxThreads; slot++)
-      if (threads.isDead(slot)) intents.finish(slot, lock);
+    intents.finishOfDead(lock);
     waiting.rebuildLine(ring + end.queue);
     end.serveLocked(ring);
   }
 
   function leaveLine(end: End, ring: RingRef, slot: number): void {
     locks.acquire(ring + end.lock, LockRank.RING);
-    const queue = ring + end.queue;
-    for (let waiter = waiting.first(queue); waiter !== 0; ) {
-      const next = waiting.next(waiter);
-      if (waiting.slotOf(waiter) === slot) waiting.remove(queue, waiter);
-      waiter = next;
-    }
+    waiting.removeAllOf(ring + end.queue, slot);
     end.serveLocked(ring);
     unlock(ring + end.lock);
   }

@@ -182,7 +182,7 @@ export function createAccounts(context: UmaContext): Accounts {
 
   /** Truth are the chains of the lists; their lengths are counted anew. */
   function repair(record: number): void {
-    for (let slot = 1; slot <= maxThreads; slot++) if (threads.isDead(slot)) intents.finish(slot, record);
+    intents.finishOfDead(record);
     let buckets = 0;
     let items = 0;
     for (let top = words[record + FULL_TOP] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {

@@ -175,13 +175,8 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
 
   function leaveLine(zone: ZoneState, slot: number): void {
     const { record } = zone;
-    const queue = record + Zone.waitHead;
     locks.acquire(record, LockRank.ZONE);
-    for (let waiter = waiting.first(queue); waiter !== 0; ) {
-      const next = waiting.next(waiter);
-      if (waiting.slotOf(waiter) === slot) waiting.remove(queue, waiter);
-      waiter = next;
-    }
+    waiting.removeAllOf(record + Zone.waitHead, slot);
     accounts.serveWaiters(zone);
     waiting.unlock(locks, record);
   }

@@ -32,7 +32,7 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createSleepers } from './sleepers.js';
-import { closeZone, createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
+import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Zone } from './zone-api.js';
 import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
@@ -97,6 +97,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
+  /** This thread has detached: its slot, and the caches with it, may be another's. */
+  let left = false;
 
   const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
   const cacheOf = (number: number): number =>
@@ -115,16 +117,18 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
 
   /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
   function frontCache(name: string, number: number, hooks: Hooks): number {
-    const slow = needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
+    const slow = left || needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
     return cacheOf(slow ? 0 : number);
   }
 
-  allocSite.onChange(() => {
+  function showCaches(): void {
     for (const { zone, state } of opened.values()) {
       state.cache = frontCache(state.name, state.number, state.hooks);
       zone.cache = state.cache;
     }
-  });
+  }
+
+  allocSite.onChange(showCaches);
 
   function zoneCount(): number {
     const count = machine.atomics.load(state + UmaState.zoneCount);
@@ -343,7 +347,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       leave() {
         sleepers.leave();
         reclaimer.leave();
-        for (const each of opened.values()) closeZone(each.zone, cacheOf(0));
+        left = true;
+        showCaches();
       },
     },
     reaper,

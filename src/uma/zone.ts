@@ -330,16 +330,6 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   return (state) => new CachedZone(state);
 }
 
-/**
- * This thread detaches: its slot, and the cache with it, will be another's. `nothing` is a cache that stays
- * empty.
- */
-export function closeZone(zone: Zone, nothing: number): void {
-  const closing = zone as Zone & { cache: number; readonly state: ZoneState };
-  closing.cache = nothing;
-  closing.state.cache = nothing;
-}
-
 /** A zone needs the slow half for each item: its front cache is a dead one. */
 export function needsSlowPath(hooks: Hooks, checkLevel: CheckLevel): boolean {
   return hooks.ctor !== null || hooks.dtor !== null || checkLevel >= CheckLevel.TRASH;
