@@ -71,12 +71,12 @@ function sum(counts) {
 }
 
 /** Takes all pages of the memory but so many, for good. */
-function takePages(keeper, left) {
-  const zone = keeper.zone({ name: HOG, size: 4096, max: 0 });
+function takePages(observer, left) {
+  const zone = observer.zone({ name: HOG, size: 4096, max: 0 });
   const items = [];
   for (let item = zone.tryAlloc(); item !== 0; item = zone.tryAlloc()) items.push(item);
   for (const item of items.splice(0, left)) zone.free(item);
-  keeper.drain();
+  observer.drain();
 }
 
 export class Trial {
@@ -102,17 +102,17 @@ export class Trial {
     this.replay = make({
       ...scenario,
       threads,
-      setup: (memories, keeper) => {
+      setup: (memories, observer) => {
         memories.forEach((memory, id) => {
           this.zones.set(id, watchZones(memory));
         });
-        const shared = scenario.setup?.(memories, keeper);
+        const shared = scenario.setup?.(memories, observer);
         this.armed = memories.map(({ failpoints }) =>
           failpoints.list().filter(({ armed }) => armed !== null),
         );
-        if (pagesLeft !== undefined) takePages(keeper, pagesLeft);
-        this.keeper = keeper;
-        this.freeBefore = keeper.stats().pages.free;
+        if (pagesLeft !== undefined) takePages(observer, pagesLeft);
+        this.observer = observer;
+        this.freeBefore = observer.stats().pages.free;
         return shared;
       },
       after: (memories, shared, outcome) => this.#after(memories, shared, outcome),
@@ -191,16 +191,16 @@ export class Trial {
   }
 
   #after(memories, shared, outcome) {
-    const { scenario, run, keeper } = this;
+    const { scenario, run, observer } = this;
     if (
       scenario.afterNeedsSuccess !== true ||
       (this.plan.site === null && !this.plan.again && !this.plan.scarce)
     )
       scenario.after?.(memories, shared, outcome);
-    for (const ring of [shared?.ring, shared?.keepers].flat())
+    for (const ring of [shared?.ring, shared?.observers].flat())
       if (typeof ring?.tryTake === 'function') while (ring.tryTake() > 0);
-    keeper.drain();
-    const { zones, pages } = outcome.observer.stats();
+    observer.drain();
+    const { zones, pages } = observer.stats();
     run.free = pages.free;
     run.used = Object.fromEntries(
       zones.filter(({ name, used }) => used !== 0 && name !== HOG).map(({ name, used }) => [name, used]),

@@ -68,10 +68,10 @@ export const planted = [
     name: 'planted: an item is forgotten by who dies',
     memory: scenarios[0].memory,
     kill: { threads: [0], everyStoreOfFills: false },
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'z', size: 512, onOwnerDeath: 'keep' };
       for (const memory of memories) memory.zone(options);
-      return { keepers: keeper.zone(options), zone: memories[0].zone(options) };
+      return { observers: observer.zone(options), zone: memories[0].zone(options) };
     },
     threads: [
       (_memory, { zone }) => {
@@ -80,8 +80,8 @@ export const planted = [
       },
       () => {},
     ],
-    after(_memories, { keepers }) {
-      if (keepers.stats().used !== 0) throw new Error('an item is in use');
+    after(_memories, { observers }) {
+      if (observers.stats().used !== 0) throw new Error('an item is in use');
     },
   },
 ];

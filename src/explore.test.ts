@@ -103,7 +103,7 @@ test('a thread is killed at each of its steps, and its slot is declared dead', (
     kill: { threads: [0], deaths: 'at once', everyStoreOfFills: false },
     threads: [(_, zones) => takeAndGive(zones[0] as Zone), () => {}],
     after: (_memories, _zones, { observer, killed }) =>
-      // The keeper, the observer, and who lives.
+      // The observer, who tells of deaths, and who lives.
       assert.equal(observer.stats().threads, 4 - killed.length, `killed: ${killed}`),
   };
   const report = exploreMemory(scenario);

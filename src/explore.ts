@@ -27,7 +27,6 @@ import {
   type Fabric,
   FORMAT_VERSION,
   joinMachine,
-  lifeOf,
   type Machine,
   PAGE_WORDS,
   SUPERBLOCK,
@@ -36,14 +35,13 @@ import {
   ThreadState,
 } from './machine/index.js';
 import { attachmentOf, createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
-import { layoutOf } from './record/index.js';
 import { createNamer } from './word-names.js';
 
 export * from './explore/index.js';
 
 /** How a run over a memory ended. */
 export interface MemoryOutcome extends Outcome {
-  /** An attachment that is not under the scheduler: fast, and for looking. What it writes is undone. */
+  /** An attachment that is not under the scheduler, and therefore fast. What it writes is undone. */
   readonly observer: Memory;
 }
 
@@ -58,10 +56,13 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
    * open zones and rings, and detach. Costs some 100 us a run. `memories` are those of `attach` then.
    */
   readonly attachInThreads?: boolean;
-  /** Runs once, before anything is scheduled: opens zones. What it answers must not change afterwards. */
-  readonly setup?: (memories: readonly Memory[], keeper: Memory) => Shared;
   /**
-   * The keeper, a thread that is never scheduled, cleans up after the dead before the checks. Default true.
+   * Runs once, before anything is scheduled: opens zones, those of the observer, too, if it has to free what
+   * is in them. What it answers must not change afterwards.
+   */
+  readonly setup?: (memories: readonly Memory[], observer: Memory) => Shared;
+  /**
+   * The observer cleans up after the dead before the checks. Default true.
    */
   readonly reap?: boolean;
   /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
@@ -82,39 +83,31 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
 /** Agent numbers of threads that attach in their function: they may die on the way. */
 const LATE = 1000;
 
-function stateWord(machine: Machine, slot: number): number {
-  return machine.area('threads') + slot * layoutOf(ThreadSlot).words + ThreadSlot.state;
-}
-
 /** The observer is no thread that others should see: its slot looks free, but while it looks. */
 function createVeil(machine: Machine, observer: Memory): { hide(): void; lift(): void } {
   const { words } = machine;
-  const attached = SUPERBLOCK + Superblock.attached;
-  const state = stateWord(machine, observer.thread);
-  const live = words[state] as number;
+  const { threads } = attachmentOf(observer);
+  const state = threads.self + ThreadSlot.state;
 
-  function countLive(): number {
+  function show(value: number): void {
+    words[state] = value;
     let count = 0;
-    for (let slot = 1; slot <= machine.layout.parameters.maxThreads; slot++) {
-      if (lifeOf(words[stateWord(machine, slot)] as number) === ThreadState.LIVE) count++;
-    }
-    return count;
+    for (let slot = 1; slot <= threads.maxThreads; slot++) if (threads.isLive(slot)) count++;
+    words[SUPERBLOCK + Superblock.attached] = count;
   }
 
-  return {
-    hide() {
-      words[state] = ThreadState.FREE;
-      words[attached] = countLive();
-    },
-    lift() {
-      words[state] = live;
-      words[attached] = countLive();
-    },
-  };
+  return { hide: () => show(ThreadState.FREE), lift: () => show(threads.stateHere) };
 }
 
-function createObserver(options: MemoryOptions): { observer: Memory; machine: Machine; buffer: ArrayBuffer } {
+function createObserver(options: MemoryOptions): {
+  observer: Memory;
+  machine: Machine;
+  buffer: ArrayBuffer;
+  /** Forgets what it keeps outside of the memory. */
+  rewind(): void;
+} {
   let buffer = new ArrayBuffer(0);
+  const resets: (() => void)[] = [];
   const { memory, machine } = createMemoryOver(options, (byteLength) => {
     buffer = new ArrayBuffer(byteLength);
     const handle = {
@@ -123,9 +116,16 @@ function createObserver(options: MemoryOptions): { observer: Memory; machine: Ma
       buffer: buffer as unknown as SharedArrayBuffer,
       wasm: null,
     };
-    return { handle, fabric: createObserverFabric(buffer) };
+    return { handle, fabric: createObserverFabric(buffer, resets) };
   });
-  return { observer: memory, machine, buffer };
+  return {
+    observer: memory,
+    machine,
+    buffer,
+    rewind() {
+      for (const reset of resets) reset();
+    },
+  };
 }
 
 function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
@@ -133,7 +133,7 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const late = scenario.attachInThreads === true;
   const attach = late ? (scenario.attach ?? 0) : Math.max(scenario.attach ?? 0, threads.length);
   const maxThreads = attach + 2 + (late ? threads.length : 0);
-  const { observer, machine, buffer } = createObserver({ maxThreads, ...scenario.memory });
+  const { observer, machine, buffer, rewind } = createObserver({ maxThreads, ...scenario.memory });
   const name = createNamer(machine, new Int32Array(buffer));
   const rules = rulesOf(scenario, {
     threads: threads.length,
@@ -148,11 +148,11 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   const memories = Array.from({ length: attach }, (_, id) =>
     joinMemory(machine, createModelFabric(engine, (late ? undefined : engine.threads[id]) ?? engine.world)),
   );
-  const keeper = joinMemory(machine, createModelFabric(engine, engine.world));
-  const { threads: known } = attachmentOf(keeper);
-  const shared = scenario.setup?.(memories, keeper) as Shared;
+  // Tells of deaths, as an adopter would.
+  const { threads: undertaker } = attachmentOf(joinMemory(machine, createModelFabric(engine, engine.world)));
+  const shared = scenario.setup?.(memories, observer) as Shared;
   // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
-  for (const memory of [...memories, keeper]) if (known.isLive(memory.thread)) memory.audit();
+  for (const memory of memories) if (undertaker.isLive(memory.thread)) memory.audit();
   const veil = createVeil(machine, observer);
   veil.hide();
   engine.keep();
@@ -161,23 +161,18 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
   let observed = false;
 
   function died(thread: number): void {
-    if (scenario.died !== undefined) scenario.died(thread, memories, world);
-    else if (late)
-      for (const name of known.byAgent(LATE + thread)) known.declareDead(name.slot, name.generation);
-    else keeper.declareDead((memories[thread] as Memory).name);
+    if (scenario.died !== undefined) {
+      scenario.died(thread, memories, world);
+      return;
+    }
+    const names = late ? undertaker.byAgent(LATE + thread) : [(memories[thread] as Memory).name];
+    for (const { slot, generation } of names) undertaker.declareDead(slot, generation);
   }
 
   /** Whatever an attachment keeps in JavaScript is new with it. */
   function attachLate(thread: ModelThread, fabric: Fabric): Memory {
     thread.resets.length = 0;
     return joinMemory(machine, fabric, LATE + thread.id);
-  }
-
-  /** What the observer writes, the engine does not see. */
-  function look(): void {
-    if (observed) return;
-    observed = true;
-    veil.lift();
   }
 
   function audit(): void {
@@ -198,22 +193,17 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
       return () => body(attachLate(thread, fabric), shared, tools);
     }),
     check(outcome) {
-      if (scenario.reap !== false) keeper.reap();
-      scenario.after?.(memories, shared, {
-        ...outcome,
-        get observer() {
-          look();
-          return observer;
-        },
-      });
-      if (scenario.audit !== false) {
-        look();
-        audit();
-      }
+      observed = true;
+      veil.lift();
+      if (scenario.reap !== false) observer.reap();
+      scenario.after?.(memories, shared, { ...outcome, observer });
+      if (scenario.audit !== false) audit();
     },
-    // The observer's writes go past the engine: then all is copied, which costs less than the audit did.
+    // The observer's writes go past the engine: all is copied.
     restore() {
-      if (observed) bytes.set(snapshot);
+      if (!observed) return;
+      bytes.set(snapshot);
+      rewind();
       observed = false;
     },
   };

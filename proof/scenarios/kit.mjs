@@ -4,7 +4,7 @@
 // so.
 
 /** Small: an audit follows every schedule. */
-export const memory = { bytes: 6 << 16, maxZones: 16 };
+export const memory = { bytes: 4 << 16, maxZones: 16 };
 
 /** Plain accesses that race on purpose. A word that is named here is a place to switch at. */
 export const allowedRaces = [
@@ -39,17 +39,17 @@ export const afterDeaths = [
   },
 ];
 
-/** Opens a zone in every thread, and in the keeper, so that it can free what the dead had. */
-export function openZones(memories, keeper, options) {
+/** Opens a zone in every thread, and in the observer, so that it can free what the dead had. */
+export function openZones(memories, observer, options) {
   const open = { onOwnerDeath: 'free', ...options };
-  const keepers = keeper.zone(open);
-  return { zones: memories.map((each) => each.zone(open)), keepers };
+  const observers = observer.zone(open);
+  return { zones: memories.map((each) => each.zone(open)), observers };
 }
 
 /** Every thread has a bucket loaded, and the zone a slab. */
-export function warm({ zones, keepers }) {
+export function warm({ zones, observers }) {
   for (const zone of zones) zone.free(zone.tryAlloc());
-  return { zones, keepers };
+  return { zones, observers };
 }
 
 export function expectUsed(zone, count) {
@@ -58,8 +58,8 @@ export function expectUsed(zone, count) {
 }
 
 /** When all threads have freed what they had, or are dead, nothing is in use. */
-export function nothingUsed(_memories, { keepers }) {
-  for (const zone of [keepers].flat()) expectUsed(zone, 0);
+export function nothingUsed(_memories, { observers }) {
+  for (const zone of [observers].flat()) expectUsed(zone, 0);
 }
 
 /**

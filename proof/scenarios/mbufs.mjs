@@ -15,27 +15,27 @@ const races = [
 ];
 
 /** Opens the mbufs in every thread, with a packet cached in each. */
-function openMbufs(memories, keeper) {
-  const keepers = keeper.mbufs;
+function openMbufs(memories, observer) {
+  const observers = observer.mbufs;
   const mbufs = memories.map((each) => each.mbufs);
   for (const each of mbufs) {
     each.free(each.tryGetcl());
     each.free(each.tryGet());
   }
-  return { mbufs, keepers };
+  return { mbufs, observers };
 }
 
 /** Nothing is in use: no mbuf, no cluster, no counter. */
-function nothingHeld(_memories, { keepers }) {
-  for (const [name, { used }] of Object.entries(keepers.stats().zones)) {
+function nothingHeld(_memories, { observers }) {
+  for (const [name, { used }] of Object.entries(observers.stats().zones)) {
     // A packet that is cached has its cluster, and that is out.
     if (used !== 0 && name !== 'cluster') throw new Error(`${used} of ${name} are in use`);
   }
 }
 
 /** A packet of thread 0 that both threads have a reference to. */
-function shareOne(memories, keeper) {
-  const shared = openMbufs(memories, keeper);
+function shareOne(memories, observer) {
+  const shared = openMbufs(memories, observer);
   const first = shared.mbufs[0].tryGetcl();
   const second = shared.mbufs[0].reference(first);
   shared.mbufs[1].claim(second);
@@ -108,10 +108,10 @@ export const mbufScenarios = [
   },
   {
     name: 'mbuf: packets in a ring that carries them',
-    setup(memories, keeper) {
-      const shared = openMbufs(memories, keeper);
+    setup(memories, observer) {
+      const shared = openMbufs(memories, observer);
       const open = (memory) => memory.ring({ name: 'r', capacity: 1, carries: memory.mbufs });
-      return { ...shared, ring: open(keeper), rings: memories.map(open) };
+      return { ...shared, ring: open(observer), rings: memories.map(open) };
     },
     threads: [
       (_memory, { mbufs, rings }) => {
@@ -124,15 +124,15 @@ export const mbufScenarios = [
       },
     ],
     after(memories, shared) {
-      for (let m = shared.ring.tryTake(); m !== 0; m = shared.ring.tryTake()) shared.keepers.free(m);
+      for (let m = shared.ring.tryTake(); m !== 0; m = shared.ring.tryTake()) shared.observers.free(m);
       nothingHeld(memories, shared);
     },
   },
   {
     name: 'mbuf: one waits for a cluster that is in a cached packet',
     memory: { bytes: 6 << 16, maxZones: 16, mbufs: { max: 1 } },
-    setup(memories, keeper) {
-      const shared = openMbufs(memories, keeper);
+    setup(memories, observer) {
+      const shared = openMbufs(memories, observer);
       for (const memory of memories) memory.poll();
       return shared;
     },

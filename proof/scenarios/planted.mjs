@@ -11,18 +11,18 @@ function takeAll(zone) {
 export const plantedScenarios = [
   {
     name: 'ring: three putters',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 3 };
-      return { keepers: keeper.ring(options), rings: memories.map((each) => each.ring(options)) };
+      return { observers: observer.ring(options), rings: memories.map((each) => each.ring(options)) };
     },
     threads: [0, 1, 2].map(
       (id) =>
         (_memory, { rings }) =>
           rings[id].tryPut(id + 1),
     ),
-    after(_memories, { keepers }, { results, killed }) {
+    after(_memories, { observers }, { results, killed }) {
       const words = [];
-      for (let word = keepers.tryTake(); word !== 0; word = keepers.tryTake()) words.push(word);
+      for (let word = observers.tryTake(); word !== 0; word = observers.tryTake()) words.push(word);
       const accepted = results.filter((each) => each === true).length;
       if (
         words.length < accepted ||
@@ -34,9 +34,9 @@ export const plantedScenarios = [
   },
   {
     name: 'ring: three, and two of them take',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 2 };
-      return { keepers: keeper.ring(options), rings: memories.map((each) => each.ring(options)) };
+      return { observers: observer.ring(options), rings: memories.map((each) => each.ring(options)) };
     },
     threads: [
       (_memory, { rings }) => [rings[0].tryPut(1), rings[0].tryPut(2)],
@@ -45,18 +45,18 @@ export const plantedScenarios = [
     ],
     expected: timedOut,
     slicesMayHelp: true,
-    after(_memories, { keepers }, { results, killed }) {
+    after(_memories, { observers }, { results, killed }) {
       const words = results.slice(1).filter((each) => typeof each === 'number' && each > 0);
-      for (let word = keepers.tryTake(); word !== 0; word = keepers.tryTake()) words.push(word);
+      for (let word = observers.tryTake(); word !== 0; word = observers.tryTake()) words.push(word);
       if (new Set(words).size !== words.length) throw new Error(`a word was handed over twice: ${words}`);
       if (killed.length === 0 && words.length !== 2) throw new Error(`a word is lost: ${words}`);
     },
   },
   {
     name: 'ring: the last word before it is closed',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 2 };
-      return { keepers: keeper.ring(options), rings: memories.map((each) => each.ring(options)) };
+      return { observers: observer.ring(options), rings: memories.map((each) => each.ring(options)) };
     },
     threads: [
       (_memory, { rings }) => rings[0].tryPut(7),
@@ -72,15 +72,15 @@ export const plantedScenarios = [
   },
   {
     name: 'ring: a taker that gives up',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 1 };
-      return { keepers: keeper.ring(options), rings: memories.map((each) => each.ring(options)) };
+      return { observers: observer.ring(options), rings: memories.map((each) => each.ring(options)) };
     },
     threads: [(_memory, { rings }) => rings[0].tryPut(7), (_memory, { rings }) => rings[1].take(50)],
     expected: timedOut,
     slicesMayHelp: true,
-    after(_memories, { keepers }, { results, killed }) {
-      const left = keepers.tryTake();
+    after(_memories, { observers }, { results, killed }) {
+      const left = observers.tryTake();
       if (killed.length === 0 && (results[1] === 7) === (left === 7))
         throw new Error(`${results[1]}, ${left}`);
     },
@@ -88,9 +88,9 @@ export const plantedScenarios = [
   {
     // Afterwards all pages are free that were free before.
     name: 'slabs come and go',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 4096, max: 0 });
-      return { ...shared, keeper, free: keeper.stats().pages.free };
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 4096, max: 0 });
+      return { ...shared, observer, free: observer.stats().pages.free };
     },
     threads: [0, 1].map((id) => (_memory, { zones }) => {
       const item = zones[id].tryAlloc();
@@ -99,8 +99,8 @@ export const plantedScenarios = [
     }),
     after(memories, shared) {
       nothingUsed(memories, shared);
-      shared.keeper.drain();
-      const { free } = shared.keeper.stats().pages;
+      shared.observer.drain();
+      const { free } = shared.observer.stats().pages;
       if (free !== shared.free) throw new Error(`${shared.free} pages were free, now ${free}`);
     },
   },
@@ -108,12 +108,12 @@ export const plantedScenarios = [
     // Thread 0 has cached the only item, and sleeps for a word, which thread 1 puts when it has the item.
     // For no preemptions: who is asked between its poll and its sleep sleeps for a slice first.
     name: 'an item on its way to one who is drained',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 1 };
-      const shared = openZones(memories, keeper, { name: 'z', size: 512, max: 32 });
+      const shared = openZones(memories, observer, { name: 'z', size: 512, max: 32 });
       const rings = memories.map((each) => each.ring(options));
-      const held = takeAll(shared.keepers);
-      shared.keepers.drain();
+      const held = takeAll(shared.observers);
+      shared.observers.drain();
       for (const memory of memories) memory.poll();
       shared.zones[0].free(held.pop());
       return { ...shared, rings, held };
@@ -125,14 +125,14 @@ export const plantedScenarios = [
         rings[1].tryPut(1);
       },
     ],
-    after: (_memories, { keepers, held }) => expectUsed(keepers, held.length),
+    after: (_memories, { observers, held }) => expectUsed(observers, held.length),
   },
   {
     // Thread 0 frees the item that thread 1 waits for; thread 1 then stands in another line.
     name: 'granted, and waiting elsewhere',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       const options = { name: 'r', capacity: 1 };
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 }));
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 }));
       const rings = memories.map((each) => each.ring(options));
       return { ...shared, rings, item: shared.zones[0].tryAlloc() };
     },
@@ -155,8 +155,8 @@ export const plantedScenarios = [
   {
     // Thread 1 dies with the only item, or not: thread 0 gets it in both cases.
     name: 'one waits for what a thread has that dies',
-    setup(memories, keeper) {
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 }));
+    setup(memories, observer) {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 }));
       return { ...shared, item: shared.zones[1].tryAlloc() };
     },
     threads: [
@@ -177,8 +177,8 @@ export const plantedScenarios = [
   {
     // Thread 1 frees when it knows that thread 0 stands in line, and never polls.
     name: 'one frees what another waits for',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 512, max: 32 });
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 512, max: 32 });
       const held = takeAll(shared.zones[1]);
       shared.zones[1].free(held.pop());
       const item = shared.zones[1].tryAlloc();
@@ -193,6 +193,6 @@ export const plantedScenarios = [
         zones[1].free(item);
       },
     ],
-    after: (_memories, { keepers, held }) => expectUsed(keepers, held.length),
+    after: (_memories, { observers, held }) => expectUsed(observers, held.length),
   },
 ];

@@ -2,9 +2,9 @@
 
 import { expectUsed, openZones, timedOut, warm } from './kit.mjs';
 
-function openRings(memories, keeper, options) {
-  const keepers = keeper.ring(options);
-  return { rings: memories.map((each) => each.ring(options)), keepers };
+function openRings(memories, observer, options) {
+  const observers = observer.ring(options);
+  return { rings: memories.map((each) => each.ring(options)), observers };
 }
 
 /** What is in the ring, and what was taken, is what was put, once each and in order. */
@@ -19,7 +19,7 @@ const soft = (error) => timedOut(error) || error?.code === 'RING_CLOSED';
 export const ringScenarios = [
   {
     name: 'ring: one puts, one takes',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 2 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 2 }),
     threads: [
       (_memory, { rings }) => [rings[0].tryPut(1), rings[0].tryPut(2), rings[0].tryPut(3)],
       (_memory, { rings }) => [rings[1].tryTake(), rings[1].tryTake()],
@@ -31,36 +31,36 @@ export const ringScenarios = [
   },
   {
     name: 'ring: two putters',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 2 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 2 }),
     threads: [
       (_memory, { rings }) => [rings[0].tryPut(1), rings[0].tryPut(2)],
       (_memory, { rings }) => [rings[1].tryPut(11), rings[1].tryPut(12)],
     ],
-    after(_memories, { keepers }, { results, killed }) {
+    after(_memories, { observers }, { results, killed }) {
       const accepted = results.flat().filter((each) => each === true).length;
-      if (killed.length === 0 && keepers.length !== accepted)
-        throw new Error(`${accepted} words were accepted, ${keepers.length} are there`);
+      if (killed.length === 0 && observers.length !== accepted)
+        throw new Error(`${accepted} words were accepted, ${observers.length} are there`);
     },
   },
   {
     name: 'ring: two takers',
-    setup(memories, keeper) {
-      const shared = openRings(memories, keeper, { name: 'r', capacity: 3 });
-      for (const word of [1, 2, 3]) shared.keepers.put(word);
+    setup(memories, observer) {
+      const shared = openRings(memories, observer, { name: 'r', capacity: 3 });
+      for (const word of [1, 2, 3]) shared.observers.put(word);
       return shared;
     },
     threads: [0, 1].map((id) => (_memory, { rings }) => [rings[id].tryTake(), rings[id].tryTake()]),
-    after(_memories, { keepers }, { results }) {
+    after(_memories, { observers }, { results }) {
       const taken = results.flat().filter((word) => word > 0);
       if (new Set(taken).size !== taken.length) throw new Error(`a word was taken twice: ${taken}`);
-      for (let word = keepers.tryTake(); word !== 0; word = keepers.tryTake()) {
+      for (let word = observers.tryTake(); word !== 0; word = observers.tryTake()) {
         if (taken.includes(word)) throw new Error(`${word} was taken, and is there`);
       }
     },
   },
   {
     name: 'ring: many at once',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 3 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 3 }),
     threads: [
       (_memory, { rings }) => rings[0].tryPutMany(Int32Array.of(1, 2, 3, 4), 4),
       (_memory, { rings }) => {
@@ -73,7 +73,7 @@ export const ringScenarios = [
   },
   {
     name: 'ring: a taker that sleeps',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 1 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
     threads: [(_memory, { rings }) => rings[0].tryPut(7), (_memory, { rings }) => rings[1].take(300)],
     slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
@@ -82,9 +82,9 @@ export const ringScenarios = [
   },
   {
     name: 'ring: a putter that sleeps',
-    setup(memories, keeper) {
-      const shared = openRings(memories, keeper, { name: 'r', capacity: 1 });
-      shared.keepers.put(1);
+    setup(memories, observer) {
+      const shared = openRings(memories, observer, { name: 'r', capacity: 1 });
+      shared.observers.put(1);
       return shared;
     },
     threads: [(_memory, { rings }) => rings[0].put(2, 300), (_memory, { rings }) => rings[1].tryTake()],
@@ -96,7 +96,7 @@ export const ringScenarios = [
   },
   {
     name: 'ring: sleepers on both sides',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 1 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
     threads: [
       (_memory, { rings }) => {
         rings[0].put(1, 300);
@@ -112,7 +112,7 @@ export const ringScenarios = [
   },
   {
     name: 'ring: closed while one sleeps',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 1 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
     threads: [(_memory, { rings }) => rings[0].close(), (_memory, { rings }) => rings[1].take(300)],
     slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
@@ -121,7 +121,7 @@ export const ringScenarios = [
   },
   {
     name: 'ring: closed while one puts',
-    setup: (memories, keeper) => openRings(memories, keeper, { name: 'r', capacity: 2 }),
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 2 }),
     threads: [
       (_memory, { rings }) => rings[0].close(),
       (_memory, { rings }) => [rings[1].tryPut(1), rings[1].tryPut(2)],
@@ -130,14 +130,14 @@ export const ringScenarios = [
   },
   {
     name: 'ring: it carries items',
-    setup(memories, keeper) {
-      const zones = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
+    setup(memories, observer) {
+      const zones = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
       const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
-      const keepers = keeper.ring(options(zones.keepers));
+      const observers = observer.ring(options(zones.observers));
       return {
         ...zones,
         rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
-        ring: keepers,
+        ring: observers,
       };
     },
     threads: [
@@ -150,21 +150,21 @@ export const ringScenarios = [
         if (item !== 0) zones[1].free(item);
       },
     ],
-    after(_memories, { keepers, ring }) {
-      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) keepers.free(item);
-      expectUsed(keepers, 0);
+    after(_memories, { observers, ring }) {
+      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) observers.free(item);
+      expectUsed(observers, 0);
     },
   },
   {
     name: 'ring: it carries items to one who sleeps',
-    setup(memories, keeper) {
-      const zones = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
+    setup(memories, observer) {
+      const zones = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
       const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
-      const keepers = keeper.ring(options(zones.keepers));
+      const observers = observer.ring(options(zones.observers));
       return {
         ...zones,
         rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
-        ring: keepers,
+        ring: observers,
       };
     },
     threads: [
@@ -178,9 +178,9 @@ export const ringScenarios = [
       },
     ],
     slicesMayHelp: true,
-    after(_memories, { keepers, ring }) {
-      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) keepers.free(item);
-      expectUsed(keepers, 0);
+    after(_memories, { observers, ring }) {
+      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) observers.free(item);
+      expectUsed(observers, 0);
     },
   },
 ];

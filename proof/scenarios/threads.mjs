@@ -3,13 +3,13 @@
 import { expectUsed, nothingUsed, openZones, warm } from './kit.mjs';
 
 /** The last thread has died in the middle of its work: what it had is all over the place. */
-function aDeadThread(memories, keeper, options) {
-  const shared = warm(openZones(memories, keeper, options));
+function aDeadThread(memories, observer, options) {
+  const shared = warm(openZones(memories, observer, options));
   const victim = memories.at(-1);
   const zone = shared.zones.at(-1);
   const items = new Int32Array(6);
   zone.freeMany(items, zone.tryAllocMany(items, 6) - 2);
-  keeper.declareDead(victim.name);
+  observer.declareDead(victim.name);
   return shared;
 }
 
@@ -46,6 +46,7 @@ export const threadScenarios = [
   {
     name: 'detach with items in the cache while the other allocates',
     attachInThreads: true,
+    bounds: { deaths: 1 },
     threads: [
       (memory) => {
         const zone = memory.zone({ name: 'z', size: 1024, onOwnerDeath: 'free' });
@@ -63,7 +64,7 @@ export const threadScenarios = [
   {
     name: 'two clean up after a third',
     attach: 3,
-    setup: (memories, keeper) => aDeadThread(memories, keeper, { name: 'z', size: 512, max: 0 }),
+    setup: (memories, observer) => aDeadThread(memories, observer, { name: 'z', size: 512, max: 0 }),
     threads: [0, 1].map(() => (memory) => memory.reap().length),
     after(memories, shared, { results, killed }) {
       const reaped = results.reduce((sum, each) => sum + (each ?? 0), 0);
@@ -74,7 +75,7 @@ export const threadScenarios = [
   {
     name: 'one cleans up while the other allocates',
     attach: 3,
-    setup: (memories, keeper) => aDeadThread(memories, keeper, { name: 'z', size: 512, max: 16 }),
+    setup: (memories, observer) => aDeadThread(memories, observer, { name: 'z', size: 512, max: 16 }),
     threads: [
       (memory) => void memory.reap(),
       (_memory, { zones }) => {
@@ -87,12 +88,12 @@ export const threadScenarios = [
   {
     name: 'one waits for what a dead thread has',
     attach: 3,
-    setup: (memories, keeper) => {
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 }));
+    setup: (memories, observer) => {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 }));
       const zone = shared.zones.at(-1);
       zone.tryAlloc();
       zone.tryAlloc();
-      keeper.declareDead(memories.at(-1).name);
+      observer.declareDead(memories.at(-1).name);
       return shared;
     },
     threads: [0, 1].map(
@@ -105,14 +106,14 @@ export const threadScenarios = [
   },
   {
     name: 'asked to drain',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
     threads: [(_memory, { zones }) => void zones[0].drain(), (memory) => memory.poll()],
     after: nothingUsed,
   },
   {
     name: 'claim of an item whose owner dies',
-    setup(memories, keeper) {
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 0 }));
+    setup(memories, observer) {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
       return { ...shared, item: shared.zones[0].tryAlloc() };
     },
     kill: { threads: [0], everyStoreOfFills: false },
@@ -124,8 +125,8 @@ export const threadScenarios = [
         return mine;
       },
     ],
-    after(_memories, { keepers }) {
-      expectUsed(keepers, 0);
+    after(_memories, { observers }) {
+      expectUsed(observers, 0);
     },
   },
 ];

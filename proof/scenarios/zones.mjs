@@ -23,7 +23,7 @@ const pair = (zone) => {
 export const zoneScenarios = [
   {
     name: 'alloc and free from loaded buckets',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
     threads: both((_memory, { zones }, id) => {
       const items = takeUpTo(zones[id], 2);
       for (const item of items) zones[id].free(item);
@@ -32,8 +32,8 @@ export const zoneScenarios = [
   },
   {
     name: 'free of an item that the other thread took',
-    setup(memories, keeper) {
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 }));
+    setup(memories, observer) {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 }));
       return { ...shared, items: [shared.zones[0].tryAlloc(), shared.zones[1].tryAlloc()] };
     },
     threads: both((_memory, { zones, items }, id) => {
@@ -41,8 +41,8 @@ export const zoneScenarios = [
       pair(zones[id]);
     }),
     // An item dies with its owner: who is killed before its free leaves the other's item to the other.
-    after(_memories, { keepers, items }, { killed }) {
-      const left = keepers.stats().used;
+    after(_memories, { observers, items }, { killed }) {
+      const left = observers.stats().used;
       if (left > killed.length) throw new Error(`${left} items are in use`);
       if (killed.length === 0 && left !== 0)
         throw new Error(`${items.length} items were freed, ${left} are in use`);
@@ -50,8 +50,8 @@ export const zoneScenarios = [
   },
   {
     name: 'full buckets of the zone',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 2048, max: 0 });
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 2048, max: 0 });
       const items = takeUpTo(shared.zones[0], 20);
       for (const item of items) shared.zones[0].free(item);
       for (const memory of memories) memory.poll();
@@ -65,8 +65,8 @@ export const zoneScenarios = [
   },
   {
     name: 'a free that finds both buckets full',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 16384, max: 0 });
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 16384, max: 0 });
       warm(shared);
       return { ...shared, held: shared.zones.map((zone) => takeUpTo(zone, 4)) };
     },
@@ -77,7 +77,7 @@ export const zoneScenarios = [
   },
   {
     name: 'drain while the other allocates',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
     threads: [
       (_memory, { zones }) => {
         pair(zones[0]);
@@ -92,7 +92,7 @@ export const zoneScenarios = [
   },
   {
     name: 'both drain and trim',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 64 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
     threads: [
       (_memory, { zones }) => void zones[0].drain(),
       (_memory, { zones }) => {
@@ -104,20 +104,20 @@ export const zoneScenarios = [
   },
   {
     name: 'the first slab, header in line',
-    setup: (memories, keeper) => openZones(memories, keeper, { name: 'z', size: 1024, max: 8 }),
+    setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 1024, max: 8 }),
     threads: both((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
     name: 'the first slab, header off the page',
-    setup: (memories, keeper) => openZones(memories, keeper, { name: 'z', size: 4096, max: 8 }),
+    setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 4096, max: 8 }),
     threads: both((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
     name: 'a slab goes back while the other wants it',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 4096, max: 0 });
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 4096, max: 0 });
       // Only this thread caches anything: so the drain finds empty slabs.
       pair(shared.zones[0]);
       return shared;
@@ -127,10 +127,10 @@ export const zoneScenarios = [
   },
   {
     name: 'no bucket: single items past the caches',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 512, max: 64 });
-      shared.keepers.free(shared.keepers.tryAlloc());
-      shared.keepers.drain();
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 512, max: 64 });
+      shared.observers.free(shared.observers.tryAlloc());
+      shared.observers.drain();
       for (const memory of memories) memory.failpoints.arm('uma.bucket', { from: 1 });
       return shared;
     },
@@ -139,13 +139,13 @@ export const zoneScenarios = [
   },
   {
     name: 'a limit of one, and two who sleep for it',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
     threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
     after: nothingUsed,
   },
   {
     name: 'a limit of two, cached items in the way',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 })),
     threads: both((_memory, { zones }, id) => {
       const first = zones[id].alloc();
       const second = zones[id].tryAlloc();
@@ -156,7 +156,7 @@ export const zoneScenarios = [
   },
   {
     name: 'a sleeper that gives up',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
     threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc(0, 50))),
     expected: timedOut,
     slicesMayHelp: true,
@@ -164,9 +164,9 @@ export const zoneScenarios = [
   },
   {
     name: 'a limit that is raised while somebody sleeps',
-    setup(memories, keeper) {
-      const shared = warm(openZones(memories, keeper, { name: 'z', size: 512, max: 1 }));
-      return { ...shared, held: shared.keepers.alloc(0, 0) };
+    setup(memories, observer) {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 }));
+      return { ...shared, held: shared.observers.alloc(0, 0) };
     },
     threads: [
       (_memory, { zones }) => zones[0].free(zones[0].alloc(0, 500)),
@@ -176,11 +176,11 @@ export const zoneScenarios = [
     ],
     expected: timedOut,
     slicesMayHelp: true,
-    after: (_memories, { keepers }) => expectUsed(keepers, 1),
+    after: (_memories, { observers }) => expectUsed(observers, 1),
   },
   {
     name: 'a limit that is lowered under what is cached',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 32 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 32 })),
     threads: [
       (_memory, { zones }) => {
         pair(zones[0]);
@@ -195,14 +195,14 @@ export const zoneScenarios = [
   },
   {
     name: 'a secondary zone: import and release',
-    setup(memories, keeper) {
-      const primary = openZones(memories, keeper, { name: 'p', size: 512, max: 0 });
+    setup(memories, observer) {
+      const primary = openZones(memories, observer, { name: 'p', size: 512, max: 0 });
       warm(primary);
       const hooks = { init: () => {}, fini: () => {}, finiIsSafe: true };
-      const all = [...memories, keeper];
-      const primaries = [...primary.zones, primary.keepers];
+      const all = [...memories, observer];
+      const primaries = [...primary.zones, primary.observers];
       const zones = all.map((each, at) => each.zone({ name: 's', primary: primaries[at], ...hooks }));
-      return { zones: zones.slice(0, -1), primaries, keepers: [zones.at(-1), primary.keepers] };
+      return { zones: zones.slice(0, -1), primaries, observers: [zones.at(-1), primary.observers] };
     },
     threads: [
       (_memory, { zones }) => {
@@ -213,16 +213,16 @@ export const zoneScenarios = [
       (_memory, { primaries }) => pair(primaries[1]),
     ],
     // Which of its zones an owned item is of, a keg with two zones does not know: it is kept.
-    after(_memories, { keepers }, { killed }) {
-      const used = keepers[0].stats().used + keepers[1].stats().used;
+    after(_memories, { observers }, { killed }) {
+      const used = observers[0].stats().used + observers[1].stats().used;
       if (used > killed.length) throw new Error(`${used} items are in use`);
     },
   },
   {
     name: 'ctor and dtor',
-    setup(memories, keeper) {
+    setup(memories, observer) {
       return warm(
-        openZones(memories, keeper, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }),
+        openZones(memories, observer, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }),
       );
     },
     threads: both((_memory, { zones }, id) => pair(zones[id])),
@@ -230,10 +230,10 @@ export const zoneScenarios = [
   },
   {
     name: 'init of a slab that allocates from another zone',
-    setup(memories, keeper) {
-      const inner = warm(openZones(memories, keeper, { name: 'i', size: 256, max: 0 }));
-      const all = [...memories, keeper];
-      const inners = [...inner.zones, inner.keepers];
+    setup(memories, observer) {
+      const inner = warm(openZones(memories, observer, { name: 'i', size: 256, max: 0 }));
+      const all = [...memories, observer];
+      const inners = [...inner.zones, inner.observers];
       const zones = all.map((each, at) =>
         each.zone({
           name: 'z',
@@ -254,16 +254,16 @@ export const zoneScenarios = [
           },
         }),
       );
-      return { zones: zones.slice(0, -1), keepers: zones.at(-1), inner: inner.keepers };
+      return { zones: zones.slice(0, -1), observers: zones.at(-1), inner: inner.observers };
     },
     threads: both((_memory, { zones }, id) => pair(zones[id])),
-    after(_memories, { keepers }) {
-      expectUsed(keepers, 0);
+    after(_memories, { observers }) {
+      expectUsed(observers, 0);
     },
   },
   {
     name: 'many at once',
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 1024, max: 24 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 1024, max: 24 })),
     threads: both((_memory, { zones }, id) => {
       const items = new Int32Array(5);
       zones[id].freeMany(items, zones[id].tryAllocMany(items, 5));
@@ -272,9 +272,9 @@ export const zoneScenarios = [
   },
   {
     name: 'no pages, and two who sleep for one',
-    setup(memories, keeper) {
-      const shared = openZones(memories, keeper, { name: 'z', size: 4096, max: 0 });
-      const other = keeper.zone({ name: 'all', size: 4096 });
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 4096, max: 0 });
+      const other = observer.zone({ name: 'all', size: 4096 });
       warm(shared);
       const taken = takeUpTo(other, 1 << 10);
       other.free(taken.pop());
@@ -293,7 +293,7 @@ export const zoneScenarios = [
   {
     name: 'three threads and a limit of two',
     big: true,
-    setup: (memories, keeper) => warm(openZones(memories, keeper, { name: 'z', size: 512, max: 2 })),
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 })),
     threads: three((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
     after: nothingUsed,
   },

@@ -72,8 +72,12 @@ export function createModelFabric(engine: Engine, thread: ModelThread): Fabric {
   };
 }
 
-/** Looks at the memory while the threads stand still. What it writes is not undone by the engine. */
-export function createObserverFabric(buffer: ArrayBuffer): Fabric {
+/**
+ * Looks at the memory while the threads stand still. What it writes is not undone by the engine.
+ *
+ * @param resets gets what puts back that which is kept outside of the memory
+ */
+export function createObserverFabric(buffer: ArrayBuffer, resets: (() => void)[]): Fabric {
   const words = new Int32Array(buffer);
   const bytes = new Uint8Array(buffer);
   const change = (index: number, value: number): number => {
@@ -113,6 +117,8 @@ export function createObserverFabric(buffer: ArrayBuffer): Fabric {
     waitAsync: refuse,
     now: () => 0,
     spinLoads: 0,
-    onRewind() {},
+    onRewind(reset) {
+      resets.push(reset);
+    },
   };
 }

@@ -268,9 +268,9 @@ describe('in a memory, pruning comes to the same ends:', () => {
     assertSameInMemory<Zone[]>({
       preemptions: 1,
       kill: { everyStoreOfFills: false },
-      setup: (memories, keeper) => {
+      setup: (memories, observer) => {
         const options = { name: 'z', size: 512, max: 64, onOwnerDeath: 'free' } as const;
-        keeper.zone(options);
+        observer.zone(options);
         const zones = memories.map((memory) => memory.zone(options));
         for (const zone of zones) zone.free(zone.tryAlloc());
         return zones;

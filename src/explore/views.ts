@@ -87,7 +87,8 @@ function createMethods<Target extends View>(
       const stop = place(end, length, length);
       const first = place(start, length, 0);
       if (first >= stop) return self();
-      if (!engine.isInterruptible(target, first, stop)) engine.fill(thread, target, first, stop, value);
+      if (thread.mode === Mode.RAW || !engine.isInterruptible(target, first, stop))
+        engine.fill(thread, target, first, stop, value);
       else for (let index = first; index < stop; index++) self()[index] = value;
       return self();
     },

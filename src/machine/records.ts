@@ -59,7 +59,8 @@ export const ThreadSlot = struct(
     sleepingOn: u32('A', 'Word that this thread sleeps on; 0 when awake. Others wake it there.'),
     counter: u32('T', 'Word index of the reference counter that this thread changes; 0 when none: see mbuf.'),
     counted: u32('T', 'Item that it counts references to. Written before.'),
-    spare1: array(2, 'const', 'Fills the line.'),
+    home: u32('const', 'Always 0: asynchronous calls of the thread that have no waiter sleep on it.'),
+    spare1: array(1, 'const', 'Fills the line.'),
     // Lines 2 and 3: what the thread is in the middle of, under a lock.
     intent: u32('T', 'Intent; 0 when none. Written last when armed, first when disarmed: see intents.ts.'),
     operands: array(31, 'T', 'Operands of the intent.'),

@@ -7,7 +7,7 @@
  * because the thread detaches, and has its gift already, keeps it: nothing is lost.
  */
 
-import { Waiter, type WaiterRef } from '../machine/index.js';
+import { ThreadSlot, Waiter, type WaiterRef } from '../machine/index.js';
 import type { RingContext } from './context.js';
 import type { End } from './hand-over.js';
 import { type Line, NO_GIFT } from './line.js';
@@ -50,9 +50,10 @@ interface Call {
 }
 
 export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
-  const { waiting, machine } = context;
+  const { waiting, machine, threads } = context;
   const { notify } = machine.atomics;
   const { state: STATE } = Waiter;
+  const homeWord = threads.self + ThreadSlot.home;
   const noWaiter = machine.failpoints.site(
     'ring.waiter',
     'a place in line for an asynchronous call: it looks now and then instead',
@@ -105,14 +106,15 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
     home.push(call);
     try {
       while (!settled(call) && call.waiter === 0) {
-        await new Promise<void>((resolve) => {
-          // The first in the line tries again after a while; the timer keeps the process alive.
-          const timer = home[0] === call ? setTimeout(resolve, HOME_SLICE_MS) : undefined;
-          call.wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
+        // The first in the line tries again after a while.
+        if (home[0] === call) {
+          call.wake = () => notify(homeWord, calls.size);
+          await machine.waitAsync(homeWord, 0, HOME_SLICE_MS);
+        } else {
+          await new Promise<void>((resolve) => {
+            call.wake = resolve;
+          });
+        }
         if (settled(call) || home[0] !== call) continue;
         attempt(call);
         if (!settled(call)) takeWaiter(call);
