@@ -117,6 +117,7 @@ export class Trial {
       },
       after: (memories, shared, outcome) => this.#after(memories, shared, outcome),
       kill: false,
+      specification: undefined,
       preemptions: 0,
       detectRaces: false,
       allowedRaces,

@@ -11,7 +11,12 @@ export const rows = [
   {
     name: 'schedules',
     module: './schedules.mjs',
-    what: 'every schedule within the bounds, a kill at every step',
+    what: 'every schedule of two threads within the bounds, a kill at every step',
+  },
+  {
+    name: 'three',
+    module: './three.mjs',
+    what: 'the same with three threads and fewer preemptions',
   },
   { name: 'chance', module: './chance.mjs', what: 'schedules by chance, deaths among them' },
   { name: 'kills', module: './kills-row.mjs', what: 'real Workers ended at any moment' },

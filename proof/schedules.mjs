@@ -1,57 +1,60 @@
-// Every interleaving of every scenario within its bounds: first without deaths and with the race detector,
-// then with a kill before each store of each schedule. One scenario is one step; a run goes on behind the
-// last.
+// Every interleaving of every scenario within its bounds, by two threads (row `schedules`) and by three (row
+// `three`): first without deaths and with the race detector, then with a kill before each store of each
+// schedule. A run goes on with what has not been explored yet.
 
 import { exploreMemory } from '../dist/explore.js';
 import { everyStore, scenarios } from './scenarios/index.mjs';
+import { withThird } from './scenarios/kit.mjs';
 
-/** Bounds of each level; a scenario may ask for less by `bounds`. */
+/** Preemptions without deaths and with them, for two threads and for three; and how long one exploration may take. */
 const levels = {
-  ci: { races: 1, deaths: 1, big: 0, seconds: 90 },
-  nightly: { races: 2, deaths: 2, big: 1, seconds: 3600 },
+  ci: { two: { races: 1, deaths: 1 }, three: { races: 1, deaths: 0 }, seconds: 300 },
+  nightly: { two: { races: 2, deaths: 2 }, three: { races: 1, deaths: 1 }, seconds: 3600 },
 };
 
 /** States that are known at one time: 27 bytes each. */
 const STATES = 1 << 24;
 
 function emptyState() {
-  return { next: 0, seconds: 0, schedules: 0, kills: 0, pruned: 0, steps: 0, cut: [], findings: [] };
+  return { done: [], seconds: 0, schedules: 0, kills: 0, pruned: 0, steps: 0, cut: [], findings: [] };
 }
 
-function preemptionsOf(scenario, level, what) {
-  const bound = scenario.big === true ? level.big : level[what];
-  return Math.min(bound, scenario.bounds?.[what] ?? bound);
+function boundOf(scenario, bounds, what) {
+  return Math.min(bounds[what], scenario.bounds?.[what] ?? bounds[what]);
 }
 
-/** The two explorations of a scenario. */
-function explorationsOf(scenario, level) {
-  const { seconds } = level;
+/** The two explorations of a scenario, by name. */
+function explorationsOf(scenario, bounds, seconds) {
+  const preemptions = (what) => boundOf(scenario, bounds, what);
   return [
     {
       ...scenario,
+      key: `${scenario.name}, ${preemptions('races')} preemptions`,
       kill: undefined,
-      preemptions: preemptionsOf(scenario, level, 'races'),
+      preemptions: preemptions('races'),
+      specification: scenario.specification ?? scenario.specificationOfLiving,
       maxSeconds: seconds,
     },
     {
       ...scenario,
+      key: `${scenario.name}, ${preemptions('deaths')} preemptions and deaths`,
       kill: scenario.kill ?? everyStore,
-      preemptions: preemptionsOf(scenario, level, 'deaths'),
+      preemptions: preemptions('deaths'),
       prune: { states: STATES },
       maxSeconds: seconds,
     },
   ];
 }
 
-function add(state, report, scenario, options) {
+function add(state, report, { key }) {
   state.schedules += report.schedules;
   state.kills += report.kills;
   state.pruned += report.pruned;
   state.steps += report.steps;
-  const what = `${scenario.name}, ${options.preemptions} preemptions${options.prune ? ', deaths' : ''}`;
+  state.done.push(key);
   const { failure } = report;
-  if (failure) state.findings.push(`${what}: ${failure.kind}, ${failure.message} (${failure.schedule})`);
-  else if (!report.exhausted) state.cut.push(what);
+  if (failure) state.findings.push(`${key}: ${failure.kind}, ${failure.message} (${failure.schedule})`);
+  else if (!report.exhausted) state.cut.push(key);
 }
 
 /** A scenario whose bug must be found, or this row sees nothing. */
@@ -91,27 +94,29 @@ function tryControls() {
 }
 
 /**
- * @param only names of scenarios; by default all
+ * @param given.who `two` or `three` threads
+ * @param given.only scenarios; by default all that can be run by so many
  */
-export async function run({ level = 'ci', state = emptyState(), save, progress, signal, only = scenarios }) {
+async function explore(name, given) {
+  const { level = 'ci', who, state = emptyState(), save, progress, signal, only } = given;
   const bounds = levels[level];
-  const blind = tryControls().map(({ name }) => `${name}: not found`);
-  while (state.next < only.length && !signal?.aborted) {
-    const scenario = only[state.next];
-    const began = performance.now();
-    for (const options of explorationsOf(scenario, bounds))
-      add(state, exploreMemory(options), scenario, options);
-    state.seconds += (performance.now() - began) / 1000;
-    state.next++;
-    save?.(state, true);
-    progress?.(state.next, only.length);
+  const blind = tryControls().map((each) => `${each.name}: not found`);
+  const all = only.flatMap((scenario) => explorationsOf(scenario, bounds[who], bounds.seconds));
+  const left = all.filter(({ key }) => !state.done.includes(key));
+  for (const exploration of left) {
+    if (signal?.aborted) break;
+    const report = exploreMemory(exploration);
+    add(state, report, exploration);
+    state.seconds += report.seconds;
+    save?.(state);
+    progress?.(state.done.length, all.length);
     await new Promise(setImmediate);
   }
-  const complete = state.next >= only.length;
-  const findings = [...state.findings, ...state.cut.map((what) => `${what}: not all was explored`), ...blind];
+  const complete = all.every(({ key }) => state.done.includes(key));
+  const findings = [...state.findings, ...state.cut.map((key) => `${key}: not all was explored`), ...blind];
   const { schedules, kills, pruned, steps } = state;
   return {
-    name: 'schedules',
+    name,
     figures: { scenarios: only.length, schedules, kills, pruned, steps },
     ok: complete && findings.length === 0,
     findings,
@@ -119,4 +124,14 @@ export async function run({ level = 'ci', state = emptyState(), save, progress, 
     complete,
     seconds: state.seconds,
   };
+}
+
+const byTwo = scenarios.filter(({ threads }) => threads.length === 2);
+
+export const run = (given) => explore('schedules', { only: byTwo, ...given, who: 'two' });
+
+/** The same with a third thread. */
+export function runThree(given) {
+  const only = (given.only ?? scenarios).map(withThird);
+  return explore('three', { ...given, only, who: 'three' });
 }

@@ -62,20 +62,18 @@ export function nothingUsed(_memories, { observers }) {
   for (const zone of [observers].flat()) expectUsed(zone, 0);
 }
 
-/**
- * One of the threads writes its mark into an item that it has; another's mark there is a double allocation.
- */
-export function stamp(memory, item, mark) {
-  const word = item >> 2;
-  if (memory.words[word] !== 0) throw new Error(`item ${item} is ${memory.words[word]}'s as well`);
-  memory.words[word] = mark;
+/** Threads that do the same: two, and one more where three are explored. */
+export function alike(body) {
+  const of = (id) => (memory, shared, tools) => body(memory, shared, id, tools);
+  return { threads: [of(0), of(1)], third: of(2) };
 }
 
-export function unstamp(memory, item, mark) {
-  const word = item >> 2;
-  if (memory.words[word] !== mark)
-    throw new Error(`item ${item} was ${mark}'s, and is ${memory.words[word]}'s`);
-  memory.words[word] = 0;
+/** The scenario with its third thread; as it is when it has three by itself. */
+export function withThird({ third, ...scenario }) {
+  if (third === undefined) return scenario;
+  const threads = [...scenario.threads, third];
+  const attach = scenario.attach === undefined ? undefined : scenario.attach + 1;
+  return { ...scenario, name: `${scenario.name}, and a third`, threads, attach };
 }
 
 export const timedOut = (error) => error?.code === 'TIMED_OUT';

@@ -1,7 +1,10 @@
 // Network buffers: packets, clusters that are shared, chains, free functions, packets in rings.
 
+import { referenceSpecification } from '../../dist/explore.js';
 import { Mbuf } from '../../dist/index.js';
-import { timedOut } from './kit.mjs';
+import { alike, timedOut } from './kit.mjs';
+
+const memory = { bytes: 6 << 16, maxZones: 16 };
 
 /** Words of the reference counters that the scenarios share. They lie in slabs, and have no names. */
 const counters = new Set();
@@ -33,21 +36,74 @@ function nothingHeld(_memories, { observers }) {
   }
 }
 
-/** A packet of thread 0 that both threads have a reference to. */
-function shareOne(memories, observer) {
-  const shared = openMbufs(memories, observer);
-  const first = shared.mbufs[0].tryGetcl();
-  const second = shared.mbufs[0].reference(first);
-  shared.mbufs[1].claim(second);
+/** Gives every thread a reference to the buffer of an mbuf of thread 0. */
+function shareOut(memories, mbufs, first) {
+  const references = mbufs.map((each, id) => {
+    const m = id === 0 ? first : mbufs[0].reference(first);
+    each.claim(m);
+    return m;
+  });
   counters.add(memories[0].words[(first >> 2) + Mbuf.counter]);
-  return { ...shared, references: [first, second] };
+  return references;
 }
 
-export const mbufScenarios = [
+/** A packet of thread 0 that all threads have a reference to. */
+function shareOne(memories, observer) {
+  const shared = openMbufs(memories, observer);
+  return { ...shared, references: shareOut(memories, shared.mbufs, shared.mbufs[0].tryGetcl()) };
+}
+
+/**
+ * A buffer of somebody else, which is given back with the last reference: `last` says by whom. Two threads
+ * have one.
+ */
+function shareExternal(memories, observer) {
+  const buffer = observer.zone({ name: 'buffers', size: 512 }).tryAlloc();
+  const shared = openMbufs(memories, observer);
+  const last = memories.map(() => false);
+  shared.mbufs.forEach((each, id) => {
+    each.registerFree('given back', () => {
+      last[id] = true;
+    });
+  });
+  observer.mbufs.registerFree('given back', () => {});
+  const attach = (each) => {
+    const m = each.tryGet();
+    each.attach(m, memories[0].bytes.subarray(buffer, buffer + 512), 'given back', 0);
+    return m;
+  };
+  // Everybody has a counter and a header cached.
+  for (const each of shared.mbufs) {
+    const m = attach(each);
+    each.free(each.reference(m));
+    each.free(m);
+  }
+  const first = attach(shared.mbufs[0]);
+  return { ...shared, last, references: shareOut(memories, shared.mbufs.slice(0, 2), first) };
+}
+
+const retain = (tools, { mbufs }, id, m) => {
+  let reference = 0;
+  tools.operation('retain', [], () => {
+    reference = mbufs[id].reference(m);
+    return reference !== 0;
+  });
+  return reference;
+};
+
+/** Whether that was the last one. */
+const release = (tools, { mbufs, last }, id, m) =>
+  tools.operation('release', [], () => {
+    last[id] = false;
+    mbufs[id].free(m);
+    return last[id];
+  });
+
+const scenarios = [
   {
     name: 'mbuf: packets from the cache',
     setup: openMbufs,
-    threads: [0, 1].map((id) => (_memory, { mbufs }) => {
+    ...alike((_memory, { mbufs }, id) => {
       const m = mbufs[id].tryGetcl();
       if (m !== 0) mbufs[id].free(m);
     }),
@@ -57,7 +113,7 @@ export const mbufScenarios = [
     name: 'mbuf: both free a reference to one cluster',
     setup: shareOne,
     races,
-    threads: [0, 1].map((id) => (_memory, { mbufs, references }) => {
+    ...alike((_memory, { mbufs, references }, id) => {
       mbufs[id].free(references[id]);
     }),
     after: nothingHeld,
@@ -76,6 +132,7 @@ export const mbufScenarios = [
         mbufs[1].free(references[1]);
       },
     ],
+    third: (_memory, { mbufs, references }) => mbufs[2].free(references[2]),
     after: nothingHeld,
   },
   {
@@ -92,12 +149,30 @@ export const mbufScenarios = [
         mbufs[1].free(references[1]);
       },
     ],
+    third: (_memory, { mbufs, references }) => mbufs[2].free(references[2]),
+    after: nothingHeld,
+  },
+  {
+    name: 'mbuf: a history of references',
+    setup: shareExternal,
+    races,
+    threads: [
+      (_memory, shared, tools) => {
+        const [first] = shared.references;
+        const more = retain(tools, shared, 0, first);
+        release(tools, shared, 0, first);
+        if (more !== 0) release(tools, shared, 0, more);
+      },
+      (_memory, shared, tools) => void release(tools, shared, 1, shared.references[1]),
+    ],
+    third: (memory) => memory.poll(),
+    specificationOfLiving: referenceSpecification(2),
     after: nothingHeld,
   },
   {
     name: 'mbuf: chains',
     setup: openMbufs,
-    threads: [0, 1].map((id) => (_memory, { mbufs }) => {
+    ...alike((_memory, { mbufs }, id) => {
       const first = mbufs[id].tryGetcl();
       const second = mbufs[id].tryGet();
       if (first !== 0 && second !== 0) mbufs[id].setNext(first, second);
@@ -123,6 +198,10 @@ export const mbufScenarios = [
         if (m !== 0) mbufs[1].free(m);
       },
     ],
+    third: (_memory, { mbufs, rings }) => {
+      const m = rings[2].tryTake();
+      if (m !== 0) mbufs[2].free(m);
+    },
     after(memories, shared) {
       for (let m = shared.ring.tryTake(); m !== 0; m = shared.ring.tryTake()) shared.observers.free(m);
       nothingHeld(memories, shared);
@@ -130,13 +209,13 @@ export const mbufScenarios = [
   },
   {
     name: 'mbuf: one waits for a cluster that is in a cached packet',
-    memory: { bytes: 6 << 16, maxZones: 16, mbufs: { max: 1 } },
+    memory: { ...memory, mbufs: { max: 1 } },
     setup(memories, observer) {
       const shared = openMbufs(memories, observer);
       for (const memory of memories) memory.poll();
       return shared;
     },
-    threads: [0, 1].map((id) => (_memory, { mbufs }) => {
+    ...alike((_memory, { mbufs }, id) => {
       mbufs[id].free(mbufs[id].getcl(0, 300));
     }),
     expected: timedOut,
@@ -144,3 +223,5 @@ export const mbufScenarios = [
     after: nothingHeld,
   },
 ];
+
+export const mbufScenarios = scenarios.map((scenario) => ({ memory, ...scenario }));

@@ -1,41 +1,79 @@
 // Rings: every form of putting and taking, lines at both ends, closing, carrying.
 
-import { expectUsed, openZones, timedOut, warm } from './kit.mjs';
+import { queueSpecification } from '../../dist/explore.js';
+import { alike, expectUsed, openZones, timedOut, warm } from './kit.mjs';
 
 function openRings(memories, observer, options) {
   const observers = observer.ring(options);
   return { rings: memories.map((each) => each.ring(options)), observers };
 }
 
-/** What is in the ring, and what was taken, is what was put, once each and in order. */
-function expectWords(taken, put, what) {
+/** What was taken is what was put, once each and in order. */
+function expectWords(taken, put) {
   for (let at = 0; at < taken.length; at++) {
-    if (taken[at] !== put[at]) throw new Error(`${what}: ${taken} of ${put}`);
+    if (taken[at] !== put[at]) throw new Error(`taken were ${taken} of ${put}`);
   }
 }
 
 const soft = (error) => timedOut(error) || error?.code === 'RING_CLOSED';
+
+/** Puts and takes as a history tells of them. */
+const tryPut = (tools, ring, word) => tools.operation('put', [word], () => ring.tryPut(word));
+const tryTake = (tools, ring) => tools.operation('take', [], () => ring.tryTake() || null);
+const take = (tools, ring, timeoutMs) => tools.operation('take', [], () => ring.take(timeoutMs) || null);
+const put = (tools, ring, word, timeoutMs) =>
+  tools.operation('put', [word], () => {
+    try {
+      ring.put(word, timeoutMs);
+      return true;
+    } catch (error) {
+      if (!timedOut(error)) throw error;
+      return false;
+    }
+  });
+
+/** A ring that carries items of a zone; what is in it at the end is freed. */
+const carrying = {
+  setup(memories, observer) {
+    const zones = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
+    const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
+    const ring = observer.ring(options(zones.observers));
+    return { ...zones, rings: memories.map((each, at) => each.ring(options(zones.zones[at]))), ring };
+  },
+  third(_memory, { zones, rings }) {
+    const item = rings[2].tryTake();
+    if (item !== 0) zones[2].free(item);
+  },
+  after(_memories, { observers, ring }) {
+    for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) observers.free(item);
+    expectUsed(observers, 0);
+  },
+};
+
+/** Puts an item into the ring, if there is room. */
+function putItem(_memory, { zones, rings }) {
+  const item = zones[0].tryAlloc();
+  if (item !== 0 && !rings[0].tryPut(item)) zones[0].free(item);
+}
 
 export const ringScenarios = [
   {
     name: 'ring: one puts, one takes',
     setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 2 }),
     threads: [
-      (_memory, { rings }) => [rings[0].tryPut(1), rings[0].tryPut(2), rings[0].tryPut(3)],
-      (_memory, { rings }) => [rings[1].tryTake(), rings[1].tryTake()],
+      (_memory, { rings }, tools) => [1, 2, 3].map((word) => tryPut(tools, rings[0], word)),
+      (_memory, { rings }, tools) => [tryTake(tools, rings[1]), tryTake(tools, rings[1])],
     ],
-    after(_memories, _shared, { results }) {
-      const taken = (results[1] ?? []).filter((word) => word !== 0);
-      expectWords(taken, [1, 2, 3], 'taken');
-    },
+    third: (_memory, { rings }, tools) => tryTake(tools, rings[2]),
+    specification: queueSpecification(2),
   },
   {
     name: 'ring: two putters',
     setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 2 }),
-    threads: [
-      (_memory, { rings }) => [rings[0].tryPut(1), rings[0].tryPut(2)],
-      (_memory, { rings }) => [rings[1].tryPut(11), rings[1].tryPut(12)],
-    ],
+    ...alike((_memory, { rings }, id, tools) =>
+      [1, 2].map((word) => tryPut(tools, rings[id], 10 * id + word)),
+    ),
+    specification: queueSpecification(2),
     after(_memories, { observers }, { results, killed }) {
       const accepted = results.flat().filter((each) => each === true).length;
       if (killed.length === 0 && observers.length !== accepted)
@@ -49,14 +87,24 @@ export const ringScenarios = [
       for (const word of [1, 2, 3]) shared.observers.put(word);
       return shared;
     },
-    threads: [0, 1].map((id) => (_memory, { rings }) => [rings[id].tryTake(), rings[id].tryTake()]),
+    ...alike((_memory, { rings }, id, tools) => [tryTake(tools, rings[id]), tryTake(tools, rings[id])]),
+    specification: queueSpecification(3, [1, 2, 3]),
     after(_memories, { observers }, { results }) {
-      const taken = results.flat().filter((word) => word > 0);
-      if (new Set(taken).size !== taken.length) throw new Error(`a word was taken twice: ${taken}`);
+      const taken = results.flat();
       for (let word = observers.tryTake(); word !== 0; word = observers.tryTake()) {
         if (taken.includes(word)) throw new Error(`${word} was taken, and is there`);
       }
     },
+  },
+  {
+    name: 'ring: each puts and takes',
+    setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
+    ...alike((_memory, { rings }, id, tools) => {
+      tryPut(tools, rings[id], id + 1);
+      tryTake(tools, rings[id]);
+      tryPut(tools, rings[id], id + 11);
+    }),
+    specification: queueSpecification(1),
   },
   {
     name: 'ring: many at once',
@@ -69,15 +117,21 @@ export const ringScenarios = [
         return [...out.subarray(0, first + rings[1].tryTakeMany(out.subarray(first), 2))];
       },
     ],
-    after: (_memories, _shared, { results }) => expectWords(results[1] ?? [], [1, 2, 3, 4], 'taken'),
+    third: (_memory, { rings }) => rings[2].length,
+    after: (_memories, _shared, { results }) => expectWords(results[1] ?? [], [1, 2, 3, 4]),
   },
   {
     name: 'ring: a taker that sleeps',
     setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
-    threads: [(_memory, { rings }) => rings[0].tryPut(7), (_memory, { rings }) => rings[1].take(300)],
+    threads: [
+      (_memory, { rings }, tools) => tryPut(tools, rings[0], 7),
+      (_memory, { rings }, tools) => take(tools, rings[1], 300),
+    ],
+    third: (_memory, { rings }, tools) => tryPut(tools, rings[2], 8),
     slicesMayHelp: true,
+    specification: queueSpecification(1),
     after(_memories, _shared, { results, killed }) {
-      if (killed.length === 0 && results[1] !== 7) throw new Error(`taken: ${results[1]}`);
+      if (killed.length === 0 && results[1] === null) throw new Error('nothing was taken');
     },
   },
   {
@@ -87,9 +141,13 @@ export const ringScenarios = [
       shared.observers.put(1);
       return shared;
     },
-    threads: [(_memory, { rings }) => rings[0].put(2, 300), (_memory, { rings }) => rings[1].tryTake()],
-    expected: soft,
+    threads: [
+      (_memory, { rings }, tools) => put(tools, rings[0], 2, 300),
+      (_memory, { rings }, tools) => tryTake(tools, rings[1]),
+    ],
+    third: (_memory, { rings }, tools) => put(tools, rings[2], 3, 300),
     slicesMayHelp: true,
+    specification: queueSpecification(1, [1]),
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 1) throw new Error(`taken: ${results[1]}`);
     },
@@ -98,17 +156,12 @@ export const ringScenarios = [
     name: 'ring: sleepers on both sides',
     setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
     threads: [
-      (_memory, { rings }) => {
-        rings[0].put(1, 300);
-        rings[0].put(2, 300);
-      },
-      (_memory, { rings }) => [rings[1].take(300), rings[1].take(300)],
+      (_memory, { rings }, tools) => [put(tools, rings[0], 1, 300), put(tools, rings[0], 2, 300)],
+      (_memory, { rings }, tools) => [take(tools, rings[1], 300), take(tools, rings[1], 300)],
     ],
-    expected: soft,
+    third: (_memory, { rings }, tools) => [put(tools, rings[2], 3, 300), take(tools, rings[2], 300)],
     slicesMayHelp: true,
-    after(_memories, _shared, { results, killed }) {
-      if (killed.length === 0) expectWords(results[1], [1, 2], 'taken');
-    },
+    specification: queueSpecification(1),
   },
   {
     name: 'ring: closed while one sleeps',
@@ -118,6 +171,7 @@ export const ringScenarios = [
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 0) throw new Error(`taken: ${results[1]}`);
     },
+    third: (_memory, { rings }) => rings[2].take(300),
   },
   {
     name: 'ring: closed while one puts',
@@ -126,61 +180,30 @@ export const ringScenarios = [
       (_memory, { rings }) => rings[0].close(),
       (_memory, { rings }) => [rings[1].tryPut(1), rings[1].tryPut(2)],
     ],
+    third: (_memory, { rings }) => rings[2].tryTake(),
     expected: soft,
   },
   {
+    ...carrying,
     name: 'ring: it carries items',
-    setup(memories, observer) {
-      const zones = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
-      const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
-      const observers = observer.ring(options(zones.observers));
-      return {
-        ...zones,
-        rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
-        ring: observers,
-      };
-    },
     threads: [
-      (_memory, { zones, rings }) => {
-        const item = zones[0].tryAlloc();
-        if (item !== 0 && !rings[0].tryPut(item)) zones[0].free(item);
-      },
+      putItem,
       (_memory, { zones, rings }) => {
         const item = rings[1].tryTake();
         if (item !== 0) zones[1].free(item);
       },
     ],
-    after(_memories, { observers, ring }) {
-      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) observers.free(item);
-      expectUsed(observers, 0);
-    },
   },
   {
+    ...carrying,
     name: 'ring: it carries items to one who sleeps',
-    setup(memories, observer) {
-      const zones = warm(openZones(memories, observer, { name: 'z', size: 512, max: 0 }));
-      const options = (zone) => ({ name: 'r', capacity: 1, carries: zone });
-      const observers = observer.ring(options(zones.observers));
-      return {
-        ...zones,
-        rings: memories.map((each, at) => each.ring(options(zones.zones[at]))),
-        ring: observers,
-      };
-    },
     threads: [
-      (_memory, { zones, rings }) => {
-        const item = zones[0].tryAlloc();
-        if (item !== 0 && !rings[0].tryPut(item)) zones[0].free(item);
-      },
+      putItem,
       (_memory, { zones, rings }) => {
         const item = rings[1].take(300);
         if (item !== 0) zones[1].free(item);
       },
     ],
     slicesMayHelp: true,
-    after(_memories, { observers, ring }) {
-      for (let item = ring.tryTake(); item !== 0; item = ring.tryTake()) observers.free(item);
-      expectUsed(observers, 0);
-    },
   },
 ];

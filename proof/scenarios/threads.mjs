@@ -1,6 +1,6 @@
 // Attaching, detaching, registries, deaths and those who clean up.
 
-import { expectUsed, nothingUsed, openZones, warm } from './kit.mjs';
+import { alike, expectUsed, nothingUsed, openZones, warm } from './kit.mjs';
 
 /** The last thread has died in the middle of its work: what it had is all over the place. */
 function aDeadThread(memories, observer, options) {
@@ -17,31 +17,29 @@ export const threadScenarios = [
   {
     name: 'both open the same new zone',
     attachInThreads: true,
-    threads: [0, 1].map(() => (memory) => {
-      const zone = memory.zone({ name: 'n', size: 64, onOwnerDeath: 'free' });
-      return zone.index;
-    }),
+    ...alike((memory) => memory.zone({ name: 'n', size: 64, onOwnerDeath: 'free' }).index),
     after(_memories, _shared, { results, killed }) {
-      if (killed.length === 0 && results[0] !== results[1]) throw new Error(`zones ${results}`);
+      if (killed.length === 0 && new Set(results).size !== 1) throw new Error(`zones ${results}`);
     },
   },
   {
     name: 'each opens a new zone',
     attachInThreads: true,
-    threads: [0, 1].map((id) => (memory) => memory.zone({ name: `n${id}`, size: 64 }).index),
+    ...alike((memory, _shared, id) => memory.zone({ name: `n${id}`, size: 64 }).index),
     after(_memories, _shared, { results, killed }) {
-      if (killed.length === 0 && results[0] === results[1]) throw new Error(`zones ${results}`);
+      if (killed.length === 0 && new Set(results).size !== results.length)
+        throw new Error(`zones ${results}`);
     },
   },
   {
     name: 'both open the same new ring',
     attachInThreads: true,
-    threads: [0, 1].map(() => (memory) => void memory.ring({ name: 'n', capacity: 4 })),
+    ...alike((memory) => void memory.ring({ name: 'n', capacity: 4 })),
   },
   {
     name: 'attach and detach',
     attachInThreads: true,
-    threads: [0, 1].map(() => (memory) => memory.detach()),
+    ...alike((memory) => memory.detach()),
   },
   {
     name: 'detach with items in the cache while the other allocates',
@@ -60,12 +58,13 @@ export const threadScenarios = [
         if (item !== 0) zone.free(item);
       },
     ],
+    third: (memory) => memory.poll(),
   },
   {
     name: 'two clean up after a third',
     attach: 3,
     setup: (memories, observer) => aDeadThread(memories, observer, { name: 'z', size: 512, max: 0 }),
-    threads: [0, 1].map(() => (memory) => memory.reap().length),
+    ...alike((memory) => memory.reap().length),
     after(memories, shared, { results, killed }) {
       const reaped = results.reduce((sum, each) => sum + (each ?? 0), 0);
       if (killed.length === 0 && reaped !== 1) throw new Error(`reaped ${reaped} times`);
@@ -83,6 +82,7 @@ export const threadScenarios = [
         if (item !== 0) zones[1].free(item);
       },
     ],
+    third: (memory) => void memory.reap(),
     after: nothingUsed,
   },
   {
@@ -96,11 +96,7 @@ export const threadScenarios = [
       observer.declareDead(memories.at(-1).name);
       return shared;
     },
-    threads: [0, 1].map(
-      (id) =>
-        (_memory, { zones }) =>
-          zones[id].free(zones[id].alloc()),
-    ),
+    ...alike((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
     slicesMayHelp: true,
     after: nothingUsed,
   },
@@ -108,6 +104,7 @@ export const threadScenarios = [
     name: 'asked to drain',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
     threads: [(_memory, { zones }) => void zones[0].drain(), (memory) => memory.poll()],
+    third: (memory) => memory.poll(),
     after: nothingUsed,
   },
   {
@@ -125,6 +122,7 @@ export const threadScenarios = [
         return mine;
       },
     ],
+    third: (memory) => memory.poll(),
     after(_memories, { observers }) {
       expectUsed(observers, 0);
     },

@@ -1,9 +1,7 @@
 // Zones: the rungs of the ladder, limits and sleepers, drains, slabs, hooks.
 
-import { expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';
-
-const both = (body) => [0, 1].map((id) => (memory, shared, tools) => body(memory, shared, id, tools));
-const three = (body) => [0, 1, 2].map((id) => (memory, shared, tools) => body(memory, shared, id, tools));
+import { poolSpecification } from '../../dist/explore.js';
+import { alike, expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';
 
 /** Takes as many as there are, up to `count`. */
 function takeUpTo(zone, count) {
@@ -20,11 +18,18 @@ const pair = (zone) => {
   if (item !== 0) zone.free(item);
 };
 
+/** Items as a history tells of them: nobody has one that another one has. */
+const takeFrom = (tools, zone, flags, timeoutMs) =>
+  tools.operation('take', [], () =>
+    timeoutMs === undefined ? zone.tryAlloc() : zone.alloc(flags, timeoutMs),
+  );
+const giveTo = (tools, zone, item) => tools.operation('give', [item], () => zone.free(item));
+
 export const zoneScenarios = [
   {
     name: 'alloc and free from loaded buckets',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 })),
-    threads: both((_memory, { zones }, id) => {
+    ...alike((_memory, { zones }, id) => {
       const items = takeUpTo(zones[id], 2);
       for (const item of items) zones[id].free(item);
     }),
@@ -36,10 +41,11 @@ export const zoneScenarios = [
       const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 64 }));
       return { ...shared, items: [shared.zones[0].tryAlloc(), shared.zones[1].tryAlloc()] };
     },
-    threads: both((_memory, { zones, items }, id) => {
+    ...alike((_memory, { zones, items }, id) => {
       zones[id].free(items[1 - id]);
       pair(zones[id]);
     }),
+    third: (_memory, { zones }) => pair(zones[2]),
     // An item dies with its owner: who is killed before its free leaves the other's item to the other.
     after(_memories, { observers, items }, { killed }) {
       const left = observers.stats().used;
@@ -57,7 +63,7 @@ export const zoneScenarios = [
       for (const memory of memories) memory.poll();
       return shared;
     },
-    threads: both((_memory, { zones }, id) => {
+    ...alike((_memory, { zones }, id) => {
       const items = takeUpTo(zones[id], 9);
       for (const item of items) zones[id].free(item);
     }),
@@ -70,7 +76,7 @@ export const zoneScenarios = [
       warm(shared);
       return { ...shared, held: shared.zones.map((zone) => takeUpTo(zone, 4)) };
     },
-    threads: both((_memory, { zones, held }, id) => {
+    ...alike((_memory, { zones, held }, id) => {
       for (const item of held[id]) zones[id].free(item);
     }),
     after: nothingUsed,
@@ -88,6 +94,7 @@ export const zoneScenarios = [
         pair(zones[1]);
       },
     ],
+    third: (_memory, { zones }) => pair(zones[2]),
     after: nothingUsed,
   },
   {
@@ -100,18 +107,19 @@ export const zoneScenarios = [
         zones[1].drain();
       },
     ],
+    third: (_memory, { zones }) => pair(zones[2]),
     after: nothingUsed,
   },
   {
     name: 'the first slab, header in line',
     setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 1024, max: 8 }),
-    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
     name: 'the first slab, header off the page',
     setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 4096, max: 8 }),
-    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
@@ -123,6 +131,7 @@ export const zoneScenarios = [
       return shared;
     },
     threads: [(_memory, { zones }) => void zones[0].drain(), (_memory, { zones }) => pair(zones[1])],
+    third: (_memory, { zones }) => pair(zones[2]),
     after: nothingUsed,
   },
   {
@@ -134,19 +143,19 @@ export const zoneScenarios = [
       for (const memory of memories) memory.failpoints.arm('uma.bucket', { from: 1 });
       return shared;
     },
-    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
     name: 'a limit of one, and two who sleep for it',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
-    threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
+    ...alike((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
     after: nothingUsed,
   },
   {
     name: 'a limit of two, cached items in the way',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 })),
-    threads: both((_memory, { zones }, id) => {
+    ...alike((_memory, { zones }, id) => {
       const first = zones[id].alloc();
       const second = zones[id].tryAlloc();
       if (second !== 0) zones[id].free(second);
@@ -157,7 +166,7 @@ export const zoneScenarios = [
   {
     name: 'a sleeper that gives up',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
-    threads: both((_memory, { zones }, id) => zones[id].free(zones[id].alloc(0, 50))),
+    ...alike((_memory, { zones }, id) => zones[id].free(zones[id].alloc(0, 50))),
     expected: timedOut,
     slicesMayHelp: true,
     after: nothingUsed,
@@ -176,6 +185,7 @@ export const zoneScenarios = [
     ],
     expected: timedOut,
     slicesMayHelp: true,
+    third: (_memory, { zones }) => pair(zones[2]),
     after: (_memories, { observers }) => expectUsed(observers, 1),
   },
   {
@@ -191,6 +201,7 @@ export const zoneScenarios = [
         pair(zones[1]);
       },
     ],
+    third: (_memory, { zones }) => pair(zones[2]),
     after: nothingUsed,
   },
   {
@@ -212,6 +223,7 @@ export const zoneScenarios = [
       },
       (_memory, { primaries }) => pair(primaries[1]),
     ],
+    third: (_memory, { zones }) => pair(zones[2]),
     // Which of its zones an owned item is of, a keg with two zones does not know: it is kept.
     after(_memories, { observers }, { killed }) {
       const used = observers[0].stats().used + observers[1].stats().used;
@@ -225,7 +237,7 @@ export const zoneScenarios = [
         openZones(memories, observer, { name: 'z', size: 512, max: 8, ctor: () => {}, dtor: () => {} }),
       );
     },
-    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,
   },
   {
@@ -256,7 +268,7 @@ export const zoneScenarios = [
       );
       return { zones: zones.slice(0, -1), observers: zones.at(-1), inner: inner.observers };
     },
-    threads: both((_memory, { zones }, id) => pair(zones[id])),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
     after(_memories, { observers }) {
       expectUsed(observers, 0);
     },
@@ -264,7 +276,7 @@ export const zoneScenarios = [
   {
     name: 'many at once',
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 1024, max: 24 })),
-    threads: both((_memory, { zones }, id) => {
+    ...alike((_memory, { zones }, id) => {
       const items = new Int32Array(5);
       zones[id].freeMany(items, zones[id].tryAllocMany(items, 5));
     }),
@@ -281,7 +293,7 @@ export const zoneScenarios = [
       other.drain();
       return shared;
     },
-    threads: both((_memory, { zones }, id) => {
+    ...alike((_memory, { zones }, id) => {
       const item = zones[id].alloc(0, 300);
       zones[id].free(item);
       zones[id].drain();
@@ -292,9 +304,41 @@ export const zoneScenarios = [
   },
   {
     name: 'three threads and a limit of two',
-    big: true,
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 })),
-    threads: three((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
+    threads: [0, 1, 2].map(
+      (id) =>
+        (_memory, { zones }) =>
+          zones[id].free(zones[id].alloc()),
+    ),
+    after: nothingUsed,
+  },
+  {
+    name: 'a history of buckets that go to and fro',
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 16384, max: 0 });
+      warm(shared);
+      return shared;
+    },
+    ...alike((_memory, { zones }, id, tools) => {
+      const items = [0, 1].map(() => takeFrom(tools, zones[id])).filter((item) => item !== 0);
+      for (const item of items) giveTo(tools, zones[id], item);
+      const last = takeFrom(tools, zones[id]);
+      if (last !== 0) giveTo(tools, zones[id], last);
+    }),
+    specificationOfLiving: poolSpecification(),
+    after: nothingUsed,
+  },
+  {
+    name: 'a history of a limit of one',
+    setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
+    ...alike((_memory, { zones }, id, tools) => {
+      giveTo(tools, zones[id], takeFrom(tools, zones[id], 0, 500));
+      const item = takeFrom(tools, zones[id]);
+      if (item !== 0) giveTo(tools, zones[id], item);
+    }),
+    expected: timedOut,
+    slicesMayHelp: true,
+    specificationOfLiving: poolSpecification(1),
     after: nothingUsed,
   },
 ];

@@ -18,11 +18,17 @@ export interface Operation {
 /** What an object does when only one thread uses it. */
 export interface Specification<State> {
   readonly init: State;
-  /** Never changes `state`. `result` is compared by its JSON; undefined stands for any. */
+  /**
+   * Never changes `state`. `result` is compared by its JSON; undefined stands for any.
+   *
+   * @param answer what the call answered, for objects that may answer one thing or another; undefined for a
+   *   call that was cut short
+   */
   apply(
     state: State,
     name: string,
     args: readonly unknown[],
+    answer: unknown,
   ): { readonly state: State; readonly result: unknown };
   /** The same for equal states only. Default: the JSON. */
   hash?(state: State): string;
@@ -95,7 +101,7 @@ export function isLinearizable<State>(
     }
     return operations.some((operation, index) => {
       if ((done & (1 << index)) !== 0 || operation.invokedAt > firstEnd) return false;
-      const after = specification.apply(state, operation.name, operation.args);
+      const after = specification.apply(state, operation.name, operation.args, operation.result);
       const ended = operation.respondedAt !== Number.POSITIVE_INFINITY;
       if (ended && after.result !== undefined && !same(after.result, operation.result)) return false;
       return search(done | (1 << index), after.state);

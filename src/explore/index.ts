@@ -36,6 +36,7 @@ export {
 } from './scenario.js';
 export { printSchedule, readSchedule, type Turn } from './schedule.js';
 export {
+  poolSpecification,
   queueSpecification,
   referenceSpecification,
   registerSpecification,

@@ -7,9 +7,12 @@ function unknownOperation(name: string): never {
 }
 
 /** `put(value)` answers whether there was room, `take()` the oldest value or null. */
-export function queueSpecification(capacity = Number.POSITIVE_INFINITY): Specification<readonly unknown[]> {
+export function queueSpecification(
+  capacity: number = Number.POSITIVE_INFINITY,
+  init: readonly unknown[] = [],
+): Specification<readonly unknown[]> {
   return {
-    init: [],
+    init,
     apply(state, name, args) {
       if (name === 'put') {
         const room = state.length < capacity;
@@ -29,6 +32,25 @@ export function semaphoreSpecification(permits: number): Specification<number> {
       if (name === 'acquire') return { state: state > 0 ? state - 1 : state, result: state > 0 };
       if (name !== 'release') return unknownOperation(name);
       return { state: state + 1, result: undefined };
+    },
+  };
+}
+
+/**
+ * `take()` answers a thing that nobody has, `give(thing)` gives it back. At most `limit` are out at one time;
+ * a take may be refused, by 0 or an error, whenever it likes.
+ */
+export function poolSpecification(
+  limit: number = Number.POSITIVE_INFINITY,
+): Specification<readonly unknown[]> {
+  return {
+    init: [],
+    apply(state, name, args, answer) {
+      if (name === 'give') return { state: state.filter((each) => each !== args[0]), result: undefined };
+      if (name !== 'take') return unknownOperation(name);
+      if (typeof answer !== 'number' || answer === 0) return { state, result: undefined };
+      const free = state.length < limit && !state.includes(answer);
+      return { state: [...state, answer], result: free ? answer : 0 };
     },
   };
 }

@@ -36,6 +36,8 @@ export interface Waiting {
   removeAllOf(queue: number, slot: number): void;
   /** Under the queue's lock: the longest waiting, or 0. */
   first(queue: number): WaiterRef | 0;
+  /** Whether the waiter is the first: exact under the lock, a hint without it. */
+  isFirst(queue: number, waiter: WaiterRef): boolean;
   /** Waiters in the queue: exact under the lock, a hint without it. */
   count(queue: number): number;
   /**
@@ -169,6 +171,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
         throw damaged(`a line begins at ${head}, no waiter of it`);
       return asRef<'waiter'>(head);
     },
+    isFirst: (queue, waiter) => words[queue + HEAD] === waiter,
     count: (queue) => words[queue + COUNT] as number,
     grant(queue, waiter, gift) {
       // Only a grant that a dead thread has begun finds the waiter taken out already.

@@ -45,7 +45,7 @@ export function createMbufs(context: MbufContext, options: MbufOptions = {}): Mb
 
   // Whoever polls gives the parts of cached packets to those who wait for them; so do the waiting themselves.
   context.waiting.onPoll(() => {
-    if (freeing.partsWanted()) drainPackets();
+    if (freeing.partsWanted()) drainPackets(true);
   });
 
   return {

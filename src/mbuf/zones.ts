@@ -40,7 +40,7 @@ const COUNTER_SIZE = 64;
 export interface ZonesAndDrain {
   readonly zones: MbufZones;
   /** True when a packet was taken apart. */
-  drainPackets(): boolean;
+  drainPackets(polled?: boolean): boolean;
 }
 
 export function createMbufZones(context: MbufContext, max: number | undefined): ZonesAndDrain {
@@ -58,11 +58,15 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   /** Packets of this thread whose cluster went back. */
   let unmade = 0;
 
-  /** Caches full of packets hold clusters and mbufs that others lack: gives them back. */
-  function drainPackets(): boolean {
+  /**
+   * Caches full of packets hold clusters and mbufs that others lack: gives them back. A thread that polls does
+   * not ask the others: those who wait would wake each other without end.
+   */
+  function drainPackets(polled = false): boolean {
     if (making) return false;
     const before = unmade;
-    packet.drain();
+    if (polled) packet.drainHere();
+    else packet.drain();
     return unmade !== before;
   }
 
@@ -72,7 +76,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     size: CLUSTER_SIZE,
     referenceCounted: true,
     max: clusterMax,
-    onExhausted: drainPackets,
+    onExhausted: () => drainPackets(),
     onOwnerDeath: 'free',
   });
   const mbuf = uma.zone({
@@ -80,7 +84,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     size: MBUF_SIZE,
     align: MBUF_SIZE,
     maxBucket: true,
-    onExhausted: drainPackets,
+    onExhausted: () => drainPackets(),
     onOwnerDeath: 'free',
     // So that the flags of an mbuf that was never used say that it has no buffer.
     zeroFresh: true,

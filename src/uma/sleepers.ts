@@ -8,7 +8,7 @@
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { askAllToDrain, Hand, HandKind, type WaiterRef } from '../machine/index.js';
+import { askAllToDrain, Hand, HandKind, SLICE_MS, type WaiterRef } from '../machine/index.js';
 import { type Accounts, GIFT_UNIT, WaitFor } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
@@ -127,7 +127,7 @@ export function createSleepers(
 
   /** Whether the waiter is the head, and lacks pages. */
   function isStarvingHead(zone: ZoneState, waiter: WaiterRef): boolean {
-    return waiting.first(zone.record + QUEUE) === waiter && waiting.requestOf(waiter) === WaitFor.MEMORY;
+    return waiting.isFirst(zone.record + QUEUE, waiter) && waiting.requestOf(waiter) === WaitFor.MEMORY;
   }
 
   /**
@@ -189,20 +189,26 @@ export function createSleepers(
       throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
     }
     const deadline = now() + timeoutMs;
+    // Others wake it to ask for what it has cached. If it looked again then, it would ask and wake them, too:
+    // two who wait for pages would do nothing else.
+    let lookAt = 0;
     let inLine = false;
     try {
       for (;;) {
         enter(zone, waiter, wants);
         inLine = true;
         while (!waiting.isGranted(waiter)) {
-          const item = retryAsHead(zone, waiter);
-          if (item !== 0) {
-            inLine = false;
-            return item;
+          if (now() >= lookAt) {
+            const item = retryAsHead(zone, waiter);
+            if (item !== 0) {
+              inLine = false;
+              return item;
+            }
+            lookAt = now() + SLICE_MS;
           }
-          const remaining = deadline - now();
-          if (remaining > 0) {
-            waiting.sleepSlice(waiter, remaining);
+          const time = now();
+          if (time < deadline) {
+            waiting.sleepSlice(waiter, Math.min(deadline, lookAt) - time);
           } else if (!leaveLine(zone, waiter)) {
             inLine = false;
             throw timedOut(zone, timeoutMs);

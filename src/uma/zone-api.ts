@@ -67,6 +67,8 @@ export interface Zone {
    * other threads to give back theirs, which they do when they next poll. How many items.
    */
   drain(): number;
+  /** The same without asking the others: for who was asked himself. */
+  drainHere(): number;
   /**
    * An item that was handed over becomes this thread's: it dies with it from now on. Not needed for what is
    * taken from a ring that carries the zone's items. False: it is free already.

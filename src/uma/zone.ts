@@ -195,9 +195,13 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     drain(): number {
-      const freed = reclaimer.drain(this.state);
+      const freed = this.drainHere();
       askAllToDrain(context.threads);
       return freed;
+    }
+
+    drainHere(): number {
+      return reclaimer.drain(this.state);
     }
 
     claim(item: Addr): boolean {
