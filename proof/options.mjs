@@ -5,7 +5,7 @@ import { rows } from './rows.mjs';
 
 export const HELP = `npm run proof -- [options]
 
-  --level ci|nightly   how much is tried (default ci: minutes; nightly: an hour)
+  --level ci|nightly   how much is tried (default ci: minutes; nightly: hours)
   --only ROW,...       only these rows: ${rows.map(({ name }) => name).join(', ')}
   --seed N             another run (default 1)
   --state FOLDER       saves how far each row is, and goes on from there

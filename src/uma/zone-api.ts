@@ -71,7 +71,9 @@ export interface Zone {
   drainHere(): number;
   /**
    * An item that was handed over becomes this thread's: it dies with it from now on. Not needed for what is
-   * taken from a ring that carries the zone's items. False: it is free already.
+   * taken from a ring that carries the zone's items. False: it is free already. Claim while the thread that
+   * hands it over lives, for example before you answer it: when that one has died, a zone with
+   * `onOwnerDeath: 'free'` may free the item at the same time, and give it to somebody else.
    *
    * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED for what is no item of this zone
    */
