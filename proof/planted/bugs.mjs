@@ -6,7 +6,7 @@ import { machineBugs } from './machine.mjs';
 import { othersBugs } from './others.mjs';
 import { zonesBugs } from './zones.mjs';
 
-/** [file, name, find, replace, scenario, options] */
+/** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
 const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...othersBugs];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({

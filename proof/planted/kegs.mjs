@@ -185,4 +185,12 @@ export const kegsBugs = [
         }`,
     'both open the same new zone',
   ],
+  [
+    'uma/kegs.js',
+    'the run of an unmade slab still is its keg’s',
+    '            pageKegs.fill(0, page, page + keg.pagesPerSlab);\n',
+    '',
+    goesBack,
+    { kill },
+  ],
 ];

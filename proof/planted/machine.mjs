@@ -1,6 +1,6 @@
 // Planted in machine: locks, waiting, intents, hands, threads. Entries: see bugs.mjs.
 
-import { bothFull, cleanUp, drains, elsewhere, kill, limitOfOne } from './names.mjs';
+import { bothFull, cleanUp, drains, elsewhere, kill, limitByThree, limitOfOne } from './names.mjs';
 
 export const machineBugs = [
   // --- locks, waiting, intents, hands ---
@@ -193,5 +193,13 @@ export const machineBugs = [
     '',
     elsewhere,
     { preemptions: 0 },
+  ],
+  [
+    'machine/intents.js',
+    'a granted item has no owner yet',
+    '            setOwner(mine);\n',
+    '',
+    limitByThree,
+    { third: true, preemptions: 1, kill },
   ],
 ];

@@ -11,3 +11,4 @@ export const limitOfOne = 'a limit of one, and two who sleep for it';
 export const bothFull = 'a free that finds both buckets full';
 export const cleanUp = 'two clean up after a third';
 export const elsewhere = 'an item on its way to one who is drained';
+export const limitByThree = 'a history of a limit of one';

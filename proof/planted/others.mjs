@@ -1,6 +1,6 @@
 // Planted in uma and ring: sleepers, the reaper, rings. Entries: see bugs.mjs.
 
-import { carries, drains, elsewhere, first, kill, limitOfOne } from './names.mjs';
+import { carries, drains, elsewhere, first, kill, limitByThree, limitOfOne } from './names.mjs';
 
 export const othersBugs = [
   // --- sleepers ---
@@ -223,5 +223,23 @@ export const othersBugs = [
         writeText(words, ring + Ring.name, RING_NAME_WORDS, name);`,
     'both open the same new ring',
     { kill, preemptions: 0 },
+  ],
+
+  // --- by three threads ---
+  [
+    'uma/sleepers.js',
+    'the first in line is looked at as if under the lock',
+    'waiting.isFirst(zone.record + QUEUE, waiter)',
+    'waiting.first(zone.record + QUEUE) === waiter',
+    limitByThree,
+    { third: true, preemptions: 1, prune: false },
+  ],
+  [
+    'mbuf/mbufs.js',
+    'who is asked for packets asks for them',
+    'drainPackets(true);',
+    'drainPackets();',
+    'mbuf: one waits for a cluster that is in a cached packet',
+    { third: true, preemptions: 0, kill },
   ],
 ];

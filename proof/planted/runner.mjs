@@ -1,14 +1,16 @@
 // One bug, or none, in a Worker: explores a scenario in a copy of the compiled code that has the bug.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { afterDeaths, allowedRaces, memory } from '../scenarios/kit.mjs';
+import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
+import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
 import { threadScenarios } from '../scenarios/threads.mjs';
 import { zoneScenarios } from '../scenarios/zones.mjs';
 
 const { folder, scenario: name, options } = workerData;
-const all = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...plantedScenarios];
+const { third = false, ...bounds } = options;
+const all = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios, ...plantedScenarios];
 const scenario = all.find((each) => each.name === name);
 if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
 
@@ -16,8 +18,8 @@ const { exploreMemory } = await import(`${folder}explore.js`);
 const { failure, schedules, exhausted, seconds } = exploreMemory({
   memory,
   allowedRaces: [...allowedRaces, ...afterDeaths],
-  ...scenario,
-  ...options,
+  ...(third ? withThird(scenario) : scenario),
+  ...bounds,
 });
 parentPort.postMessage({
   schedules,
