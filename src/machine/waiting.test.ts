@@ -65,6 +65,7 @@ describe('the line', () => {
   it('is first come, first served; who gives up leaves it anywhere', () => {
     const step = fc.oneof(
       fc.record({ enter: fc.nat() }),
+      fc.record({ enterBefore: fc.nat() }),
       fc.record({ leave: fc.nat() }),
       fc.constant({ grant: true }),
     );
@@ -87,6 +88,12 @@ describe('the line', () => {
             assert.equal(waiting.requestOf(waiter), each.enter | 0);
             assert.equal(waiting.slotOf(waiter), party.threads.slot);
             line.push(waiter);
+            sleeps++;
+          } else if ('enterBefore' in each && idle.length > 0) {
+            const waiter = idle.pop() as WaiterRef;
+            const at = each.enterBefore % (line.length + 1);
+            waiting.enqueueBefore(queue, waiter, at, line[at] ?? 0);
+            line.splice(at, 0, waiter);
             sleeps++;
           } else if ('leave' in each && line.length > 0) {
             const [waiter] = line.splice(each.leave % line.length, 1) as [WaiterRef];

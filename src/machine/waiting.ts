@@ -30,12 +30,16 @@ export interface Waiting {
   returnWaiter(waiter: WaiterRef): void;
   /** Under the queue's lock: stands in line. `request` is for the one who grants. */
   enqueue(queue: number, waiter: WaiterRef, request: number): void;
+  /** The same before one who waits; 0: at the end. For who has waited, and could not use what it got. */
+  enqueueBefore(queue: number, waiter: WaiterRef, request: number, next: WaiterRef | 0): void;
   /** Under the queue's lock: leaves the line without a grant. */
   remove(queue: number, waiter: WaiterRef): void;
   /** The same for all waiters of a slot. */
   removeAllOf(queue: number, slot: number): void;
   /** Under the queue's lock: the longest waiting, or 0. */
   first(queue: number): WaiterRef | 0;
+  /** Under the queue's lock: the one behind this one, or 0. */
+  next(waiter: WaiterRef): WaiterRef | 0;
   /** Whether the waiter is the first: exact under the lock, a hint without it. */
   isFirst(queue: number, waiter: WaiterRef): boolean;
   /** Waiters in the queue: exact under the lock, a hint without it. */
@@ -130,6 +134,23 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     return false;
   }
 
+  function enqueueBefore(queue: number, waiter: WaiterRef, request: number, next: number): void {
+    const previous = words[next === 0 ? queue + TAIL : next + PREVIOUS] as number;
+    words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
+    words[waiter + GRANT] = 0;
+    words[waiter + REQUEST] = request;
+    words[waiter + NEXT] = next;
+    words[waiter + PREVIOUS] = previous;
+    words[waiter + QUEUE] = queue;
+    store(waiter + STATE, WAITING);
+    if (previous === 0) words[queue + HEAD] = waiter;
+    else words[previous + NEXT] = waiter;
+    if (next === 0) words[queue + TAIL] = waiter;
+    else words[next + PREVIOUS] = waiter;
+    words[queue + COUNT] = (words[queue + COUNT] as number) + 1;
+    words[queue + SLEEPS] = (words[queue + SLEEPS] as number) + 1;
+  }
+
   function remove(queue: number, waiter: WaiterRef): void {
     unlink(queue, waiter);
     words[waiter + QUEUE] = 0;
@@ -142,21 +163,8 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     returnWaiter(waiter) {
       freeWaiters.push(waiter);
     },
-    enqueue(queue, waiter, request) {
-      const tail = words[queue + TAIL] as number;
-      words[waiter + TICKET] = ((words[waiter + TICKET] as number) + 1) | 0;
-      words[waiter + GRANT] = 0;
-      words[waiter + REQUEST] = request;
-      words[waiter + NEXT] = 0;
-      words[waiter + PREVIOUS] = tail;
-      words[waiter + QUEUE] = queue;
-      store(waiter + STATE, WAITING);
-      if (tail === 0) words[queue + HEAD] = waiter;
-      else words[tail + NEXT] = waiter;
-      words[queue + TAIL] = waiter;
-      words[queue + COUNT] = (words[queue + COUNT] as number) + 1;
-      words[queue + SLEEPS] = (words[queue + SLEEPS] as number) + 1;
-    },
+    enqueue: (queue, waiter, request) => enqueueBefore(queue, waiter, request, 0),
+    enqueueBefore,
     remove,
     removeAllOf(queue, slot) {
       for (let waiter = words[queue + HEAD] as number; waiter !== 0; ) {
@@ -171,6 +179,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
         throw damaged(`a line begins at ${head}, no waiter of it`);
       return asRef<'waiter'>(head);
     },
+    next: (waiter) => asRef<'waiter'>(words[waiter + NEXT] as number),
     isFirst: (queue, waiter) => words[queue + HEAD] === waiter,
     count: (queue) => words[queue + COUNT] as number,
     grant(queue, waiter, gift) {

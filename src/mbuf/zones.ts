@@ -59,8 +59,8 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   let unmade = 0;
 
   /**
-   * Caches full of packets hold clusters and mbufs that others lack: gives them back. A thread that polls does
-   * not ask the others: those who wait would wake each other without end.
+   * Caches full of packets hold clusters and mbufs that others lack: gives them back. A thread that polls
+   * does not ask the others: those who wait would wake each other without end.
    */
   function drainPackets(polled = false): boolean {
     if (making) return false;

@@ -16,8 +16,9 @@ import type { ZoneState } from './zone-state.js';
 /** Gift to a waiter that is no item: "one unit of the limit is yours, fetch an item with it". */
 export const GIFT_UNIT = -1;
 
-/** What a waiter lacks. */
+/** What a waiter lacks: the lowest bit of its request. Above it stands how many came to the line before. */
 export const WaitFor = { UNIT: 0, MEMORY: 1 } as const;
+const ARRIVAL_SHIFT = 1;
 
 export interface Accounts {
   /** Items that a bucket of this zone may hold now; 0: nothing may be cached. */
@@ -37,12 +38,19 @@ export interface Accounts {
   planPush(zone: ZoneState, top: number): void;
   /** Gives an item, of whatever owner, to the first in line, with the commit that is being written. */
   commitItem(zone: ZoneState, waiter: WaiterRef, item: number): void;
+  /** Stands in line. */
+  lineUp(zone: ZoneState, waiter: WaiterRef, wants: number): void;
+  /** Whether the waiter lacks memory, and not only a unit. */
+  lacksMemory(waiter: WaiterRef): boolean;
   /** Hands to the waiters what there is, first come, first served. */
   serveWaiters(zone: ZoneState): void;
   /** From now on every thread's frees take the slow way. */
   closeCaches(zone: ZoneState): void;
-  /** Takes the lock itself: gives back the units of a hand, which is closed, and serves who waits for one. */
-  returnUnits(zone: ZoneState, hand: number): void;
+  /**
+   * Takes the lock itself: gives back the units of a hand, which is closed, and serves who waits for one. A
+   * `waiter` that could not use its unit stands where it stood before anybody else gets it.
+   */
+  returnUnits(zone: ZoneState, hand: number, waiter?: WaiterRef | 0): void;
   /** The lock has been taken over from a dead thread: makes whole what it guards. */
   repair(record: number): void;
   /** Word index of a thread's cache for a zone. */
@@ -56,6 +64,7 @@ export function createAccounts(context: UmaContext): Accounts {
   const { fullTop: FULL_TOP, fullCount: FULL_COUNT, cachedItems: CACHED_ITEMS } = Zone;
   const { emptyTop: EMPTY_TOP, emptyCount: EMPTY_COUNT, itemsOut: ITEMS_OUT, limit: LIMIT } = Zone;
   const { bucketCapacity: CAPACITY, cachedMax: CACHED_MAX, cachedMin: CACHED_MIN, waitHead: QUEUE } = Zone;
+  const { waitSleeps: SLEEPS } = Zone;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const cachesArea = machine.area('thread caches');
   const ownersAddress = machine.area('owners') << 2;
@@ -134,6 +143,29 @@ export function createAccounts(context: UmaContext): Accounts {
     commitItem(zone, waiter, item);
   }
 
+  function lineUp(zone: ZoneState, waiter: WaiterRef, wants: number): void {
+    const queue = zone.record + QUEUE;
+    const came = words[zone.record + SLEEPS] as number;
+    waiting.enqueue(queue, waiter, (came << ARRIVAL_SHIFT) | wants);
+    closeCaches(zone);
+  }
+
+  /** Before all who came later: several may have been granted a unit that they could not use. */
+  function lineUpAgain(zone: ZoneState, waiter: WaiterRef): void {
+    const queue = zone.record + QUEUE;
+    const request = waiting.requestOf(waiter) | WaitFor.MEMORY;
+    let next = waiting.first(queue);
+    // The numbers of arrival are compared as on a circle.
+    while (next !== 0 && (((waiting.requestOf(next) | WaitFor.MEMORY) - request) | 0) < 0)
+      next = waiting.next(next);
+    waiting.enqueueBefore(queue, waiter, request, next);
+    closeCaches(zone);
+  }
+
+  function lacksMemory(waiter: WaiterRef): boolean {
+    return (waiting.requestOf(waiter) & WaitFor.MEMORY) !== 0;
+  }
+
   function serveWaiters(zone: ZoneState): void {
     const { record } = zone;
     const queue = record + QUEUE;
@@ -147,7 +179,7 @@ export function createAccounts(context: UmaContext): Accounts {
       } else {
         const limit = words[record + LIMIT] as number;
         const out = words[record + ITEMS_OUT] as number;
-        if (waiting.requestOf(waiter) !== WaitFor.UNIT || (limit !== 0 && out >= limit)) return;
+        if (lacksMemory(waiter) || (limit !== 0 && out >= limit)) return;
         intents.begin(record);
         intents.set(record + ITEMS_OUT, out + 1);
         intents.commitGrant(queue, waiter, GIFT_UNIT, 0);
@@ -165,7 +197,7 @@ export function createAccounts(context: UmaContext): Accounts {
     }
   }
 
-  function returnUnits(zone: ZoneState, hand: number): void {
+  function returnUnits(zone: ZoneState, hand: number, waiter: WaiterRef | 0 = 0): void {
     const { record } = zone;
     locks.acquire(record, LockRank.ZONE);
     intents.begin(record);
@@ -176,6 +208,7 @@ export function createAccounts(context: UmaContext): Accounts {
     intents.set(hand, 0);
     intents.commit();
     hands.closed(hand);
+    if (waiter !== 0) lineUpAgain(zone, waiter);
     serveWaiters(zone);
     waiting.unlock(locks, record);
   }
@@ -211,6 +244,8 @@ export function createAccounts(context: UmaContext): Accounts {
       else planPushFull(zone, top);
     },
     commitItem,
+    lineUp,
+    lacksMemory,
     serveWaiters,
     closeCaches,
     returnUnits,

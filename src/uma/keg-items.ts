@@ -3,7 +3,7 @@
  * and the unit of the limit that goes with it.
  */
 
-import { Hand, HandKind } from '../machine/index.js';
+import { Hand, HandKind, type WaiterRef } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
 import { HookErrors, How, runHook } from './hooks.js';
@@ -16,9 +16,9 @@ export interface KegItems {
   importItems(zone: ZoneState, hand: number, count: number, how: How): number;
   /**
    * One item from the keg for this thread, on the unit of the limit that a hand holds, which is closed. 0
-   * gives the unit back.
+   * gives the unit back; `waiter` then stands in the line again, where it stood, and lacks memory.
    */
-  takeReserved(zone: ZoneState, hand: number, how: How): number;
+  takeReserved(zone: ZoneState, hand: number, how: How, waiter?: WaiterRef | 0): number;
   /** Gives one item that is in use back to the keg, past all caches. */
   releaseItem(zone: ZoneState, item: number): void;
   /** Marks a fresh item as this thread's and counts the request. */
@@ -70,7 +70,7 @@ export function createKegItems(
     return index;
   }
 
-  function takeReserved(zone: ZoneState, hand: number, how: How): number {
+  function takeReserved(zone: ZoneState, hand: number, how: How, waiter: WaiterRef | 0 = 0): number {
     let item = 0;
     try {
       item = kegs.takeItem(zone.kegState, hand + HELD, how);
@@ -80,7 +80,7 @@ export function createKegItems(
       throw error;
     }
     if (item === 0) {
-      giveBack(zone, hand);
+      giveBack(zone, hand, waiter);
       zone.lack = Lack.MEMORY;
       return 0;
     }
@@ -90,13 +90,13 @@ export function createKegItems(
   }
 
   /** What a hand holds goes to the keg, and its unit to the zone. */
-  function giveBack(zone: ZoneState, hand: number): void {
+  function giveBack(zone: ZoneState, hand: number, waiter: WaiterRef | 0 = 0): void {
     const item = words[hand + HELD] as number;
     if (item !== 0) {
       if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
       kegs.giveItem(zone.kegState, item, hand + HELD);
     }
-    returnUnits(zone, hand);
+    returnUnits(zone, hand, waiter);
   }
 
   /** Gives one item that is owned back to the keg, and its unit of the limit to the zone. */

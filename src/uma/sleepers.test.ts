@@ -244,6 +244,35 @@ describe('a unit of the limit that cannot be used for lack of pages', () => {
     end(pair, items);
   });
 
+  it('costs nobody the place in the line', async () => {
+    const pair = makePair({ max: 16, size: 4096 });
+    const items = takeAll(pair.zoneA, 16);
+    const give = takeAllPages(pair.a);
+    const order: number[] = [];
+    // From both threads by turns: their calls look at what they were granted at different times.
+    const waits = [0, 1, 2, 3, 4, 5].map(async (number) => {
+      const item = await (number % 2 === 0 ? pair.zoneB : pair.zoneA).allocAsync();
+      order.push(number);
+      return item;
+    });
+    pair.zoneA.max = 21;
+    assert.equal(pair.zoneA.sleepers, 1, 'five are granted a unit');
+    // Some find the pages of empty buckets.
+    await until(() => pair.zoneA.sleepers + order.length === 6, 'the others lack pages, or a unit');
+    const lucky = order.splice(0);
+    assert.ok(lucky.length < 4, `${lucky}`);
+    for (let freed = 1; freed <= 6 - lucky.length; freed++) {
+      pair.zoneA.free(items.pop() as Addr);
+      await until(() => order.length === freed, 'the next one is served');
+    }
+    assert.deepEqual(
+      order,
+      [0, 1, 2, 3, 4, 5].filter((number) => !lucky.includes(number)),
+    );
+    give();
+    end(pair, [...items, ...(await Promise.all(waits))]);
+  });
+
   it('is not taken for a lack that another zone had', async () => {
     // A waiter for a unit gets it at once; one for memory would look again only after its slice.
     await inLessThanASlice(async () => {

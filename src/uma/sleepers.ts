@@ -70,20 +70,15 @@ export function createSleepers(
     left = false;
   });
 
-  function wantsOf(zone: ZoneState): number {
-    return zone.lack === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT;
-  }
-
   function assertAttached(): void {
     if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
   }
 
-  function enter(zone: ZoneState, waiter: WaiterRef, wants: number): void {
+  function enter(zone: ZoneState, waiter: WaiterRef): void {
     // What this thread has cached meanwhile nobody could hand to it.
     drains.drainCache(zone);
     locks.acquire(zone.record, LockRank.ZONE);
-    waiting.enqueue(zone.record + QUEUE, waiter, wants);
-    accounts.closeCaches(zone);
+    accounts.lineUp(zone, waiter, zone.lack === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT);
     accounts.serveWaiters(zone);
     waiting.unlock(locks, zone.record);
     askAllToDrain(threads);
@@ -116,10 +111,14 @@ export function createSleepers(
     return hand;
   }
 
-  /** Turns a grant into an item; 0 when the unit could not be used because pages are lacking. */
+  /** Turns a grant into an item; 0 when pages are lacking: the waiter is in the line again. */
   function redeem(zone: ZoneState, waiter: WaiterRef, how: How): number {
     const hand = takeUnit(zone, waiter);
-    if (hand !== 0) return ladder.takeReserved(zone, hand, how);
+    if (hand !== 0) {
+      const item = ladder.takeReserved(zone, hand, how, waiter);
+      if (item === 0) askAllToDrain(threads);
+      return item;
+    }
     const item = waiting.takeGrant(waiter);
     ladder.own(zone, item);
     return item;
@@ -127,7 +126,7 @@ export function createSleepers(
 
   /** Whether the waiter is the head, and lacks pages. */
   function isStarvingHead(zone: ZoneState, waiter: WaiterRef): boolean {
-    return waiting.isFirst(zone.record + QUEUE, waiter) && waiting.requestOf(waiter) === WaitFor.MEMORY;
+    return waiting.isFirst(zone.record + QUEUE, waiter) && accounts.lacksMemory(waiter);
   }
 
   /**
@@ -179,7 +178,6 @@ export function createSleepers(
   }
 
   function allocBlocking(zone: ZoneState, timeoutMs: number): number {
-    let wants = wantsOf(zone);
     const what = `alloc of zone ${zone.name}`;
     assertAttached();
     waiting.assertMayBlock(what);
@@ -194,8 +192,7 @@ export function createSleepers(
     let lookAt = 0;
     let inLine = false;
     try {
-      for (;;) {
-        enter(zone, waiter, wants);
+      for (enter(zone, waiter); ; ) {
         inLine = true;
         while (!waiting.isGranted(waiter)) {
           if (now() >= lookAt) {
@@ -217,7 +214,6 @@ export function createSleepers(
         inLine = false;
         const item = redeem(zone, waiter, How.WAITOK);
         if (item !== 0) return item;
-        wants = WaitFor.MEMORY;
       }
     } finally {
       if (inLine) abandon(zone, waiter);
@@ -252,7 +248,6 @@ export function createSleepers(
   }
 
   async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
-    let wants = wantsOf(zone);
     assertAttached();
     signal?.throwIfAborted();
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
@@ -265,11 +260,12 @@ export function createSleepers(
     };
     signal?.addEventListener('abort', wake);
     try {
-      for (;;) {
+      assertAttached();
+      signal?.throwIfAborted();
+      for (enter(zone, waiter); ; ) {
+        call.inLine = true;
         assertAttached();
         signal?.throwIfAborted();
-        enter(zone, waiter, wants);
-        call.inLine = true;
         while (!waiting.isGranted(waiter)) {
           const item = retryAsHead(zone, waiter);
           if (item !== 0) {
@@ -284,7 +280,6 @@ export function createSleepers(
         call.inLine = false;
         const item = redeem(zone, waiter, How.NOWAIT);
         if (item !== 0) return item;
-        wants = WaitFor.MEMORY;
       }
     } finally {
       signal?.removeEventListener('abort', wake);
