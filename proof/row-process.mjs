@@ -3,7 +3,7 @@
 
 import { readJsonOrNull, writeFileAtomically } from '../scripts/files.mjs';
 
-const SAVE_EVERY_MS = 30_000;
+const SAVE_EVERY_MS = 5000;
 
 const ending = new AbortController();
 process.on('disconnect', () => process.exit(1));

@@ -9,6 +9,8 @@ import { HELP, readOptions, UsageError } from './options.mjs';
 
 const AT_A_TIME = 2;
 const AGAIN_MS = 1000;
+/** A row that is in the middle of a long step does not hear that it is to end. */
+const GRACE_MS = 5000;
 const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
 const children = new Set();
@@ -31,7 +33,8 @@ function runRow({ name, module }, { level, seed, file }, progress) {
     });
     child.on('exit', (status, signal) => {
       children.delete(child);
-      done(row ?? brokenRow(name, `ended with ${signal ?? `status ${status}`}`));
+      const why = endedBy === null ? `ended with ${signal ?? `status ${status}`}` : 'ended within a step';
+      done(row ?? brokenRow(name, why));
     });
     child.send({ module: String(new URL(module, import.meta.url)), level, seed, file });
   });
@@ -106,6 +109,9 @@ for (const signal of Object.keys(signalNumbers)) {
     // The same signal may come by the terminal and by whoever started us. The second one that is meant kills.
     const again = endedBy !== null && performance.now() - endedAt > AGAIN_MS;
     for (const child of children) child.kill(again ? 'SIGKILL' : 'SIGTERM');
+    setTimeout(() => {
+      for (const child of children) child.kill('SIGKILL');
+    }, GRACE_MS).unref();
     if (endedBy === null) endedAt = performance.now();
     endedBy ??= signal;
   });
