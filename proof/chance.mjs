@@ -3,6 +3,7 @@
 
 import { randomiseMemory } from '../dist/explore.js';
 import { everyStore, scenarios } from './scenarios/index.mjs';
+import { giftRaces, withThird } from './scenarios/kit.mjs';
 import { planted } from './schedules.mjs';
 
 const SCHEDULES = { ci: 1_000_000, nightly: 100_000_000 };
@@ -20,7 +21,9 @@ function emptyState(seed) {
 
 function runBatch(scenario, state, audit) {
   const seed = (state.seed * 7919 + state.rounds * 104729 + state.at * 31 + state.schedules) % 2 ** 31;
-  const options = { ...scenario, kill: scenario.kill ?? everyStore, audit, detectRaces: audit };
+  const allowedRaces = [...scenario.allowedRaces, ...giftRaces];
+  const kill = scenario.kill ?? everyStore;
+  const options = { ...scenario, allowedRaces, kill, audit, detectRaces: audit };
   const report = randomiseMemory(options, { seed, schedules: audit ? BATCH / 10 : BATCH, depth: 3 });
   state.schedules += report.schedules;
   state.kills += report.kills;
@@ -40,7 +43,9 @@ export async function run({ level = 'ci', seed = 1, schedules = SCHEDULES[level]
   const state = given.state ?? emptyState(seed);
   const blind = findsPlanted() ? [] : ['the planted race was not found'];
   while (state.schedules < schedules && state.findings.length < 3 && !given.signal?.aborted) {
-    const scenario = scenarios[state.at];
+    // Every other one has a third thread, and in the next round the others.
+    const scenario =
+      (state.at + state.rounds) % 2 === 0 ? scenarios[state.at] : withThird(scenarios[state.at]);
     const began = performance.now();
     for (let batch = 0; performance.now() - began < SLICE_SECONDS[level] * 1000; batch++) {
       runBatch(scenario, state, batch % AUDITED_EVERY === 0);

@@ -297,8 +297,10 @@ function assemble(
       return reaping.reap();
     },
     onReaped: reaping.onReaped,
-    declareDead({ slot, generation }) {
+    declareDead(name) {
       assertAttached();
+      requireObject(name, 'name');
+      const { slot, generation } = name;
       requireInteger(slot, 'slot', 1, threads.maxThreads);
       requireInteger(generation, 'generation', 0, Number.MAX_SAFE_INTEGER);
       return threads.declareDead(slot, generation);

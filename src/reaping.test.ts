@@ -52,3 +52,9 @@ test('a thread that has detached stays outside, whatever it arms or disarms', ()
   assert.throws(() => zone.tryAlloc(), { code: 'DETACHED' });
   assert.equal(memory.audit().clean, true);
 });
+
+test('declareDead wants a name', () => {
+  const memory = createMemory({ bytes: 1 << 20, maxThreads: 2, maxZones: 16 });
+  for (const name of [undefined, null, 7, {}, { slot: 1 }, { slot: 0, generation: 1 }])
+    assert.throws(() => memory.declareDead(name as never), { code: 'BAD_ARGUMENT' }, JSON.stringify(name));
+});

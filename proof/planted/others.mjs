@@ -42,13 +42,11 @@ export const othersBugs = [
     { kill, preemptions: 1 },
   ],
   [
-    'uma/sleepers.js',
+    'uma/accounts.js',
     'others go on caching while somebody waits',
-    `        accounts.closeCaches(zone);
-        accounts.serveWaiters(zone);
-        waiting.unlock`,
-    `        accounts.serveWaiters(zone);
-        waiting.unlock`,
+    `        waiting.enqueue(queue, waiter, (came << ARRIVAL_SHIFT) | wants);
+        closeCaches(zone);`,
+    '        waiting.enqueue(queue, waiter, (came << ARRIVAL_SHIFT) | wants);',
     'one frees what another waits for',
   ],
   // --- reaper ---

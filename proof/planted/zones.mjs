@@ -7,9 +7,9 @@ export const zonesBugs = [
   [
     'uma/accounts.js',
     'units come back, and nobody is served',
-    `        hands.closed(hand);
+    `            lineUpAgain(zone, waiter);
         serveWaiters(zone);`,
-    '        hands.closed(hand);',
+    '            lineUpAgain(zone, waiter);',
     limitOfOne,
   ],
   [

@@ -82,7 +82,7 @@ export class Engine extends UndoneScheduler {
   private isRacy(word: number): boolean {
     const known = this.racy[word];
     if (known !== Racy.UNKNOWN) return known === Racy.YES;
-    const racy = word < this.rules.fixedWords && this.rules.allowed(word);
+    const racy = word < this.rules.fixedWords && this.rules.switchesAt(word);
     this.racy[word] = racy ? Racy.YES : Racy.NO;
     return racy;
   }

@@ -39,6 +39,8 @@ export interface Rules {
   readonly maxSteps: number;
   /** Whether a race on this word is allowed. */
   allowed(word: number): boolean;
+  /** Whether a plain access to this word is a place to switch at. */
+  switchesAt(word: number): boolean;
   /** Words below this one never change their meaning. */
   readonly fixedWords: number;
   /** How a word is named in reports. */

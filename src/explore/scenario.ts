@@ -7,11 +7,13 @@ import type { Operation, Specification } from './history.js';
 import type { FailureKind, Rules, Step } from './rules.js';
 import { THREADS_MAX } from './schedule.js';
 
-/** A race that may be: each has a reason. A word on which races are allowed is a place to switch at. */
+/** A race that may be: each has a reason. By default such a word is a place to switch at. */
 export interface AllowedRace {
   /** A word's name, without numbers in brackets (`thread.heartbeat`), or which words. */
   readonly where: string | ((word: number) => boolean);
   readonly reason: string;
+  /** Whether the word is a place to switch at. Default true; false where that costs too much. */
+  readonly switches?: boolean;
 }
 
 export interface KillOptions {
@@ -133,6 +135,14 @@ export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
   const prune: PruneOptions | null = options.prune === true ? {} : options.prune || null;
   const everybody = Array.from({ length: threads }, (_, id) => id);
   const allowedRaces = options.allowedRaces ?? [];
+  const switching = allowedRaces.filter(({ switches }) => switches !== false);
+
+  function isNamed(races: readonly AllowedRace[], word: number): boolean {
+    if (races.length === 0) return false;
+    const name = facts.name(word).replace(/\[\d+\]/g, '');
+    return races.some(({ where }) => (typeof where === 'string' ? where === name : where(word)));
+  }
+
   return {
     threads,
     byteLength: facts.byteLength,
@@ -147,11 +157,8 @@ export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
     statesMax: prune === null ? 0 : (prune.states ?? STATES_MAX),
     maxSteps: options.maxSteps ?? STEPS_MAX,
     fixedWords: facts.fixedWords,
-    allowed(word) {
-      if (allowedRaces.length === 0) return false;
-      const name = facts.name(word).replace(/\[\d+\]/g, '');
-      return allowedRaces.some(({ where }) => (typeof where === 'string' ? where === name : where(word)));
-    },
+    allowed: (word) => isNamed(allowedRaces, word),
+    switchesAt: (word) => isNamed(switching, word),
     name: (word) => facts.name(word),
     died: (thread) => facts.died(thread),
     expected: (error, thread) => options.expected?.(error, thread) ?? false,

@@ -128,7 +128,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   const { words, atomics } = machine;
   const { load, store, compareExchange, add, notify } = atomics;
   const { state: STATE, agent: AGENT, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
-  const { sleepingOn: SLEEPING_ON, native: NATIVE } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON, native: NATIVE, intent: INTENT } = ThreadSlot;
   const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
@@ -162,7 +162,9 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   function clearSlot(slot: number): void {
     const at = slotRef(slot);
     store(at + ATTENTION, 0);
-    words.fill(0, at + HEARTBEAT, at + SLOT_WORDS);
+    // Others look at some of these, also while this one cleans up: nearly all are 0 by then.
+    for (let word = at + HEARTBEAT; word <= at + INTENT; word++) if (words[word] !== 0) store(word, 0);
+    words.fill(0, at + INTENT + 1, at + SLOT_WORDS);
     for (let index = 0; index < WAITERS_PER_SLOT; index++) {
       const waiter = waiterRef(slot, index);
       if (isFresh(waiter, slot)) continue;
