@@ -299,8 +299,7 @@ function assemble(
     onReaped: reaping.onReaped,
     declareDead(name) {
       assertAttached();
-      requireObject(name, 'name');
-      const { slot, generation } = name;
+      const { slot, generation } = requireObject(name, 'name') as ThreadName;
       requireInteger(slot, 'slot', 1, threads.maxThreads);
       requireInteger(generation, 'generation', 0, Number.MAX_SAFE_INTEGER);
       return threads.declareDead(slot, generation);
