@@ -178,7 +178,8 @@ export const zoneScenarios = [
       return { ...shared, held: shared.observers.alloc(0, 0) };
     },
     threads: [
-      (_memory, { zones }) => zones[0].free(zones[0].alloc(0, 500)),
+      // Shorter than others are ready to wait behind it.
+      (_memory, { zones }) => zones[0].free(zones[0].alloc(0, 200)),
       (_memory, { zones }) => {
         zones[1].max = 2;
       },
