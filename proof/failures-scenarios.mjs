@@ -7,22 +7,38 @@ import { isDocumented } from './failures-trial.mjs';
 const small = { bytes: 8 << 16, maxZones: 24, checkLevel: 2 };
 const large = { bytes: 16 << 16, maxZones: 24, checkLevel: 2 };
 
-/** Runs `work(keep)`; what was kept is freed in any case, the last first. Not by `finally`: see UNWIND. */
-export function giveBack(work) {
+/** Remembers what is to be freed. */
+function collect() {
   const kept = [];
-  const keep = (what, free) => {
-    if (what === 0) return 0;
-    kept.push(() => free(what));
-    return what;
+  return {
+    keep(what, free) {
+      if (what === 0) return 0;
+      kept.push(() => free(what));
+      return what;
+    },
+    /** The last first. */
+    freeAll() {
+      for (const free of kept.reverse()) free();
+    },
   };
+}
+
+/** What a body answers that failed as it may. */
+function codeOf(error) {
+  if (!isDocumented(error)) throw error;
+  return error.code;
+}
+
+/** Runs `work(keep)`; what was kept is freed in any case. Not by `finally`: see UNWIND. */
+export function giveBack(work) {
+  const { keep, freeAll } = collect();
   let answer;
   try {
     answer = work(keep);
   } catch (error) {
-    if (!isDocumented(error)) throw error;
-    answer = error.code;
+    answer = codeOf(error);
   }
-  for (const free of kept.reverse()) free();
+  freeAll();
   return answer;
 }
 
@@ -249,18 +265,14 @@ const ringScenarios = [4, 3000].map((capacity) =>
 
 /** What is awaited is given back when all is over, as above. */
 async function giveBackAsync(work) {
-  const kept = [];
+  const { keep, freeAll } = collect();
   let answer;
   try {
-    answer = await work((what, free) => {
-      kept.push(() => free(what));
-      return what;
-    });
+    answer = await work(keep);
   } catch (error) {
-    if (!isDocumented(error)) throw error;
-    answer = error.code;
+    answer = codeOf(error);
   }
-  for (const free of kept.reverse()) free();
+  freeAll();
   return answer;
 }
 

@@ -2,11 +2,12 @@
 
 import { writeFileSync } from 'node:fs';
 import { ThreadSlot } from '../dist/machine/index.js';
+import { layoutOf } from '../dist/record/index.js';
 import { ZONE_WORDS, Zone } from '../dist/uma/records.js';
 
 /** Most that one worker has in its hands in one zone, or between hands. */
 const HELD_MOST = 24 + 8;
-export const SLOT_WORDS = 128;
+export const SLOT_WORDS = layoutOf(ThreadSlot).words;
 const MEMORY_OWNS = 255;
 const CARRIED = 0x0ca221ed;
 const DUMPED = [

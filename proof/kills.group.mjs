@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { ThreadSlot } from '../dist/machine/index.js';
 import { createMemoryOver } from '../dist/memory.js';
 import { Audited, SLOT_WORDS } from './kills.audit.mjs';
+import { randomFrom } from './random.mjs';
 
 const WORKERS = 4;
 const KILLS_PER_AUDIT = 20;
@@ -15,16 +16,6 @@ const HANG_MS = 4000;
 const WORKING = 1;
 const PARKED = 2;
 const INIT = 0x1217a11e;
-
-function randomFrom(seed) {
-  let state = seed | 0 || 1;
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % n;
-  };
-}
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

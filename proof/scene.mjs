@@ -6,14 +6,14 @@ import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../d
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
-import { Slab, ThreadCache, Zone } from '../dist/uma/records.js';
+import { layoutOf } from '../dist/record/index.js';
+import { INTERNAL_KEGS } from '../dist/uma/context.js';
+import { KEG_WORDS, Slab, ThreadCache, Zone } from '../dist/uma/records.js';
 
 const BYTES = 1 << 20;
 const MAX_THREADS = 4;
 const MAX_ZONES = 20;
-const KEG_WORDS = 48;
-const SLOT_WORDS = 128;
-const INTERNAL_KEGS = 6;
+const SLOT_WORDS = layoutOf(ThreadSlot).words;
 
 /** A memory whose attachments can forget what they keep outside of it. */
 function makeMemory(checkLevel) {

@@ -61,9 +61,7 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
    * is in them. What it answers must not change afterwards.
    */
   readonly setup?: (memories: readonly Memory[], observer: Memory) => Shared;
-  /**
-   * The observer cleans up after the dead before the checks. Default true.
-   */
+  /** The observer cleans up after the dead before the checks. Default true. */
   readonly reap?: boolean;
   /** Run anew for every schedule, and now and then within one: they keep nothing outside of the memory. */
   readonly threads: readonly ((memory: Memory, shared: Shared, tools: ThreadTools) => unknown)[];

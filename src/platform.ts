@@ -60,11 +60,20 @@ export function agentHere(): number {
   return workerThreads === undefined ? UNKNOWN_AGENT : agentOfThread(workerThreads.threadId);
 }
 
+/** Undefined: nobody has asked yet. */
+let native: NativeThreads | null | undefined;
+
+/** What the operating system knows of threads: found once, for a thread keeps its number. */
+export function nativeThreads(): NativeThreads | null {
+  if (native === undefined) native = findNativeThreads();
+  return native;
+}
+
 /**
- * What the operating system knows of threads. Linux tells it in files; others cannot be asked from here.
+ * Linux tells it in files; others cannot be asked from here.
  * A number may be another thread's later: then nobody is found gone that is, which only costs time.
  */
-export function nativeThreads(): NativeThreads | null {
+function findNativeThreads(): NativeThreads | null {
   if (platform.process?.platform !== 'linux') return null;
   try {
     const files = platform.process.getBuiltinModule?.<Files>('node:fs');

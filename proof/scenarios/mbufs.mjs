@@ -82,6 +82,9 @@ function shareExternal(memories, observer) {
   return { ...shared, last, references: shareOut(memories, shared.mbufs.slice(0, 2), first) };
 }
 
+/** A thread frees the reference that it was given. */
+const freeOwn = (_memory, { mbufs, references }, id) => mbufs[id].free(references[id]);
+
 const retain = (tools, { mbufs }, id, m) => {
   let reference = 0;
   tools.operation('retain', [], () => {
@@ -113,9 +116,7 @@ const scenarios = [
     name: 'mbuf: both free a reference to one cluster',
     setup: shareOne,
     races,
-    ...alike((_memory, { mbufs, references }, id) => {
-      mbufs[id].free(references[id]);
-    }),
+    ...alike(freeOwn),
     after: nothingHeld,
   },
   {
@@ -128,11 +129,9 @@ const scenarios = [
         mbufs[0].free(references[0]);
         if (third !== 0) mbufs[0].free(third);
       },
-      (_memory, { mbufs, references }) => {
-        mbufs[1].free(references[1]);
-      },
+      (memory, shared) => freeOwn(memory, shared, 1),
     ],
-    third: (_memory, { mbufs, references }) => mbufs[2].free(references[2]),
+    third: (memory, shared) => freeOwn(memory, shared, 2),
     after: nothingHeld,
   },
   {
@@ -145,11 +144,9 @@ const scenarios = [
         mbufs[0].freeMany(out, mbufs[0].tryReferenceMany(references[0], out, 2));
         mbufs[0].free(references[0]);
       },
-      (_memory, { mbufs, references }) => {
-        mbufs[1].free(references[1]);
-      },
+      (memory, shared) => freeOwn(memory, shared, 1),
     ],
-    third: (_memory, { mbufs, references }) => mbufs[2].free(references[2]),
+    third: (memory, shared) => freeOwn(memory, shared, 2),
     after: nothingHeld,
   },
   {

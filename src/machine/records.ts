@@ -30,7 +30,7 @@ export const Superblock = struct(
     checkLevel: u32('const', 'CheckLevel that every thread uses.'),
     firstPage: u32('const', 'First page that the page layer may hand out; below are the boot areas.'),
     attached: u32('A', 'Threads attached now. A hint: counted anew at each attach, detach and reap.'),
-    deaths: u32('A', 'Threads ever declared dead: who sees it grow looks for somebody to reap.'),
+    deaths: u32('A', 'Threads ever declared dead: a figure.'),
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
     adoptions: u32('A', 'Numbers of agents that adopters have made up: see adopt.'),
     reserved: array(4, 'const', 'Zero.'),

@@ -237,14 +237,13 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
 
   function declareDead(other: number, itsGeneration: number): boolean {
     const at = slotRef(other);
-    const living = (itsGeneration << GENERATION_SHIFT) | LIVE;
     const dead = (itsGeneration << GENERATION_SHIFT) | DEAD;
     const state = load(at + STATE);
     // It may have died before it was LIVE, or after it was FREE again: the slot needs a reaper all the same.
     const halfway = state >>> GENERATION_SHIFT === itsGeneration && (state & LIFE_MASK) === FREE;
     if (halfway && load(at + AGENT) === 0) return false;
-    if (compareExchange(at + STATE, halfway ? state : living, dead) !== (halfway ? state : living))
-      return false;
+    const expected = halfway ? state : (itsGeneration << GENERATION_SHIFT) | LIVE;
+    if (compareExchange(at + STATE, expected, dead) !== expected) return false;
     add(SUPERBLOCK + Superblock.deaths, 1);
     for (let each = 1; each <= maxThreads; each++) if (lifeIn(each) === LIVE) ask(each, Attention.REAP);
     return true;

@@ -96,8 +96,8 @@ export interface Mbufs {
   readonly keg: number;
   /**
    * Makes every mbuf of a chain that was handed over this thread's; a ring that carries mbufs does it by
-   * itself. An mbuf belongs to the thread that took it or
-   * claimed it last: when that one dies, the mbuf is freed, whoever uses it.
+   * itself. An mbuf belongs to the thread that took it or claimed it last: when that one dies, the mbuf is
+   * freed, whoever uses it.
    *
    * @throws NOT_AN_MBUF when one is free already, CHAIN_CYCLE
    */

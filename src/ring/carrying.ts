@@ -44,9 +44,12 @@ export function createCarrying(context: RingContext, registry: Registry, carryIt
     for (let index = 0; index < threads.waitersPerSlot; index++) {
       const waiter = threads.waiterRef(other, index);
       // A living thread may take its gift meanwhile, and be granted another one: then that is looked at.
-      for (let ticket = -1; load(waiter + Waiter.state) === WaiterState.GRANTED; ) {
-        if (ticket === (words[waiter + Waiter.ticket] as number)) break;
-        ticket = words[waiter + Waiter.ticket] as number;
+      let ticket: number | undefined;
+      while (
+        load(waiter + Waiter.state) === WaiterState.GRANTED &&
+        words[waiter + Waiter.ticket] !== ticket
+      ) {
+        ticket = words[waiter + Waiter.ticket];
         const ring = registry.find((words[waiter + Waiter.queue] as number) - TAKERS);
         const keg = ring === 0 ? 0 : (words[ring + KEG] as number);
         if (keg !== 0) visit(keg, waiting.giftOf(waiter));
