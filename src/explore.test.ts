@@ -8,7 +8,7 @@ import {
   randomiseMemory,
   replayMemory,
 } from './explore.js';
-import type { Memory } from './memory.js';
+import type { Memory } from './memory-api.js';
 import type { Ring } from './ring/index.js';
 import type { Zone } from './uma/index.js';
 

@@ -34,7 +34,9 @@ import {
   ThreadSlot,
   ThreadState,
 } from './machine/index.js';
-import { attachmentOf, createMemoryOver, joinMemory, type Memory, type MemoryOptions } from './memory.js';
+import { attachmentOf, createMemoryOver, joinMemory } from './memory.js';
+import type { Memory } from './memory-api.js';
+import type { MemoryOptions } from './memory-options.js';
 import { createNamer } from './word-names.js';
 
 export * from './explore/index.js';

@@ -38,15 +38,9 @@ export {
   TYPE_SHIFT,
   type WaitOptions,
 } from './mbuf/index.js';
-export {
-  type AuditReport,
-  attachMemory,
-  createMemory,
-  type Memory,
-  type MemoryOptions,
-  type MemoryStats,
-  type Violation,
-} from './memory.js';
+export { attachMemory, createMemory } from './memory.js';
+export type { AuditReport, Memory, MemoryStats, Violation } from './memory-api.js';
+export type { MemoryOptions } from './memory-options.js';
 export type { Reaped, ReapListener } from './reaping.js';
 export {
   type Addr,

@@ -5,17 +5,8 @@
  * a thread has of it is one `Memory` object; everything else is in the buffer.
  */
 
-import { type Adoption, type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import {
-  CHECK_LEVEL_MAX,
-  type CheckLevel,
-  describeValue,
-  type Failpoints,
-  MbumaError,
-  optionalInteger,
-  requireInteger,
-  requireObject,
-} from './check/index.js';
+import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
+import { MbumaError, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -27,151 +18,31 @@ import {
   type Machine,
   type MemoryHandle,
   openMachine,
-  PAGE_SIZE,
-  planLayout,
   planThreads,
   publishMachine,
   Superblock,
-  THREADS_MAX,
   type ThreadName,
   ThreadSlot,
+  Tunables,
   Waiter,
   WaitQueue,
   type Weave,
 } from './machine/index.js';
 import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
-import { createPages, Page, type PagesStats, Phys, planPages } from './phys/index.js';
+import type { Memory, Violation } from './memory-api.js';
+import { type MemoryOptions, readOptions } from './memory-options.js';
+import { createPages, Page, Phys, planPages } from './phys/index.js';
 import { agentHere, nativeThreads } from './platform.js';
-import { createReaping, type Reaped, type ReapListener } from './reaping.js';
-import { alignUp, layoutHash } from './record/index.js';
-import {
-  createRings,
-  planRings,
-  type Ring,
-  type RingOptions,
-  RingRecord,
-  RingRegistry,
-} from './ring/index.js';
-import {
-  createUma,
-  Keg,
-  planUma,
-  Slab,
-  ThreadCache,
-  type Uma,
-  UmaState,
-  type Zone,
-  type ZoneOptions,
-  ZoneRecord,
-  type ZoneStats,
-} from './uma/index.js';
-
-/** How a memory is made. */
-export interface MemoryOptions {
-  /** Size of the whole memory, 1 MiB to 2 GiB; rounded up to 64 KiB. Committed lazily by the platform. */
-  readonly bytes: number;
-  /** Threads that can be attached at one time, 1 to 254. Default 32. */
-  readonly maxThreads?: number;
-  /** Zones that can exist at one time, 16 to 1024. Default 128. */
-  readonly maxZones?: number;
-  /** How much is checked beyond what always is: 0 nothing, 1 lock order, 2 trash in free items. Default 0. */
-  readonly checkLevel?: CheckLevel;
-  /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
-  readonly wasm?: boolean;
-  /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */
-  readonly mbufs?: { readonly max?: number };
-}
-
-/** One broken invariant that the audit found. */
-export interface Violation {
-  /** Number of the invariant, as in the README of its layer. */
-  readonly rule: string;
-  readonly message: string;
-}
-
-export interface AuditReport {
-  readonly clean: boolean;
-  readonly violations: readonly Violation[];
-}
-
-/** A snapshot of the whole memory. Plain data. */
-export interface MemoryStats {
-  readonly bytes: number;
-  readonly threads: number;
-  readonly pages: PagesStats;
-  readonly zones: readonly ZoneStats[];
-}
-
-/** One thread's attachment to a memory. */
-export interface Memory {
-  /** Send this through `workerData` or `postMessage`, and attach to it there. */
-  readonly handle: MemoryHandle;
-  /** The memory as 32-bit words: word `address >> 2`. */
-  readonly words: Int32Array;
-  /** The memory as bytes. */
-  readonly bytes: Uint8Array;
-  /** Slot of this thread, 1 to 254: what the owner bytes say. */
-  readonly thread: number;
-  /** Slot and generation of this thread: what `declareDead` is told. */
-  readonly name: ThreadName;
-  /** Named places that can be made to fail, for this thread. */
-  readonly failpoints: Failpoints;
-  /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
-  zone(options: ZoneOptions): Zone;
-  /** Network buffers. The zones are made, or opened, at the first use. */
-  readonly mbufs: Mbufs;
-  /** Makes a ring, or finds the one of this name. */
-  ring(options: RingOptions): Ring;
-  /** Copies bytes inside the memory; ranges may overlap. Not checked: the caller owns both ranges. */
-  copyBytes(target: number, source: number, length: number): void;
-  /** Fills bytes. Not checked: the caller owns the range. */
-  fillBytes(address: number, value: number, length: number): void;
-  /** Does what other threads ask of this one, such as giving back cached items. Call it when idle. */
-  poll(): void;
-  /**
-   * Cleans up after threads that have been declared dead; what became of what they had. Every thread is
-   * asked to, and does it at its next slow path, sleep or `poll`; one of them gets it. So there is hardly
-   * ever a need to call it.
-   */
-  reap(): Reaped[];
-  /** Calls `listener` after each thread that this one has cleaned up after. */
-  onReaped(listener: ReapListener): void;
-  /**
-   * Says that a thread has ended without having detached. Only who knows that it has ended, and can write
-   * no more, may say so: `terminate()` having been called is not enough. False: it was not attached, or this
-   * has been said.
-   */
-  declareDead(thread: ThreadName): boolean;
-  /**
-   * Looks after the end of a thread, and cleans up after it then, wherever it was. It does not matter
-   * whether it has attached yet, and it may detach as usual. Who adopts must not block for good: it is told
-   * by an event.
-   *
-   * @param thread a Worker of Node; or a MessagePort, or 'lock' for a Web Lock: then send the adoption's
-   *   `handle` to the thread, and to no other; a port's other end goes into `attachMemory(handle, { port })`
-   * @throws BAD_ARGUMENT for anything else, and for a Worker that has ended; BAD_CONFIGURATION where there
-   *   are no Web Locks that can be relied on
-   */
-  adopt(thread: object | 'lock'): Adoption;
-  /** Gives back all that is cached and not needed now: buckets, empty slabs, pages. */
-  drain(): void;
-  /** Gives the thread slot back. Items that this thread still holds stay allocated. */
-  detach(): void;
-  /** Checks every invariant. The memory must be quiet: no other thread may work on it meanwhile. */
-  audit(): AuditReport;
-  stats(): MemoryStats;
-}
-
-const BYTES_MIN = 1 << 20;
-const BYTES_MAX = 2 ** 31;
-/** The explorer audits a memory after every schedule: the smaller the better. */
-const MODEL_BYTES_MIN = 1 << 18;
-const UNIT = 65536;
+import { createReaping } from './reaping.js';
+import { layoutHash } from './record/index.js';
+import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
+import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
 const records = [
   Superblock,
   ThreadSlot,
+  Tunables,
   Waiter,
   WaitQueue,
   Page,
@@ -187,56 +58,6 @@ const records = [
 ];
 
 const hash = layoutHash(records);
-
-/** All reasons why the options cannot be, at once. */
-function readOptions(
-  options: MemoryOptions,
-  bytesMin: number,
-): {
-  pageCount: number;
-  maxThreads: number;
-  maxZones: number;
-  checkLevel: CheckLevel;
-  wasm: boolean | undefined;
-  mbufs: { max?: number };
-} {
-  requireObject(options, 'options');
-  const reasons: string[] = [];
-  const attempt = (read: () => number, fallback: number): number => {
-    try {
-      return read();
-    } catch (error) {
-      reasons.push((error as Error).message);
-      return fallback;
-    }
-  };
-  const bytes = attempt(() => requireInteger(options.bytes, 'bytes', bytesMin, BYTES_MAX), bytesMin);
-  const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
-  const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
-  const checkLevel = attempt(
-    () => optionalInteger(options.checkLevel, 'checkLevel', 0, CHECK_LEVEL_MAX, 0),
-    0,
-  );
-  const { wasm } = options;
-  if (wasm !== undefined && typeof wasm !== 'boolean')
-    reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
-  const mbufs = options.mbufs ?? {};
-  attempt(() => {
-    requireObject(mbufs, 'mbufs');
-    return optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0);
-  }, 0);
-  const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
-  const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
-  if (reasons.length === 0 && pageCount - firstPage < 16) {
-    reasons.push(
-      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`,
-    );
-  }
-  if (reasons.length > 0) {
-    throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
-  }
-  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs };
-}
 
 function assemble(
   machine: Machine,
@@ -375,7 +196,7 @@ export function createMemoryOver(
   options: MemoryOptions,
   weave?: Weave,
 ): { memory: Memory; machine: Machine } {
-  const checked = readOptions(options, weave === undefined ? BYTES_MIN : MODEL_BYTES_MIN);
+  const checked = readOptions(options, planners, weave !== undefined);
   const machine = createMachine(checked, planners, hash, weave);
   const memory = assemble(machine, agentHere(), true, checked.mbufs);
   publishMachine(machine);

@@ -7,6 +7,7 @@ import {
   SUPERBLOCK,
   Superblock,
   ThreadSlot,
+  Tunables,
   Waiter,
 } from './machine/index.js';
 import { Page, Phys } from './phys/index.js';
@@ -17,6 +18,7 @@ import { Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
 /** What the words of each boot area are. */
 const areaRecords: Readonly<Record<string, object>> = {
   threads: ThreadSlot,
+  tunables: Tunables,
   waiters: Waiter,
   phys: Phys,
   pages: Page,

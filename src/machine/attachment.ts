@@ -5,6 +5,7 @@ import { createIntents, type Intents } from './intents.js';
 import { createLocks, type Locks } from './locks.js';
 import type { Machine } from './machine.js';
 import { attachThread, type NativeThreads, type Threads } from './threads.js';
+import { createSettings, type Settings } from './tunables.js';
 import { createWaiting, type Waiting } from './waiting.js';
 
 export interface Attachment {
@@ -14,6 +15,7 @@ export interface Attachment {
   readonly waiting: Waiting;
   readonly hands: Hands;
   readonly intents: Intents;
+  readonly settings: Settings;
 }
 
 /**
@@ -32,5 +34,5 @@ export function createAttachment(
   const waiting = createWaiting(machine, threads);
   const hands = createHands(machine, threads);
   const intents = createIntents(machine, threads, waiting);
-  return { machine, threads, locks, waiting, hands, intents };
+  return { machine, threads, locks, waiting, hands, intents, settings: createSettings(machine) };
 }

@@ -17,6 +17,7 @@ import {
   WaiterState,
 } from './records.js';
 import { lifeOf, type Threads } from './threads.js';
+import { createSettings, Tunables, unsoundSettings } from './tunables.js';
 
 type Report = (rule: string, message: string) => void;
 
@@ -54,6 +55,13 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
     }
     for (const name of unsoundFields(words, floats, Superblock, SUPERBLOCK))
       report('A1', `${name} of the superblock is unsound`);
+  }
+
+  function auditSettings(): void {
+    for (const name of unsoundSettings(createSettings(machine)))
+      report('A1', `the setting ${name} is out of its range`);
+    for (const name of unsoundFields(words, floats, Tunables, machine.area('tunables')))
+      report('A1', `${name} of the settings is unsound`);
   }
 
   function auditCounts(): void {
@@ -139,6 +147,7 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
 
   auditSuperblock();
   auditCounts();
+  auditSettings();
   if (!isZero(words, threads.slotRef(0), threads.slotRef(1)))
     report('A2', 'slot 0 is nobody, and is not all 0');
   for (let slot = 1; slot <= maxThreads; slot++) auditSlot(slot);

@@ -9,4 +9,5 @@ export * from './locks.js';
 export * from './machine.js';
 export * from './records.js';
 export * from './threads.js';
+export * from './tunables.js';
 export * from './waiting.js';

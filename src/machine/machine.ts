@@ -17,6 +17,7 @@ import { createFabric, type Fabric } from './fabric.js';
 import { createWasmMemory, isWasmMemory, type WasmMemory, wasmPageBytes } from './helper/index.js';
 import { type AreaPlanner, areaOf, bootBytes, type Layout, planLayout } from './layout.js';
 import { FORMAT_VERSION, MAGIC, PAGE_SIZE, SUPERBLOCK, Superblock } from './records.js';
+import { createSettings, writeDefaults } from './tunables.js';
 
 /** What goes through `workerData` and `postMessage` so that another thread can attach. */
 export interface MemoryHandle {
@@ -151,6 +152,7 @@ export function createMachine(
   words[SUPERBLOCK + Superblock.maxZones] = options.maxZones;
   words[SUPERBLOCK + Superblock.checkLevel] = options.checkLevel;
   words[SUPERBLOCK + Superblock.firstPage] = layout.firstPage;
+  writeDefaults(createSettings(machine));
   return machine;
 }
 

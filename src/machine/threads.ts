@@ -41,10 +41,11 @@ export function generationOf(state: number): number {
   return state >>> GENERATION_SHIFT;
 }
 
-/** Slots, then the waiters of each slot: the blocking one first. */
+/** Slots, the waiters of each slot (the blocking one first), and the settings. */
 export const planThreads: AreaPlanner = ({ maxThreads }) => [
   { name: 'threads', words: (maxThreads + 1) * SLOT_WORDS, align: 64 },
   { name: 'waiters', words: (maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
+  { name: 'tunables', words: 16 },
 ];
 
 /** A thread of the past or the present: its slot, and which of the threads that had it. */

@@ -4,7 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { createFabric, createPlainHelper, type Fabric, type Machine } from '../machine/index.js';
-import { createMemoryOver, joinMemory, type Memory } from '../memory.js';
+import { createMemoryOver, joinMemory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
 import type { Addr } from '../record/index.js';
 
 /** Thrown in a thread that was told to die, at every store from then on. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Memory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
 import type { Addr } from '../record/index.js';
 import { bury, CLUSTERS, makeScene, playUntil, type Scene, settle } from './death.test-kit.js';
 import { must } from './mbuf.test.kit.js';

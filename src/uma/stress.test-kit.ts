@@ -1,7 +1,7 @@
 /** The zones that the workers of the stress tests share. */
 
 import assert from 'node:assert/strict';
-import type { Memory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
 import type { Zone } from './index.js';
 
 export function openZones(memory: Memory): Zone[] {

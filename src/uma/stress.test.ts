@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { attachMemory, createMemory, type Memory, type MemoryOptions } from '../memory.js';
+import { attachMemory, createMemory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
+import type { MemoryOptions } from '../memory-options.js';
 import type { Addr } from '../record/index.js';
 import type { Zone } from './index.js';
 import { openZones } from './stress.test-kit.js';

@@ -11,7 +11,7 @@ import {
   planThreads,
   publishMachine,
 } from '../machine/index.js';
-import type { AuditReport, Memory } from '../memory.js';
+import type { AuditReport, Memory } from '../memory-api.js';
 import { createPages, planPages } from '../phys/index.js';
 import { createUma, planUma, type Uma, type UmaContext } from './index.js';
 import { CACHE_WORDS, ThreadCache, ZONE_WORDS } from './records.js';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachMemory, type Memory } from '../memory.js';
+import { attachMemory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
 import type { Addr } from '../record/index.js';
 import type { Zone } from './index.js';
 import { openZones } from './stress.test-kit.js';

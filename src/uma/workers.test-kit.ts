@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { MemoryHandle } from '../machine/index.js';
-import type { Memory } from '../memory.js';
+import type { Memory } from '../memory-api.js';
 import { seed } from './uma.test-kit.js';
 
 /** Words of the board, a small array that all workers of a test share. */

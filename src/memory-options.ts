@@ -1,0 +1,90 @@
+/** How a memory is made, and what is wrong with that. */
+
+import {
+  CHECK_LEVEL_MAX,
+  type CheckLevel,
+  describeValue,
+  MbumaError,
+  optionalInteger,
+  requireInteger,
+  requireObject,
+} from './check/index.js';
+import { type AreaPlanner, PAGE_SIZE, planLayout, THREADS_MAX } from './machine/index.js';
+import { alignUp } from './record/index.js';
+
+/** How a memory is made. */
+export interface MemoryOptions {
+  /** Size of the whole memory, 1 MiB to 2 GiB; rounded up to 64 KiB. Committed lazily by the platform. */
+  readonly bytes: number;
+  /** Threads that can be attached at one time, 1 to 254. Default 32. */
+  readonly maxThreads?: number;
+  /** Zones that can exist at one time, 16 to 1024. Default 128. */
+  readonly maxZones?: number;
+  /** How much is checked beyond what always is: 0 nothing, 1 lock order, 2 trash in free items. Default 0. */
+  readonly checkLevel?: CheckLevel;
+  /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
+  readonly wasm?: boolean;
+  /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */
+  readonly mbufs?: { readonly max?: number };
+}
+
+const BYTES_MIN = 1 << 20;
+const BYTES_MAX = 2 ** 31;
+/** The explorer audits a memory after every schedule: the smaller the better. */
+const MODEL_BYTES_MIN = 1 << 18;
+const UNIT = 65536;
+
+/** Options that are well, in the units of the layers. */
+export interface CheckedOptions {
+  readonly pageCount: number;
+  readonly maxThreads: number;
+  readonly maxZones: number;
+  readonly checkLevel: CheckLevel;
+  readonly wasm: boolean | undefined;
+  readonly mbufs: { max?: number };
+}
+
+/** All reasons why the options cannot be, at once. */
+export function readOptions(
+  options: MemoryOptions,
+  planners: readonly AreaPlanner[],
+  isModel: boolean,
+): CheckedOptions {
+  const bytesMin = isModel ? MODEL_BYTES_MIN : BYTES_MIN;
+  requireObject(options, 'options');
+  const reasons: string[] = [];
+  const attempt = (read: () => number, fallback: number): number => {
+    try {
+      return read();
+    } catch (error) {
+      reasons.push((error as Error).message);
+      return fallback;
+    }
+  };
+  const bytes = attempt(() => requireInteger(options.bytes, 'bytes', bytesMin, BYTES_MAX), bytesMin);
+  const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
+  const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
+  const checkLevel = attempt(
+    () => optionalInteger(options.checkLevel, 'checkLevel', 0, CHECK_LEVEL_MAX, 0),
+    0,
+  );
+  const { wasm } = options;
+  if (wasm !== undefined && typeof wasm !== 'boolean')
+    reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
+  const mbufs = options.mbufs ?? {};
+  attempt(() => {
+    requireObject(mbufs, 'mbufs');
+    return optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0);
+  }, 0);
+  const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
+  const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
+  if (reasons.length === 0 && pageCount - firstPage < 16) {
+    reasons.push(
+      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`,
+    );
+  }
+  if (reasons.length > 0) {
+    throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
+  }
+  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs };
+}
