@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireInteger, requireObject } from './check/index.js';
+import { MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -36,7 +36,17 @@ import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
+import {
+  BackendRecord,
+  createUma,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
 const records = [
@@ -48,6 +58,7 @@ const records = [
   Page,
   Phys,
   UmaState,
+  BackendRecord,
   Keg,
   Slab,
   ZoneRecord,
@@ -99,6 +110,15 @@ function assemble(
       assertAttached();
       return uma.zone(options);
     },
+    backend(options) {
+      assertAttached();
+      return uma.backend(options);
+    },
+    onWarning(listener) {
+      assertAttached();
+      requireFunction(listener, 'listener');
+      uma.alarms.onWarning(listener);
+    },
     get mbufs() {
       assertAttached();
       return openMbufs();
@@ -131,7 +151,15 @@ function assemble(
     },
     drain() {
       assertAttached();
-      uma.drain();
+      uma.reclaimer.reclaim('drain');
+    },
+    reclaim(level) {
+      assertAttached();
+      return uma.reclaimer.reclaim(level);
+    },
+    overdue() {
+      assertAttached();
+      return uma.reclaimer.overdue();
     },
     detach() {
       assertAttached();
