@@ -294,14 +294,15 @@ export function createReclaimer(
       }
     },
     answerAttention() {
-      const until = threads.askedUntilNow();
       const asked = threads.takeAttention();
       if ((asked & Attention.RECLAIM) !== 0) {
+        // Looked at between taking the bit and doing it: all that was counted until here is done then.
+        const until = threads.askedUntilNow();
         drainEach(zones.filter(isManaged), new HookErrors());
+        threads.answered(until);
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);
       }
-      threads.answered(until);
     },
     leave() {
       for (const zone of zones) {
