@@ -65,7 +65,7 @@ export const backendsBugs = [
     'what is asked is looked at before it is taken',
     `            const asked = threads.takeAttention();
             if ((asked & Attention.RECLAIM) !== 0) {
-                // Looked at between taking the bit and doing it: all that was counted until here is done then.
+                // Looked at between taking the bit and doing it: what was counted by now is done then.
                 const until = threads.askedUntilNow();`,
     `            const until = threads.askedUntilNow();
             const asked = threads.takeAttention();
