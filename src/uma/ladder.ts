@@ -263,10 +263,18 @@ export function createLadder(
   }
 
   function freeItem(zone: ZoneState, item: number): void {
+    const bound = putBack(zone, item);
+    // Only now that the item is safe: a `fini` may throw.
+    if (bound !== NO_BOUND) drains.drainBuckets(zone, bound);
+  }
+
+  /** Puts an item into the cache, the line or the slab. How many items the zone may keep, if it has more. */
+  function putBack(zone: ZoneState, item: number): number {
     const { record, realCache: cache } = zone;
     threads.assertHere();
     // Whoever had it: from here on it is this thread's to put back, or its reaper's.
     owners[item >>> GRANULE_SHIFT] = slot;
+    let keep = NO_BOUND;
     for (let round = 0; ; round++) {
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
@@ -275,22 +283,21 @@ export function createLadder(
         words[top + 1] = item;
         words[cache] = top + 1;
         owners[item >>> GRANULE_SHIFT] = 0;
-        return;
+        return keep;
       }
       locks.acquire(record, LockRank.ZONE);
       if (handToFirst(zone, item)) {
         waiting.unlock(locks, record);
-        return;
+        return keep;
       }
       const capacity = capacityOf(zone);
       const wanting = capacity !== 0 && !makeRoomLocked(zone, capacity);
       const bound = words[record + MAX_CACHED] === 0 ? NO_BOUND : accounts.mostInFull(zone);
-      const isOver = (words[record + CACHED_ITEMS] as number) > bound;
+      if ((words[record + CACHED_ITEMS] as number) > bound) keep = bound;
       waiting.unlock(locks, record);
-      if (isOver) drains.drainBuckets(zone, bound);
       if (capacity === 0 || (wanting && !addBucket(zone))) {
         releaseItem(zone, item);
-        return;
+        return keep;
       }
     }
   }

@@ -78,7 +78,10 @@ export interface Zone {
    * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
    */
   free(item: Addr | 0): void;
-  /** Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. */
+  /**
+   * Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. An error of a hook is thrown when
+   * there is no item yet; after that it ends the call, and comes again with the next.
+   */
   tryAllocMany(out: Int32Array, n: number): number;
   /** Frees `items[0..n-1]`. On a bad one it throws; the items before it have been freed. */
   freeMany(items: Int32Array, n: number): void;

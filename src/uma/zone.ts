@@ -360,18 +360,24 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 
   function allocManySlow(zone: ZoneState, out: Int32Array, from: number, n: number): number {
     let at = from;
-    while (at < n) {
-      // A zone with work to do on each item shows a dead cache, which cannot be refilled.
-      if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+    try {
+      while (at < n) {
+        // A zone with work to do on each item shows a dead cache, which cannot be refilled.
+        if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+          lookAt(outSeen, out, 'out', n);
+          at = takeLoaded(zone.cache, out, at, n);
+          continue;
+        }
+        const item = allocSlow(zone, 0, How.NOWAIT);
+        if (item === 0) return at;
+        out[at++] = item;
+        // A hook may have made a bulk call of its own.
         lookAt(outSeen, out, 'out', n);
-        at = takeLoaded(zone.cache, out, at, n);
-        continue;
       }
-      const item = allocSlow(zone, 0, How.NOWAIT);
-      if (item === 0) return at;
-      out[at++] = item;
-      // A hook may have made a bulk call of its own.
-      lookAt(outSeen, out, 'out', n);
+    } catch (error) {
+      // What has been taken is told; the error comes again with the next attempt.
+      if (at === 0) throw error;
+      return at;
     }
     return n;
   }
