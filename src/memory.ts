@@ -28,14 +28,17 @@ import {
   WaitQueue,
   type Weave,
 } from './machine/index.js';
-import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
+import { machineBranches } from './machine-leaves.js';
+import { createMbufs, type Mbufs, mbufBranches, mbufRecords, planMbufs } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
-import { createPages, Page, Phys, planPages } from './phys/index.js';
+import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
 import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
+import { createTree } from './sysctl/index.js';
+import { createSysctl } from './sysctl-api.js';
 import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
@@ -88,6 +91,15 @@ function assemble(
     threads.assertHere();
   }
 
+  const growTree = () =>
+    createTree([
+      ...machineBranches(attachment),
+      ...pagesBranches(pages),
+      ...uma.branches(),
+      ...rings.branches(),
+      ...mbufBranches({ machine, uma }, openMbufs, mbufOptions),
+    ]);
+
   const memory: Memory = {
     handle: machine.handle,
     words: machine.words,
@@ -95,6 +107,7 @@ function assemble(
     thread: threads.slot,
     name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
+    sysctl: createSysctl(growTree, assertAttached),
     zone(options) {
       assertAttached();
       return uma.zone(options);

@@ -1,4 +1,5 @@
 export { planMbufs } from './free-functions.js';
+export { mbufBranches } from './leaves.js';
 export { createMbufs } from './mbufs.js';
 export * from './records.js';
 export type {
