@@ -4,10 +4,11 @@
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
 import { othersBugs } from './others.mjs';
+import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
 
 /** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
-const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...othersBugs];
+const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...othersBugs, ...sysctlBugs];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({
   name,

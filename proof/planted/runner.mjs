@@ -5,12 +5,20 @@ import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.m
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
+import { sysctlScenarios } from '../scenarios/sysctl.mjs';
 import { threadScenarios } from '../scenarios/threads.mjs';
 import { zoneScenarios } from '../scenarios/zones.mjs';
 
 const { folder, scenario: name, options } = workerData;
 const { third = false, ...bounds } = options;
-const all = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios, ...plantedScenarios];
+const all = [
+  ...zoneScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mbufScenarios,
+  ...sysctlScenarios,
+  ...plantedScenarios,
+];
 const scenario = all.find((each) => each.name === name);
 if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
 

@@ -1,6 +1,7 @@
 /** Pages in the tree of tunables and figures. A new leaf is a line in one of the lists. */
 
 import { PAGE_SIZE } from '../machine/index.js';
+import { floorLog2 } from '../record/index.js';
 import { type Branch, branch, integer } from '../sysctl/index.js';
 import type { Pages } from './pages.js';
 import { ORDER_MAX } from './records.js';
@@ -8,18 +9,17 @@ import { ORDER_MAX } from './records.js';
 const PAGES_MAX = 2 ** ORDER_MAX;
 
 export function pagesBranches(pages: Pages): readonly Branch[] {
-  const orders = pages
-    .stats()
-    .byOrder.map((_, order) =>
-      integer(
-        `free.${order}`,
-        '',
-        `Free blocks of ${2 ** order} page${order === 0 ? '' : 's'}.`,
-        () => pages.stats().byOrder[order] ?? 0,
-        { most: PAGES_MAX },
-      ),
-    );
   const { pageCount, firstPage } = pages;
+  // By the page count, not by what there is: to grow the tree reads no word of the memory.
+  const orders = Array.from({ length: floorLog2(pageCount) + 1 }, (_, order) =>
+    integer(
+      `free.${order}`,
+      '',
+      `Free blocks of ${2 ** order} page${order === 0 ? '' : 's'}.`,
+      () => pages.stats().byOrder[order] ?? 0,
+      { most: PAGES_MAX },
+    ),
+  );
   return [
     branch('hw', [
       integer('pagesize', 'bytes', 'Bytes of a page.', () => PAGE_SIZE),

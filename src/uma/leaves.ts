@@ -1,6 +1,6 @@
 /**
- * Zones and kegs in the tree of tunables and figures: `vm.uma.<zone>`, `vm.uma_kegs.<keg>`, and figures of them
- * all. Read without locks, from the records: of every zone of the memory, opened by this thread or not.
+ * Zones and kegs in the tree of tunables and figures: `vm.uma.<zone>`, `vm.uma_kegs.<keg>`, and figures of
+ * them all. Read without locks, from the records: of every zone of the memory, opened by this thread or not.
  *
  * A new leaf is a line in one of the lists below: name, unit, sentence, how it is read.
  */
