@@ -63,8 +63,8 @@ export interface Sysctl extends Iterable<SysctlLeaf> {
    * may be set below what is in use, and of a zone that this thread has not opened; who waits is served when
    * it rises.
    *
-   * @throws NO_SUCH_SYSCTL; READ_ONLY for a figure; BAD_ARGUMENT for another type, or out of range. Nothing
-   *   has changed then
+   * @throws NO_SUCH_SYSCTL; READ_ONLY for a figure; BAD_ARGUMENT for another type, or out of range;
+   *   OUT_OF_MEMORY or TOO_MANY_ZONES where zones must be made for it (`kern.ipc`). It is as it was then
    */
   set<Name extends string>(name: Name, value: SysctlValueOf<Name>): void;
   /** All that is told of one leaf, its value with it. Throws as `get`. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { SETTING_RANGES } from './machine/index.js';
 import { attachMemory, createMemory } from './memory.js';
 import type { Memory } from './memory-api.js';
 import type { SysctlLeaf, SysctlValue } from './sysctl/index.js';
@@ -238,6 +239,17 @@ describe('tunables', () => {
     assertClean(memory);
   });
 
+  it('are all settings of the memory, in the ranges that these have, and what they are at first', () => {
+    const { sysctl } = make();
+    const settings = sysctl.list().filter(({ name, writable }) => writable && !name.startsWith('kern.ipc.'));
+    assert.equal(settings.length, Object.keys(SETTING_RANGES).length);
+    const told = settings.map(({ value, least, most }) =>
+      least === null ? [Number(value), 0, 1] : [value, least, most],
+    );
+    const ranges = Object.values(SETTING_RANGES).map(({ initial, least, most }) => [initial, least, most]);
+    assert.deepEqual(told.sort(), ranges.sort());
+  });
+
   it('out of range, of another type, or for reading: refused, and nothing has changed', () => {
     const { memory } = makeFull();
     const before = memory.sysctl.list();
@@ -355,6 +367,25 @@ describe('limits', () => {
     assert.equal(memory.stats().pages.free, free, 'no page is taken');
     assert.equal(memory.mbufs.zones.jumbo9k.max, 3);
     assert.equal(other.sysctl.get('kern.ipc.nmbclusters'), 77);
+  });
+
+  it('of the network buffers: when their zones cannot be made, that is told, and nothing is set', () => {
+    const memory = createMemory({ bytes: 4 * MIB, maxZones: 16 });
+    memory.failpoints.arm('uma.zone', { nth: 2 });
+    const set = (): void => memory.sysctl.set('kern.ipc.nmbclusters', 5);
+    assert.equal(codeOf(set), 'OUT_OF_MEMORY');
+    assert.equal(memory.sysctl.get('kern.ipc.nmbclusters'), 1024);
+    memory.failpoints.disarm();
+    set();
+    assert.equal(memory.mbufs.max, 5);
+    assertClean(memory);
+    const full = createMemory({ bytes: 4 * MIB, maxZones: 16 });
+    for (let zone = 0; zone < 14; zone++) full.zone({ name: `zone ${zone}`, size: 16 });
+    assert.equal(
+      codeOf(() => full.sysctl.set('kern.ipc.nmbufs', 5)),
+      'TOO_MANY_ZONES',
+    );
+    assertClean(full);
   });
 
   it('nmbclusters goes up and down, and 0 lifts it, for packets too', () => {
