@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireInteger, requireObject } from './check/index.js';
+import { MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -29,7 +29,14 @@ import {
   type Weave,
 } from './machine/index.js';
 import { machineBranches } from './machine-leaves.js';
-import { createMbufs, type Mbufs, mbufBranches, mbufRecords, planMbufs } from './mbuf/index.js';
+import {
+  createMbufs,
+  LAST_MBUF_ZONE,
+  type Mbufs,
+  mbufBranches,
+  mbufRecords,
+  planMbufs,
+} from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
 import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
@@ -39,7 +46,17 @@ import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
 import { createTree } from './sysctl/index.js';
 import { createSysctl } from './sysctl-api.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
+import {
+  BackendRecord,
+  createUma,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
 const records = [
@@ -51,6 +68,7 @@ const records = [
   Page,
   Phys,
   UmaState,
+  BackendRecord,
   Keg,
   Slab,
   ZoneRecord,
@@ -74,8 +92,10 @@ function assemble(
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
+  // Half of the zones are of no use to anybody, and the others may be impossible to make.
+  const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
   const reaping = createReaping(attachment, uma, rings, () => {
-    if (uma.zoneNames().includes('mbuf')) openMbufs();
+    if (hasMbufs()) openMbufs();
   });
   const adopting = createAdopting(attachment, reaping, () => attached);
   let mbufs: Mbufs | null = null;
@@ -112,6 +132,15 @@ function assemble(
       assertAttached();
       return uma.zone(options);
     },
+    backend(options) {
+      assertAttached();
+      return uma.backend(options);
+    },
+    onWarning(listener) {
+      assertAttached();
+      requireFunction(listener, 'listener');
+      uma.alarms.onWarning(listener);
+    },
     get mbufs() {
       assertAttached();
       return openMbufs();
@@ -144,7 +173,15 @@ function assemble(
     },
     drain() {
       assertAttached();
-      uma.drain();
+      uma.reclaimer.reclaim('drain');
+    },
+    reclaim(level) {
+      assertAttached();
+      return uma.reclaimer.reclaim(level);
+    },
+    overdue() {
+      assertAttached();
+      return uma.reclaimer.overdue();
     },
     detach() {
       assertAttached();
@@ -171,7 +208,7 @@ function assemble(
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
-      layer(() => uma.zoneNames().includes('mbuf') && this.mbufs.audit(report));
+      layer(() => hasMbufs() && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
     stats() {

@@ -34,10 +34,13 @@ export interface SysctlNames {
   'vm.zone_warnings': boolean;
 }
 
-/** What a leaf holds, as far as its name says it: of a zone, all but two are numbers. */
+/** Leaves of a zone that are texts. */
+export type ZoneText = 'flags' | 'keg.name' | 'keg.backend';
+
+/** What a leaf holds, as far as its name says it: of a zone, all but its texts are numbers. */
 export type SysctlValueOf<Name extends string> = Name extends keyof SysctlNames
   ? SysctlNames[Name]
-  : Name extends `vm.uma.${string}.${'flags' | 'keg.name'}`
+  : Name extends `vm.uma.${string}.${ZoneText}`
     ? string
     : Name extends `vm.uma.${string}`
       ? number

@@ -24,6 +24,8 @@ function makeFull(): { memory: Memory; other: Memory } {
   memory.zone({ name: 'counted', size: 300, referenceCounted: true, ctor: () => 0, dtor: () => 0 });
   memory.zone({ name: 'stacked', primary: points, init: () => 0, fini: () => 0 });
   memory.mbufs.free(memory.mbufs.getcl());
+  const backend = memory.backend({ name: 'bounded pages', max: 20 });
+  memory.zone({ name: 'bounded', size: 100, backend, noTrim: true, perThread: true, maxCached: 50 });
   memory.ring({ name: 'work', capacity: 9 }).tryPut(5);
   memory.ring({ name: 'full', capacity: 100, carries: points }).close();
   return { memory, other: attachMemory(memory.handle) };
@@ -71,10 +73,10 @@ describe('every leaf', () => {
     const names = namesOf(memory.sysctl.list('vm.uma.points')).map((name) => name.slice(14));
     const wanted = [
       ...['size', 'flags', 'bucket_size', 'bucket_size_max'],
-      ...['name', 'rsize', 'ppera', 'ipers', 'align', 'efficiency'].map((leaf) => `keg.${leaf}`),
+      ...['name', 'rsize', 'ppera', 'ipers', 'align', 'reserve', 'efficiency'].map((leaf) => `keg.${leaf}`),
       ...['pages', 'free_items', 'free_slabs'].map((leaf) => `keg.domain.0.${leaf}`),
       ...['items', 'max_items', 'sleepers', 'sleeps', 'bucket_max'].map((leaf) => `limit.${leaf}`),
-      ...['nitems', 'imax', 'imin', 'wss'].map((leaf) => `domain.0.${leaf}`),
+      ...['nitems', 'imax', 'imin', 'bimin', 'wss', 'limin', 'timin'].map((leaf) => `domain.0.${leaf}`),
       ...['current', 'allocs', 'frees', 'fails'].map((leaf) => `stats.${leaf}`),
     ];
     for (const name of wanted) assert.ok(names.includes(name), name);
@@ -113,7 +115,7 @@ describe('every leaf', () => {
     };
     for (const [name, type] of Object.entries(types)) assert.equal(memory.sysctl.describe(name).type, type);
     for (const { name, type } of memory.sysctl.list('vm.uma')) {
-      const isText = /\.(flags|keg\.name)$/.test(name);
+      const isText = /\.(flags|keg\.name|keg\.backend)$/.test(name);
       assert.equal(type, isText ? 'string' : 'integer', name);
     }
     // The compiler looks at these.
@@ -155,6 +157,10 @@ describe('figures', () => {
     const { sysctl } = makeFull().memory;
     assert.equal(sysctl.get('vm.uma.counted.flags'), 'REFCNT,CTOR,DTOR');
     assert.equal(sysctl.get('vm.uma.stacked.flags'), 'SECONDARY,INIT,FINI');
+    assert.equal(sysctl.get('vm.uma.bounded.flags'), 'PCPU,NOTRIM,OFFPAGE');
+    assert.equal(sysctl.get('vm.uma.bounded.keg.backend'), 'bounded pages');
+    assert.equal(sysctl.get('vm.uma.points.keg.backend'), 'pages');
+    assert.equal(sysctl.get('vm.uma_backends.bounded_pages.pages_max'), 20);
     assert.equal(sysctl.get('vm.uma.stacked.keg.name'), 'points');
     assert.equal(sysctl.get('vm.uma.mbuf_cluster.flags'), 'REFCNT,OFFPAGE,LIMIT');
     // Two clusters in a page, and their counters in a header of 256 bytes.
@@ -331,6 +337,17 @@ describe('limits', () => {
     assert.equal(zone.tryAlloc(), 0);
     for (const item of items) zone.free(item);
     assert.equal(memory.sysctl.get('vm.uma.z.limit.items'), 0);
+    assertClean(memory);
+  });
+
+  it('of what is cached, and of the pages of a backend, are those of the zone and the backend', () => {
+    const { memory, other } = makeFull();
+    other.sysctl.set('vm.uma.points.limit.bucket_max', 7);
+    other.sysctl.set('vm.uma_backends.bounded_pages.pages_max', 3);
+    assert.equal(memory.zone({ name: 'points', size: 48 }).maxCached, 7);
+    assert.equal(memory.backend({ name: 'bounded pages' }).max, 3);
+    memory.sysctl.set('vm.uma.points.limit.bucket_max', 0);
+    assert.equal(other.sysctl.get('vm.uma.points.limit.bucket_max'), 0);
     assertClean(memory);
   });
 

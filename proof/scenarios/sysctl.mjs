@@ -1,4 +1,4 @@
-// Limits written by name, by a thread that has not opened the zone: it has the words and the line, and neither
+// Limits written by name, by a thread that has not opened the zone: it has the words and the line, but neither
 // cache nor hooks.
 
 import { expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';

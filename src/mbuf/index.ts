@@ -13,3 +13,4 @@ export type {
   Segment,
   WaitOptions,
 } from './types.js';
+export { LAST_MBUF_ZONE } from './zones.js';

@@ -47,6 +47,9 @@ export function initialLimits(pageCount: number, max: number | undefined): Reado
 /** Zones that have limits of their own. */
 export type Limited = 'mbuf' | 'cluster' | 'jumboPage' | 'jumbo9k' | 'jumbo16k';
 
+/** Name of the zone that is made last: where it is, all are. */
+export const LAST_MBUF_ZONE = 'mbuf_ext_refcnt';
+
 /** Names of zones, which are FreeBSD's. */
 export const ZONE_NAMES: Readonly<Record<Limited, string>> = {
   mbuf: 'mbuf',
@@ -199,7 +202,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     jumbo9k: jumbo('jumbo9k', JUMBO_9K_SIZE),
     jumbo16k: jumbo('jumbo16k', JUMBO_16K_SIZE),
     externalCounter: uma.zone({
-      name: 'mbuf_ext_refcnt',
+      name: LAST_MBUF_ZONE,
       size: COUNTER_SIZE,
       align: COUNTER_SIZE,
       onOwnerDeath: 'free',
