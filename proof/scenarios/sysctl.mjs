@@ -1,5 +1,5 @@
-// Limits written by name, by a thread that has not opened the zone: it has the words and the line, but neither
-// cache nor hooks.
+// Limits written by name, by a thread that has not opened the zone: it has the words and the line, no cache
+// and no hooks.
 
 import { expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';
 
