@@ -21,6 +21,8 @@ export const sysctlBugs = [
     `        words[zone.record + LIMIT] = limit;
         locks.acquire(zone.record, LockRank.ZONE);`,
     twoSides,
+    // Only the race detector sees it, which a pruned exploration has not.
+    { prune: false, preemptions: 1 },
   ],
   [
     'uma/sleepers.js',
