@@ -46,6 +46,7 @@ import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
 import { createTree } from './sysctl/index.js';
 import { createSysctl } from './sysctl-api.js';
+import { type Pulse, startTimer } from './timer.js';
 import {
   BackendRecord,
   createUma,
@@ -222,10 +223,26 @@ function assemble(
     },
   };
   attachments.set(memory, attachment);
+  const { settings } = attachment;
+  pulses.set(memory, {
+    period: () => settings.read('timerMs'),
+    beat() {
+      assertAttached();
+      // In the middle of something it comes again; nothing is asked for that could not wait.
+      if (attachment.locks.holdsAny()) return;
+      waiting.poll();
+      uma.reclaimer.tick(settings.read('timerMs'));
+    },
+    failed(error) {
+      uma.alarms.warn(`the periodic timer of thread ${threads.slot}: ${(error as Error)?.message ?? error}`);
+    },
+  });
   return memory;
 }
 
 const attachments = new WeakMap<Memory, Attachment>();
+/** Kept by the memory: the timer itself keeps nothing. */
+const pulses = new WeakMap<Memory, Pulse>();
 
 /** What a memory object is an attachment by. */
 export function attachmentOf(memory: Memory): Attachment {
@@ -238,7 +255,9 @@ export function attachmentOf(memory: Memory): Attachment {
  * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
  */
 export function createMemory(options: MemoryOptions): Memory {
-  return createMemoryOver(options).memory;
+  const { memory } = createMemoryOver(options);
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }
 
 /** As `createMemory`, over the fabric that `weave` makes; the machine is for `joinMemory`. */
@@ -249,6 +268,7 @@ export function createMemoryOver(
   const checked = readOptions(options, planners, weave !== undefined);
   const machine = createMachine(checked, planners, hash, weave);
   const memory = assemble(machine, agentHere(), true, checked.mbufs);
+  attachmentOf(memory).settings.write('timerMs', checked.timerMs);
   publishMachine(machine);
   return { memory, machine };
 }
@@ -267,5 +287,7 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent: number = age
 export function attachMemory(handle: MemoryHandle, options: AttachOptions = {}): Memory {
   requireObject(options, 'options');
   const machine = openMachine(handle, planners, hash);
-  return assemble(machine, answerAdopter(handle, options), false, {});
+  const memory = assemble(machine, answerAdopter(handle, options), false, {});
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }

@@ -97,7 +97,7 @@ export interface Threads {
   hasAnswered(slot: number, request: number): boolean;
   /** Takes what others ask of this thread; the bits are cleared. What is asked of every thread is done. */
   takeAttention(): number;
-  /** Requests counted up to now: what `answered` is to be told when all that was taken then is done. */
+  /** Requests counted up to now. Asked for after `takeAttention`, and told to `answered` when it is done. */
   askedUntilNow(): number;
   /** All requests up to this number are done. */
   answered(request: number): void;
@@ -251,7 +251,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     const at = slotRef(other);
     ask(other, attention);
     const request = (add(at + ASKED, 1) + 1) | 0;
-    // Taken between the two, it has been answered without having been counted: it is asked once more.
+    // Taken between the two, it may be answered without having been counted: it is asked once more.
     ask(other, attention);
     return request;
   }

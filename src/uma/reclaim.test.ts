@@ -130,7 +130,7 @@ describe('the timer', () => {
     // In the first periods the most fades: it is counted as drawn until then.
     let periods = 0;
     while (zone.stats().cached === before && periods < 200) {
-      party.uma.reclaimer.tick();
+      party.uma.reclaimer.tick(0);
       periods++;
     }
     assert.ok(periods > IDLE_PERIODS && periods < 100, `after ${periods}`);
@@ -147,7 +147,7 @@ describe('the timer', () => {
       party.threads.ask(party.threads.slot, 1);
       party.uma.reclaimer.answerAttention();
       const before = zone.stats().cached;
-      party.uma.reclaimer.tick();
+      party.uma.reclaimer.tick(0);
       assert.equal(zone.stats().cached, before, `period ${period}`);
     }
   });

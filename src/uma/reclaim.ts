@@ -46,8 +46,13 @@ export interface Reclaimer {
   reclaim(level: ReclaimLevel): Reclaimed;
   /** Threads that have not answered what this one has asked. */
   overdue(): ThreadName[];
-  /** What the periodic timer does: ends a period of every zone, and gives back what was idle for long. */
-  tick(): void;
+  /**
+   * What the periodic timer does: ends a period of every zone, and gives back what was idle for long.
+   *
+   * @param periodMs zones whose last period has ended less than three quarters of this ago are passed by:
+   *   another thread's timer has come first
+   */
+  tick(periodMs: number): void;
   /**
    * A keg found no pages: drains the kegs that share its backend, one after the other, until one has freed
    * something; asks the other threads if none has. True: something came free, and it is worth another try.
@@ -183,16 +188,27 @@ export function createReclaimer(
     return { items, pages: Math.max(0, pages.freePages() - before), asked, overdue: late };
   }
 
-  function tick(): void {
+  /** Ends a period of a zone, if it has not just been ended; how many cached items are too many. */
+  function endPeriodInTime({ record }: ZoneState, periodMs: number): number {
+    const now = Date.now() | 0;
+    let beyond = 0;
+    locks.acquire(record, LockRank.ZONE);
+    if (((now - (words[record + Zone.tickedAt] as number)) >>> 0) * 4 >= periodMs * 3) {
+      words[record + Zone.tickedAt] = now;
+      workingSets.endPeriod(record);
+      beyond = (words[record + Zone.cachedItems] as number) - workingSets.idleTarget(record);
+    }
+    locks.release(record);
+    return beyond;
+  }
+
+  function tick(periodMs: number): void {
     const errors = new HookErrors();
     for (const zone of zones) {
       if (!isManaged(zone)) continue;
-      locks.acquire(zone.record, LockRank.ZONE);
-      workingSets.endPeriod(zone.record);
-      const cached = words[zone.record + Zone.cachedItems] as number;
-      const keep = workingSets.idleTarget(zone.record);
-      locks.release(zone.record);
-      if (keep >= cached || (zone.flags & ZoneFlag.NO_TRIM) !== 0) continue;
+      const beyond = endPeriodInTime(zone, periodMs);
+      if (beyond <= 0 || (zone.flags & ZoneFlag.NO_TRIM) !== 0) continue;
+      const keep = Math.max(0, (words[zone.record + Zone.cachedItems] as number) - beyond);
       errors.attempt(() => {
         drains.drainBuckets(zone, keep);
         kegs.drain(zone.kegState);
@@ -294,14 +310,15 @@ export function createReclaimer(
       }
     },
     answerAttention() {
-      const until = threads.askedUntilNow();
       const asked = threads.takeAttention();
       if ((asked & Attention.RECLAIM) !== 0) {
+        // Looked at between taking the bit and doing it: what was counted by now is done then.
+        const until = threads.askedUntilNow();
         drainEach(zones.filter(isManaged), new HookErrors());
+        threads.answered(until);
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);
       }
-      threads.answered(until);
     },
     leave() {
       for (const zone of zones) {

@@ -154,7 +154,8 @@ export const Zone = struct(
     idlePeriods: u32('Z', 'Periods in a row in which the zone never lacked a cached item.'),
     warnedAt: u32('A', 'Second of the clock at which the zone has warned last; 0: never.'),
     warnings: u32('A', 'Times that the zone has warned.'),
-    spare1: array(14, 'const', 'Fills the line.'),
+    tickedAt: u32('Z', 'Milliseconds of the clock, of 2^32, at which its last period ended.'),
+    spare1: array(13, 'const', 'Fills the line.'),
   },
   { words: 64 },
 );

@@ -23,6 +23,9 @@ export const ALLOC_SITE = 'uma.alloc';
 /** Who may go below the last reserve may go below the one before. */
 const USES_RESERVE: number = USE_RESERVE | USE_INTERRUPT_RESERVE;
 
+/** A constructor that allocates from its own zone without end comes to one here, and not the stack's. */
+const CTORS_NESTED_MAX = 64;
+
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
   allocSlow(zone: ZoneState, flags: number, how: How): number;
@@ -47,6 +50,11 @@ export function createZoneSlow(
   const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
   const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
   const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
+  /** Constructors that are running, one inside of the other. */
+  let constructing = 0;
+  context.machine.onRewind(() => {
+    constructing = 0;
+  });
 
   /** Items that `init` has set up keep their state while they are free: those are not trashed. */
   function isTrashed(zone: ZoneState): boolean {
@@ -112,11 +120,18 @@ export function createZoneSlow(
     if (((flags | zone.flags) & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
     if (hooks.ctor === null) return item;
     try {
+      constructing++;
+      if (constructing > CTORS_NESTED_MAX)
+        throw new MbumaError('HOOK_FAILED', `ctor of zone ${zone.name} allocates, and is nested too deep`, {
+          zone: zone.name,
+        });
       if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
     } catch (error) {
       ladder.countFailure(zone);
       returnUnconstructed(zone, item);
       throw error;
+    } finally {
+      constructing--;
     }
     ladder.countFailure(zone);
     returnUnconstructed(zone, item);
