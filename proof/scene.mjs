@@ -3,6 +3,7 @@
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
 import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { SETTING_RANGES, Tunables } from '../dist/machine/tunables.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
@@ -151,6 +152,10 @@ function findUncheckable({ memory, machine, held }, areas) {
   const slotAt = (slot) => areas.threads[0] + slot * SLOT_WORDS;
   const taken = (slot) => words[slotAt(slot) + ThreadSlot.state] !== 0;
   add(SUPERBLOCK, [Superblock.deaths, Superblock.adoptions]);
+  add(
+    areas.tunables[0],
+    Object.keys(SETTING_RANGES).map((name) => Tunables[name]),
+  );
   for (let slot = 1; slot <= maxThreads; slot++) {
     if (!taken(slot)) continue;
     const at = slotAt(slot);
@@ -215,6 +220,7 @@ export function metadataOf(scene) {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
     waiters: [areas.waiters],
+    settings: [[areas.tunables[0], 16]],
     'phys record': [areas.phys],
     'page records': [areas.pages],
     'uma state': [[areas.uma[0], 16]],

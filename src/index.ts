@@ -58,6 +58,8 @@ export {
   u32,
 } from './record/index.js';
 export type { Ring, RingOptions, RingWaitOptions } from './ring/index.js';
+export type { SysctlLeaf, SysctlUnit, SysctlValue } from './sysctl/index.js';
+export type { Sysctl, SysctlNames, SysctlValueOf } from './sysctl-api.js';
 export {
   type AsyncOptions,
   type Backend,

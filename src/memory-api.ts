@@ -7,6 +7,7 @@ import type { Mbufs } from './mbuf/index.js';
 import type { PagesStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
+import type { Sysctl } from './sysctl-api.js';
 import type {
   Backend,
   BackendOptions,
@@ -52,6 +53,8 @@ export interface Memory {
   readonly name: ThreadName;
   /** Named places that can be made to fail, for this thread. */
   readonly failpoints: Failpoints;
+  /** Tunables and figures by name. */
+  readonly sysctl: Sysctl;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
   zone(options: ZoneOptions): Zone;
   /**

@@ -28,14 +28,24 @@ import {
   WaitQueue,
   type Weave,
 } from './machine/index.js';
-import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
+import { machineBranches } from './machine-leaves.js';
+import {
+  createMbufs,
+  LAST_MBUF_ZONE,
+  type Mbufs,
+  mbufBranches,
+  mbufRecords,
+  planMbufs,
+} from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
-import { createPages, Page, Phys, planPages } from './phys/index.js';
+import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
 import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
+import { createTree } from './sysctl/index.js';
+import { createSysctl } from './sysctl-api.js';
 import { type Pulse, startTimer } from './timer.js';
 import {
   BackendRecord,
@@ -83,8 +93,10 @@ function assemble(
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
+  // Half of the zones are of no use to anybody, and the others may be impossible to make.
+  const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
   const reaping = createReaping(attachment, uma, rings, () => {
-    if (uma.zoneNames().includes('mbuf')) openMbufs();
+    if (hasMbufs()) openMbufs();
   });
   const adopting = createAdopting(attachment, reaping, () => attached);
   let mbufs: Mbufs | null = null;
@@ -100,6 +112,15 @@ function assemble(
     threads.assertHere();
   }
 
+  const growTree = () =>
+    createTree([
+      ...machineBranches(attachment),
+      ...pagesBranches(pages),
+      ...uma.branches(),
+      ...rings.branches(),
+      ...mbufBranches({ machine, uma }, openMbufs, mbufOptions),
+    ]);
+
   const memory: Memory = {
     handle: machine.handle,
     words: machine.words,
@@ -107,6 +128,7 @@ function assemble(
     thread: threads.slot,
     name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
+    sysctl: createSysctl(growTree, assertAttached),
     zone(options) {
       assertAttached();
       return uma.zone(options);
@@ -187,7 +209,7 @@ function assemble(
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
-      layer(() => uma.zoneNames().includes('mbuf') && this.mbufs.audit(report));
+      layer(() => hasMbufs() && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
     stats() {

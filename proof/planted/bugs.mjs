@@ -5,10 +5,11 @@ import { backendsBugs } from './backends.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
 import { othersBugs } from './others.mjs';
+import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
 
 /** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
-const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...backendsBugs, ...othersBugs];
+const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...backendsBugs, ...othersBugs, ...sysctlBugs];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({
   name,

@@ -6,6 +6,7 @@ import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.m
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
+import { sysctlScenarios } from '../scenarios/sysctl.mjs';
 import { threadScenarios } from '../scenarios/threads.mjs';
 import { zoneScenarios } from '../scenarios/zones.mjs';
 
@@ -17,6 +18,7 @@ const all = [
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,
+  ...sysctlScenarios,
   ...plantedScenarios,
 ];
 const scenario = all.find((each) => each.name === name);

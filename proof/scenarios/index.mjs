@@ -5,6 +5,7 @@ import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { ringScenarios } from './rings.mjs';
+import { sysctlScenarios } from './sysctl.mjs';
 import { threadScenarios } from './threads.mjs';
 import { zoneScenarios } from './zones.mjs';
 
@@ -19,6 +20,7 @@ export const scenarios = [
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,
+  ...sysctlScenarios,
 ].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */

@@ -34,6 +34,8 @@ export const ERROR_CODES = {
   CHAIN_TOO_SHORT: 'the chain ends before the range that was asked for',
   CHAIN_CYCLE: 'the chain of mbufs runs in a circle',
   NOT_AN_MBUF: 'the address is not an mbuf that is in use',
+  NO_SUCH_SYSCTL: 'there is no leaf of this name in the tree of tunables and figures',
+  READ_ONLY: 'the leaf is for reading',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

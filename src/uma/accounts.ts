@@ -21,13 +21,16 @@ export const GIFT_UNIT = -1;
 export const WaitFor = { UNIT: 0, MEMORY: 1 } as const;
 const ARRIVAL_SHIFT = 1;
 
+/** What the accounts of a zone need of it: there are those of zones that this thread has not opened, too. */
+export type ZoneAccount = Pick<ZoneState, 'record' | 'number'>;
+
 export interface Accounts {
   /** Items that a bucket of this zone may hold now; 0: nothing may be cached. */
   capacityOf(zone: ZoneState): number;
   /** Most items in the zone's full buckets, so that `maxCached` holds for them and all threads' together. */
   mostInFull(zone: ZoneState): number;
   /** Items out beyond the limit, which has been lowered; else 0. */
-  excessOf(zone: ZoneState): number;
+  excessOf(zone: ZoneAccount): number;
   /**
    * Puts a bucket with items on the full list, with the commit that is being written. `top` names bucket and
    * count.
@@ -48,9 +51,9 @@ export interface Accounts {
   /** Whether the waiter lacks memory, and not only a unit. */
   lacksMemory(waiter: WaiterRef): boolean;
   /** Hands to the waiters what there is, first come, first served. */
-  serveWaiters(zone: ZoneState): void;
+  serveWaiters(zone: ZoneAccount): void;
   /** From now on every thread's frees take the slow way. */
-  closeCaches(zone: ZoneState): void;
+  closeCaches(zone: ZoneAccount): void;
   /**
    * Takes the lock itself: gives back the units of a hand, which is closed, and serves who waits for one. A
    * `waiter` that could not use its unit stands where it stood before anybody else gets it.
@@ -75,7 +78,7 @@ export function createAccounts(context: UmaContext): Accounts {
   const cachesArea = machine.area('thread caches');
   const ownersAddress = machine.area('owners') << 2;
 
-  function excessOf({ record }: ZoneState): number {
+  function excessOf({ record }: ZoneAccount): number {
     const limit = words[record + LIMIT] as number;
     return limit === 0 ? 0 : Math.max(0, (words[record + ITEMS_OUT] as number) - limit);
   }
@@ -124,7 +127,7 @@ export function createAccounts(context: UmaContext): Accounts {
     return planPopFull(zone);
   }
 
-  function planPushEmpty({ record }: ZoneState, bucket: number): void {
+  function planPushEmpty({ record }: ZoneAccount, bucket: number): void {
     intents.set(bucket, words[record + EMPTY_TOP] as number);
     intents.set(record + EMPTY_TOP, bucket);
     words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) + 1;
@@ -138,12 +141,12 @@ export function createAccounts(context: UmaContext): Accounts {
     return bucket;
   }
 
-  function commitItem(zone: ZoneState, waiter: WaiterRef, item: number): void {
+  function commitItem(zone: ZoneAccount, waiter: WaiterRef, item: number): void {
     intents.commitGrant(zone.record + QUEUE, waiter, item, ownersAddress + (item >>> GRANULE_SHIFT));
   }
 
   /** Gives the last item of the newest full bucket to a waiter. */
-  function grantCached(zone: ZoneState, waiter: WaiterRef): void {
+  function grantCached(zone: ZoneAccount, waiter: WaiterRef): void {
     const { record } = zone;
     const top = words[record + FULL_TOP] as number;
     const bucket = top & ~BUCKET_MASK;
@@ -183,7 +186,7 @@ export function createAccounts(context: UmaContext): Accounts {
     return (waiting.requestOf(waiter) & WaitFor.MEMORY) !== 0;
   }
 
-  function serveWaiters(zone: ZoneState): void {
+  function serveWaiters(zone: ZoneAccount): void {
     const { record } = zone;
     const queue = record + QUEUE;
     for (;;) {
@@ -208,7 +211,7 @@ export function createAccounts(context: UmaContext): Accounts {
     return cachesArea + (other * (maxZones + 1) + number) * CACHE_WORDS;
   }
 
-  function closeCaches(zone: ZoneState): void {
+  function closeCaches(zone: ZoneAccount): void {
     for (let other = 1; other <= maxThreads; other++) {
       words[cacheOf(other, zone.number) + FREE_LIMIT] = 0;
     }

@@ -29,6 +29,8 @@ export interface Registry {
   /** Word index of a zone's record. */
   recordOf(number: number): number;
   zoneCount(): number;
+  /** Number of the zone of this name; 0: there is none. */
+  findByName(name: string): number;
   zoneNames(): string[];
   /** The zone of the options' name; made, if there is none. Its number, and whether it is new. */
   findOrMake(given: ZoneOptions, options: CheckedZoneOptions): { number: number; made: boolean };
@@ -159,6 +161,7 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
   return {
     recordOf,
     zoneCount,
+    findByName,
     zoneNames() {
       const count = zoneCount();
       const names: string[] = [];

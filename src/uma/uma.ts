@@ -4,7 +4,8 @@
 
 import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
 import { readText } from '../record/index.js';
-import { createAccounts } from './accounts.js';
+import type { Branch } from '../sysctl/index.js';
+import { createAccounts, type ZoneAccount } from './accounts.js';
 import { type Alarms, createAlarms } from './alarms.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { type BackendOptions, createBackendApi } from './backend-api.js';
@@ -15,6 +16,7 @@ import type { Hooks } from './hooks.js';
 import type { KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
+import { umaBranches } from './leaves.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
 import {
@@ -47,6 +49,10 @@ export interface Uma {
   zones(): readonly Zone[];
   /** Names of all zones of the memory. */
   zoneNames(): readonly string[];
+  /** Word index of the record of the zone of this name, opened by this thread or not; 0: there is none. */
+  findRecord(name: string): number;
+  /** Zones and kegs in the tree of tunables and figures. */
+  branches(): readonly Branch[];
   /** Figures of every zone of the memory, opened by this thread or not. */
   stats(): readonly ZoneStats[];
   /** Word index of the reference counter of an item of a `referenceCounted` zone. About 10 ns. */
@@ -200,6 +206,18 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return slab + keg.counterOffset + index * COUNTER_STRIDE;
   }
 
+  function setLimit(zone: ZoneAccount, limit: number): void {
+    const known = byNumber.get(zone.number);
+    if (known === undefined) sleepers.setLimitUnopened(zone, limit);
+    else sleepers.setLimit(known, limit);
+  }
+
+  function setMaxCached(zone: ZoneAccount, most: number): void {
+    const known = byNumber.get(zone.number);
+    if (known === undefined) tuning.writeMaxCached(zone, most);
+    else tuning.setMaxCached(known, most);
+  }
+
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
   const byNumber = new Map<number, ZoneState>();
   const reaper = createUmaReaper({
@@ -229,6 +247,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     alarms,
     findZone: (name) => opened.get(name)?.zone,
     zones: () => [...opened.values()].map((each) => each.zone),
+    findRecord(name) {
+      const number = registry.findByName(name);
+      return number === 0 ? 0 : recordOf(number);
+    },
+    branches: () => umaBranches({ context, kegs, backends, setLimit, setMaxCached }),
     zoneNames: registry.zoneNames,
     stats() {
       const count = zoneCount();

@@ -1,6 +1,7 @@
 /** Settings of one zone that may be changed while it is in use, and what must be done when they are. */
 
 import { LockRank, MbumaError, requireInteger } from '../check/index.js';
+import type { ZoneAccount } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { copyStride } from './geometry.js';
@@ -14,6 +15,8 @@ import type { ZoneState } from './zone-state.js';
 export interface ZoneTuning {
   setLimit(zone: ZoneState, limit: unknown): void;
   setMaxCached(zone: ZoneState, most: unknown): void;
+  /** The word alone: for a zone that this thread has not opened, and so has nothing of in its cache. */
+  writeMaxCached(zone: ZoneAccount, most: number): void;
   markOf(zone: ZoneState, mark: keyof KegMarks): number;
   setMark(zone: ZoneState, mark: keyof KegMarks, items: unknown): void;
   preallocate(zone: ZoneState, items: unknown): number;
@@ -49,18 +52,23 @@ export function createZoneTuning(
     kegs.setMarks(zone.kegState, { [mark]: value });
   }
 
+  function writeMaxCached({ record }: ZoneAccount, most: number): void {
+    locks.acquire(record, LockRank.ZONE);
+    words[record + Zone.maxCached] = most;
+    locks.release(record);
+  }
+
   return {
     setLimit(zone, limit) {
       sleepers.setLimit(zone, requireInteger(limit, 'max', 0, LIMIT_MAX));
     },
     setMaxCached(zone, most) {
       const value = requireInteger(most, 'maxCached', 0, LIMIT_MAX);
-      locks.acquire(zone.record, LockRank.ZONE);
-      words[zone.record + Zone.maxCached] = value;
-      locks.release(zone.record);
+      writeMaxCached(zone, value);
       // What this thread and the zone have beyond it goes back now; other threads' when they fill a bucket.
       if (value !== 0) drains.drainCache(zone);
     },
+    writeMaxCached,
     markOf,
     setMark,
     preallocate: (zone, items) =>
