@@ -40,7 +40,7 @@ import {
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
 import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
-import { agentHere, nativeThreads } from './platform.js';
+import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
@@ -222,6 +222,7 @@ function assemble(
       };
     },
   };
+  uma.alarms.otherwise(warnPeople);
   attachments.set(memory, attachment);
   const { settings } = attachment;
   pulses.set(memory, {

@@ -15,21 +15,20 @@ export type WarningListener = (message: string) => void;
 export interface Alarms {
   /** The limit of the zone was met, by a call that got nothing. */
   limitMet(zone: ZoneState): void;
-  /** Tells whoever listens; where nobody does, the console. */
+  /** Tells whoever listens. */
   warn(message: string): void;
+  /** Says who is told where nobody listens. */
+  otherwise(listener: WarningListener): void;
   onWarning(listener: WarningListener): void;
-}
-
-interface Console {
-  readonly console?: { warn(message: string): void };
 }
 
 export function createAlarms({ machine, settings }: UmaContext): Alarms {
   const { load, compareExchange, add } = machine.atomics;
   const listeners: WarningListener[] = [];
+  let fallback: WarningListener = () => undefined;
 
   function warn(message: string): void {
-    if (listeners.length === 0) (globalThis as unknown as Console).console?.warn(message);
+    if (listeners.length === 0) fallback(message);
     for (const listener of listeners) listener(message);
   }
 
@@ -59,9 +58,12 @@ export function createAlarms({ machine, settings }: UmaContext): Alarms {
       }
       if (zone.maxAction === null || zone.actionIsDue) return;
       zone.actionIsDue = true;
-      queueMicrotask(() => runAction(zone));
+      void Promise.resolve().then(() => runAction(zone));
     },
     warn,
+    otherwise(listener) {
+      fallback = listener;
+    },
     onWarning(listener) {
       listeners.push(listener);
     },

@@ -79,8 +79,8 @@ export interface Zone {
    */
   free(item: Addr | 0): void;
   /**
-   * Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. An error of a hook is thrown when
-   * there is no item yet; after that it ends the call, and comes again with the next.
+   * Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. An error of a hook is thrown
+   * when there is no item yet; after that it ends the call, and comes again with the next.
    */
   tryAllocMany(out: Int32Array, n: number): number;
   /** Frees `items[0..n-1]`. On a bad one it throws; the items before it have been freed. */
