@@ -61,8 +61,10 @@ export type { Ring, RingOptions, RingWaitOptions } from './ring/index.js';
 export {
   type AsyncOptions,
   CANFAIL,
+  type GuardStats,
   type Hook,
   How,
+  type Leak,
   NO_MEMORY,
   type OwnedItems,
   USE_INTERRUPT_RESERVE,

@@ -7,7 +7,7 @@ import type { Mbufs } from './mbuf/index.js';
 import type { PagesStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
-import type { Zone, ZoneOptions, ZoneStats } from './uma/index.js';
+import type { GuardStats, Leak, Zone, ZoneOptions, ZoneStats } from './uma/index.js';
 
 /** One broken invariant that the audit found. */
 export interface Violation {
@@ -27,6 +27,7 @@ export interface MemoryStats {
   readonly threads: number;
   readonly pages: PagesStats;
   readonly zones: readonly ZoneStats[];
+  readonly guard: GuardStats;
 }
 
 /** One thread's attachment to a memory. */
@@ -87,4 +88,19 @@ export interface Memory {
   /** Checks every invariant. The memory must be quiet: no other thread may work on it meanwhile. */
   audit(): AuditReport;
   stats(): MemoryStats;
+  /**
+   * Refuses a range of bytes that does not lie inside one item in use: in a redzone, in an item that is free,
+   * across the end of one, in no item. For programs that look for a bug; about 1 us.
+   *
+   * @throws USE_AFTER_FREE, OUT_OF_BOUNDS: `details` has item, owner, the bytes around, and, if its zone has
+   *   `sites`, who allocated and freed it and where; BAD_ARGUMENT
+   */
+  check(address: number, length: number): void;
+  /** A record as `printRecord` shows it; from check level 2 on it must lie in one item: see `check`. */
+  print(declared: object, address: number): string;
+  /**
+   * What is in use now, grouped by zone, the place where it was allocated, and the thread that did, the most
+   * bytes first. Places are known of zones with `sites`, and of all at check level 3. Walks the whole memory.
+   */
+  leaks(): readonly Leak[];
 }

@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireInteger, requireObject } from './check/index.js';
+import { CheckLevel, MbumaError, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -36,9 +36,21 @@ import { type MemoryOptions, readOptions } from './memory-options.js';
 import { createPages, Page, Phys, planPages } from './phys/index.js';
 import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
-import { layoutHash } from './record/index.js';
+import { layoutHash, layoutOf, printRecord } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
+import {
+  createUma,
+  GuardedItem,
+  GuardState,
+  ItemSites,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
 const records = [
@@ -56,6 +68,9 @@ const records = [
   Slab,
   ZoneRecord,
   ThreadCache,
+  ItemSites,
+  GuardedItem,
+  GuardState,
   RingRecord,
   RingRegistry,
   ...mbufRecords,
@@ -173,7 +188,23 @@ function assemble(
         threads: threads.attachedCount(),
         pages: pages.stats(),
         zones: uma.stats(),
+        guard: uma.guardStats(),
       };
+    },
+    check(address, length) {
+      assertAttached();
+      uma.access.check(address, length);
+    },
+    print(declared, address) {
+      assertAttached();
+      requireInteger(address, 'address', 0, machine.bytes.length - 4);
+      const bytes = layoutOf(declared).words * 4;
+      if (machine.checkLevel >= CheckLevel.TRASH) uma.access.check(address, bytes);
+      return printRecord(machine.words, declared, address >>> 2);
+    },
+    leaks() {
+      assertAttached();
+      return uma.leaks();
     },
   };
   attachments.set(memory, attachment);

@@ -15,7 +15,7 @@ import {
 import { Page, Phys } from './phys/index.js';
 import { layoutOf } from './record/index.js';
 import { RingRecord, RingRegistry } from './ring/index.js';
-import { Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
+import { GuardState, Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
 
 /** What the words of each boot area are. */
 const areaRecords: Readonly<Record<string, object>> = {
@@ -27,6 +27,7 @@ const areaRecords: Readonly<Record<string, object>> = {
   uma: UmaState,
   kegs: Keg,
   zones: ZoneRecord,
+  guard: GuardState,
   'thread caches': ThreadCache,
 };
 

@@ -17,6 +17,7 @@ const sites = [
   'uma.item',
   'uma.limit',
   'uma.lock',
+  'uma.guard',
   'uma.slab',
   'uma.zone',
 ];
@@ -56,6 +57,17 @@ const scenarios: Record<string, Scenario> = {
         for (let index = 0; index < 12; index++) holder.keep(zone, zone.tryAlloc(index % 2 === 0 ? 0 : ZERO));
       });
     }
+  },
+  'guarded items'(party, holder) {
+    const zone = party.uma.zone({ name: 'guarded', size: 100, guard: true, max: 6, init: () => 0 });
+    for (let round = 0; round < 3; round++) {
+      const items: number[] = [];
+      holder.attempt(() => {
+        for (let index = 0; index < 8; index++) items.push(zone.tryAlloc());
+      });
+      for (const item of items) zone.free(item as Addr);
+    }
+    holder.attempt(() => holder.keep(zone, zone.tryAlloc()));
   },
   'bulk calls'(party, holder) {
     holder.attempt(() => {

@@ -6,8 +6,9 @@
  * FreeBSD's keg_layout, with our header sizes.
  */
 
+import { REDZONE_BYTES } from '../check/index.js';
 import { alignUp } from '../record/index.js';
-import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, SLAB_HEADER_WORDS } from './records.js';
+import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, ITEM_SITES_WORDS, SLAB_HEADER_WORDS } from './records.js';
 
 /** A way to cut slabs. */
 export interface Geometry {
@@ -21,7 +22,11 @@ export interface Geometry {
   readonly headerWords: number;
   /** Words from the header to the first counter; 0 when there are none. */
   readonly counterOffset: number;
-  /** Items' bytes over all bytes, 0 to 1. */
+  /** Bytes from the start of the run to the first item. */
+  readonly dataOffset: number;
+  /** Words from the header to the first item's sites; 0 when there are none. */
+  readonly siteOffset: number;
+  /** Bytes of items, and of their sites, over all bytes, 0 to 1. */
   readonly efficiency: number;
 }
 
@@ -30,6 +35,10 @@ export interface Shape {
   readonly size: number;
   readonly align: number;
   readonly referenceCounted: boolean;
+  /** At least 16 bytes before and behind each item are nobody's. */
+  readonly redzone?: boolean;
+  /** Beside the slab stands who allocated and freed each item. */
+  readonly sites?: boolean;
   /** Kegs that off-page headers come from must be inline themselves. */
   readonly inlineOnly?: boolean;
 }
@@ -48,12 +57,17 @@ export const HEADER_BYTES_MAX = 1024;
 /** Largest slab, in pages; an item larger than half of it gets a slab of its own. */
 const SLAB_PAGES_MAX = 512;
 
-/** Words of header, bitmap and counters for `items` items, and where the counters start. */
-export function headerShape(items: number, counted: boolean): { words: number; counterOffset: number } {
+/** Words of header, bitmap, counters and sites for `items` items, and where the last two start. */
+export function headerShape(
+  items: number,
+  counted: boolean,
+  sites = false,
+): { words: number; counterOffset: number; siteOffset: number } {
   const bitmapEnd = SLAB_HEADER_WORDS + Math.ceil(items / 32);
-  if (!counted) return { words: bitmapEnd, counterOffset: 0 };
-  const counterOffset = alignUp(bitmapEnd, COUNTER_STRIDE);
-  return { words: counterOffset + items * COUNTER_STRIDE, counterOffset };
+  const counterOffset = counted ? alignUp(bitmapEnd, COUNTER_STRIDE) : 0;
+  const countersEnd = counted ? counterOffset + items * COUNTER_STRIDE : bitmapEnd;
+  if (!sites) return { words: countersEnd, counterOffset, siteOffset: 0 };
+  return { words: countersEnd + items * ITEM_SITES_WORDS, counterOffset, siteOffset: countersEnd };
 }
 
 /** Off-page headers come in sizes of a power of two from 64 bytes up. */
@@ -71,12 +85,13 @@ function inlineHeaderOffset(slabBytes: number, words: number, counted: boolean):
 
 function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | null {
   const slabBytes = pages * PAGE;
+  const lead = leadOf(shape);
   let items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize) + 1);
   for (; items > 0; items--) {
-    const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+    const { words, counterOffset, siteOffset } = headerShape(items, shape.referenceCounted, shape.sites);
     const headerOffset = inlineHeaderOffset(slabBytes, words, shape.referenceCounted);
     // The padding of the last item counts too: zeroing and trashing fill an item to the start of the next.
-    if (items * itemSize > headerOffset) continue;
+    if (lead + items * itemSize > headerOffset) continue;
     return {
       itemSize,
       itemsPerSlab: items,
@@ -85,7 +100,9 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
       headerOffset,
       headerWords: words,
       counterOffset,
-      efficiency: (items * itemSize) / slabBytes,
+      dataOffset: lead,
+      siteOffset,
+      efficiency: (items * (itemSize + siteBytes(shape))) / slabBytes,
     };
   }
   return null;
@@ -93,9 +110,10 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
 
 function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | null {
   const slabBytes = pages * PAGE;
-  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize));
-  if (items === 0) return null;
-  const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+  const lead = leadOf(shape);
+  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor((slabBytes - lead) / itemSize));
+  if (items <= 0) return null;
+  const { words, counterOffset, siteOffset } = headerShape(items, shape.referenceCounted, shape.sites);
   if (words * 4 > HEADER_BYTES_MAX) return null;
   return {
     itemSize,
@@ -105,20 +123,33 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
     headerOffset: 0,
     headerWords: words,
     counterOffset,
-    efficiency: (items * itemSize) / (slabBytes + headerItemBytes(words)),
+    dataOffset: lead,
+    siteOffset,
+    efficiency: (items * (itemSize + siteBytes(shape))) / (slabBytes + headerItemBytes(words)),
   };
+}
+
+/** A larger slab would not make them any fewer for each item: so they are no waste. */
+function siteBytes(shape: Shape): number {
+  return shape.sites === true ? ITEM_SITES_WORDS * 4 : 0;
+}
+
+/** Bytes before the first item: its redzone, and what keeps it aligned. */
+function leadOf(shape: Shape): number {
+  return shape.redzone === true ? Math.max(shape.align, REDZONE_BYTES) : 0;
 }
 
 /** Bytes from one item to the next: whole granules, and a multiple of the alignment. */
 export function itemStride(shape: Shape): number {
-  return alignUp(Math.max(shape.size, GRANULE), Math.max(shape.align, GRANULE));
+  const redzones = shape.redzone === true ? 2 * REDZONE_BYTES : 0;
+  return alignUp(Math.max(shape.size, GRANULE) + redzones, Math.max(shape.align, GRANULE));
 }
 
 /** The cut for items of this shape; null when they are too large for any slab. */
 export function chooseGeometry(shape: Shape): Geometry | null {
   const itemSize = itemStride(shape);
   let best: Geometry | null = null;
-  let pages = Math.ceil(itemSize / PAGE);
+  let pages = Math.ceil((leadOf(shape) + itemSize) / PAGE);
   for (;;) {
     const candidates = [tryInline(shape, itemSize, pages)];
     if (shape.inlineOnly !== true) candidates.push(tryOffPage(shape, itemSize, pages));

@@ -4,7 +4,7 @@
  * fetched or a hook runs.
  */
 
-import { CheckLevel, damaged, LockRank, MbumaError, trashFill } from '../check/index.js';
+import { damaged, LockRank, MbumaError } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -12,6 +12,7 @@ import { chooseGeometry, type Shape } from './geometry.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
 import { createKegRepair } from './keg-repair.js';
 import { HEADER_SIZES, type KegState, readKeg, writeKeg } from './keg-state.js';
+import { createPatterns, type Patterns } from './patterns.js';
 import {
   BUCKET_WORDS,
   KEG_WORDS,
@@ -49,6 +50,7 @@ export interface Kegs {
   drain(keg: KegState): number;
   /** How often this thread found no pages for a slab: tells that from a hook that lacks memory. */
   shortages(): number;
+  readonly patterns: Patterns;
   /** The slab that the address lies in; 0 when it lies in none. */
   slabOf(address: number): number;
   /**
@@ -65,7 +67,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
-  const trashing = machine.checkLevel >= CheckLevel.TRASH;
+  const patterns = createPatterns(context);
   const slabSite = machine.failpoints.site('uma.slab', 'the pages of a new slab, by keg');
   const itemSite = machine.failpoints.site('uma.item', 'items from the slabs of a keg, one or a bucketful');
   const initSite = machine.failpoints.site('uma.init', 'an `init` hook: as if it lacked memory');
@@ -117,7 +119,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   /** Undoes `init` of the items that have been through it, last first. */
   function finiItems(keg: KegState, hand: number, errors: HookErrors): void {
     if (keg.fini === null) return;
-    const data = (words[hand + HELD] as number) << PAGE_SHIFT;
+    const data = ((words[hand + HELD] as number) << PAGE_SHIFT) + keg.dataOffset;
     for (let index = (words[hand + INITIALISED] as number) - 1; index >= 0; index--) {
       words[hand + INITIALISED] = index;
       errors.run(keg.fini, 'fini', keg.name, data + index * keg.itemSize, How.NOWAIT);
@@ -148,32 +150,26 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       hands.close(hand);
       return 0;
     }
-    const data = page << PAGE_SHIFT;
+    const data = (page << PAGE_SHIFT) + keg.dataOffset;
     if (keg.headerKeg !== 0 && takeItem(byNumber(keg.headerKeg), hand + HEADER, How.NOWAIT) === 0) {
       pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
       hands.close(hand);
       return 0;
     }
     const slab = slabInHand(keg, hand);
-    clearBuckets(keg, data);
+    clearBuckets(keg, page);
     writeHeader(keg, slab, page, data);
     pages.setObject(page, keg.pagesPerSlab, slab);
     pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
+    patterns.dressSlab(keg, slab);
     if (keg.init !== null && !initItems(keg, keg.init, hand, data, how)) return 0;
-    for (let index = 0; trashing && index < keg.itemsPerSlab; index++)
-      trash(keg, data + index * keg.itemSize);
     return hand;
   }
 
-  function trash(keg: KegState, item: number): void {
-    if (trashing && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0)
-      trashFill(words, item, keg.itemSize);
-  }
-
   /** Free slots of buckets are 0, and pages come with whatever they held. */
-  function clearBuckets(keg: KegState, data: number): void {
+  function clearBuckets(keg: KegState, page: number): void {
     if (keg.number === BUCKET_KEG || (keg.flags & KegFlag.ZEROED) !== 0)
-      machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
+      machine.fillBytes(page << PAGE_SHIFT, 0, keg.pagesPerSlab << PAGE_SHIFT);
   }
 
   function writeHeader(keg: KegState, slab: number, page: number, data: number): void {
@@ -186,8 +182,9 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       const items = Math.min(32, keg.itemsPerSlab - first);
       words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
     }
-    if (keg.counterOffset !== 0) {
-      words.fill(0, slab + keg.counterOffset, slab + (words[keg.record + Keg.headerWords] as number));
+    const behind = keg.counterOffset || keg.siteOffset;
+    if (behind !== 0) {
+      words.fill(0, slab + behind, slab + (words[keg.record + Keg.headerWords] as number));
     }
   }
 
@@ -352,7 +349,8 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     giveItems,
     takeItem,
     giveItem,
-    trash,
+    trash: patterns.trash,
+    patterns,
     drain,
     shortages: () => shortages,
     slabOf,

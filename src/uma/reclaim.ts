@@ -8,6 +8,8 @@ import { Attention } from '../machine/index.js';
 import type { UmaContext } from './context.js';
 import { BUCKET_KEG, INTERNAL_KEGS } from './context.js';
 import type { Drains } from './drains.js';
+import type { Guard } from './guard.js';
+import { HookErrors } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import { CACHE_WORDS, OWNER_MEMORY, ThreadCache, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
@@ -24,7 +26,7 @@ export interface Reclaimer {
    * Pages are lacking: drains every zone, and asks the other threads to. True when pages or items came free.
    */
   reclaimPages(): boolean;
-  /** Gives back the empty slabs of buckets and slab headers. */
+  /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
   answerAttention(): void;
@@ -41,6 +43,7 @@ export function createReclaimer(
   context: UmaContext,
   kegs: Kegs,
   drains: Drains,
+  guard: Guard,
   owners: Uint8Array,
 ): Reclaimer {
   const { machine, threads, locks, pages } = context;
@@ -66,9 +69,12 @@ export function createReclaimer(
     return freed;
   }
 
-  /** Headers and buckets come last: draining the others frees them. */
+  /** Headers and buckets come last: draining the others frees them, and ending the quarantine. */
   function drainInternal(): void {
+    const errors = new HookErrors();
+    guard.drain(errors);
     for (let number = BUCKET_KEG; number <= INTERNAL_KEGS; number++) kegs.drain(kegs.byNumber(number));
+    errors.throwFirst();
   }
 
   /** How many items went back to their kegs. */
@@ -79,12 +85,18 @@ export function createReclaimer(
     return freed;
   }
 
+  function addTo(sum: number, count: number): void {
+    floats[sum >> 1] = (floats[sum >> 1] as number) + (floats[count >> 1] as number);
+  }
+
   function retireCounts(zone: ZoneState, cache: number): void {
     const requests = (zone.record + Zone.retiredRequests) >> 1;
     const failures = (zone.record + Zone.retiredFailures) >> 1;
     locks.acquire(zone.record, LockRank.ZONE);
     floats[requests] = (floats[requests] as number) + requestsOf(words, cache);
     floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
+    addTo(zone.record + Zone.retiredChecked, cache + ThreadCache.checked);
+    addTo(zone.record + Zone.retiredSkipped, cache + ThreadCache.skipped);
     locks.release(zone.record);
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
   }

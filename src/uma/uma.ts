@@ -4,15 +4,20 @@
 
 import { CHECK_LEVEL_MAX, damaged, LockRank, MbumaError } from '../check/index.js';
 import { readText, writeText } from '../record/index.js';
+import { type Access, createAccess } from './access.js';
 import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { createDrains } from './drains.js';
 import { initialCapacity } from './geometry.js';
+import { createGuard, type GuardStats } from './guard.js';
 import type { Hooks } from './hooks.js';
+import { createItemChecks } from './item-checks.js';
+import { createItems } from './items.js';
 import type { KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
+import { createLeaks, type Leak } from './leaks.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
 import {
@@ -22,9 +27,9 @@ import {
   CACHE_WORDS,
   COUNTER_STRIDE,
   GRANULE_SHIFT,
+  GuardedItem,
   HookBit,
   KEG_WORDS,
-  KegFlag,
   Slab,
   ThreadCache,
   UmaState,
@@ -34,7 +39,13 @@ import {
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Zone } from './zone-api.js';
-import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
+import {
+  type CheckedZoneOptions,
+  debugDifferences,
+  flagsOf,
+  readZoneOptions,
+  type ZoneOptions,
+} from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
@@ -59,6 +70,12 @@ export interface Uma {
    * Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none.
    */
   carry(keg: number, item: number, slot: number): void;
+  /** Whether bytes may be touched: see access.ts. */
+  readonly access: Access;
+  /** What is in use, by where it was allocated. */
+  leaks(): readonly Leak[];
+  /** Figures of guarded items. */
+  guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
   /** Gives back all cached items and empty slabs of the zones that this thread has opened. */
@@ -85,14 +102,17 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const dead = machine.area('dead bucket');
   const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
-  const maps = { words, owners, pageKegs };
   const kegs = createKegs(context, initialise);
+  const items = createItems(context, kegs, { words, owners, pageKegs });
+  const maps = { words, owners, pageKegs, items };
   const accounts = createAccounts(context);
-  const ladder = createLadder(context, kegs, accounts, owners, dead);
+  const checks = createItemChecks(context, kegs, items);
+  const ladder = createLadder(context, kegs, accounts, owners, dead, checks.duplicate);
   const drains = createDrains(context, kegs, accounts, dead);
-  const reclaimer = createReclaimer(context, kegs, drains, owners);
+  const guard = createGuard(context, kegs, accounts, maps, (number) => reaper.stateOf(number));
+  const reclaimer = createReclaimer(context, kegs, drains, guard, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
+  const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps, checks, guard);
   const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer, slow });
   const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
   const allocSite = machine.failpoints.site(ALLOC_SITE);
@@ -116,14 +136,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
-  function frontCache(name: string, number: number, hooks: Hooks): number {
-    const slow = left || needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
+  function frontCache(name: string, number: number, hooks: Hooks, kegFlags: number): number {
+    const slow = left || needsSlowPath(hooks, machine.checkLevel, kegFlags) || allocSite.concerns(name);
     return cacheOf(slow ? 0 : number);
   }
 
   function showCaches(): void {
     for (const { zone, state } of opened.values()) {
-      state.cache = frontCache(state.name, state.number, state.hooks);
+      state.cache = frontCache(state.name, state.number, state.hooks, state.kegState.flags);
       zone.cache = state.cache;
     }
   }
@@ -161,7 +181,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
     if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
-    const keg = primary?.kegState ?? kegs.create(name, shape, options.zeroed ? KegFlag.ZEROED : 0);
+    const keg = primary?.kegState ?? kegs.create(name, shape, flagsOf(options));
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
     const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
@@ -192,6 +212,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const counted = keg.counterOffset !== 0;
     if (primary === null && counted !== shape.referenceCounted)
       differences.push(`referenceCounted is ${counted}`);
+    if (primary === null) differences.push(...debugDifferences(keg.flags, options));
     if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
       differences.push('its primary zone is another');
     if (differences.length > 0) {
@@ -222,7 +243,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       record,
       number,
       kegState,
-      cache: frontCache(options.name, number, hooks),
+      cache: frontCache(options.name, number, hooks, kegState.flags),
       realCache: cacheOf(number),
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       finiIsSafe: given.finiIsSafe === true,
@@ -239,7 +260,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function zone(given: ZoneOptions): Zone {
-    const options = readZoneOptions(given, openedState);
+    const options = readZoneOptions(given, openedState, machine.checkLevel);
     const known = opened.get(options.name);
     if (known !== undefined) {
       checkAgreement(known.state.number, { ...options, hooks: allHooks(known.state) });
@@ -263,6 +284,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function counterOf(item: number): number {
+    const guarded = items.guardedAt(item);
+    if (guarded !== 0) return guarded + GuardedItem.counter;
     const slab = kegs.slabOf(item);
     const keg = kegs.byNumber(pageKegs[item >>> 12] as number);
     const index = ((item - (words[slab + Slab.data] as number)) / keg.itemSize) | 0;
@@ -297,6 +320,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     accounts,
     ladder,
     drains,
+    guard,
+    items,
     owners,
     pageKegs,
     dead,
@@ -311,7 +336,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
-  const parts: UmaParts = { context, kegs, maps, dead };
+  const parts: UmaParts = { context, kegs, maps, guard, dead };
   return {
     zone,
     findZone: (name) => opened.get(name)?.zone,
@@ -335,6 +360,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       return figures;
     },
     counterOf,
+    access: createAccess(items, pageKegs, words.length * 4),
+    leaks: createLeaks(context, kegs, maps, items),
+    guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
         owners[each >>> GRANULE_SHIFT] = slot;

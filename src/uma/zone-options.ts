@@ -1,6 +1,7 @@
 /** What a zone is made of, and what is wrong with it. */
 
 import {
+  CheckLevel,
   describeValue,
   MbumaError,
   optionalFunction,
@@ -12,7 +13,7 @@ import {
 import { isPowerOfTwo } from '../record/index.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
-import { GRANULE, OwnerDeath, type OwnerDeath as OwnerDeathPolicy } from './records.js';
+import { GRANULE, KegFlag, OwnerDeath, type OwnerDeath as OwnerDeathPolicy } from './records.js';
 import { LIMIT_MAX, type Zone } from './zone-api.js';
 import type { ZoneState } from './zone-state.js';
 
@@ -47,6 +48,19 @@ export interface ZoneOptions {
   readonly onOwnerDeath?: OwnerDeathPolicy;
   /** New slabs are zeroed: an item holds 0, or what its last user left. */
   readonly zeroFresh?: boolean;
+  /**
+   * At least 16 bytes of 0x42 before and behind each item, looked at when it comes back and when it goes out
+   * again. Every zone has them at check level 3. A secondary zone has what its primary has.
+   */
+  readonly redzone?: boolean;
+  /** Who allocated and freed each item, and where, is kept: for reports, and `memory.leaks`. As above. */
+  readonly sites?: boolean;
+  /**
+   * Items come alone on pages of their own, as many of 100,000 as the setting `guardFrequency` says and as
+   * there are pages for; freed ones are kept out of use as long as that goes. With `sites`. Not of a
+   * secondary zone.
+   */
+  readonly guard?: boolean;
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
   readonly finiIsSafe?: boolean;
 }
@@ -61,6 +75,7 @@ export interface CheckedZoneOptions {
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
   readonly zeroed: boolean;
+  readonly guarded: boolean;
 }
 
 /** Largest item, in bytes. */
@@ -84,10 +99,12 @@ function readOwnerDeath(value: unknown): number {
  * Checks the options; tells all reasons why they cannot be, at once.
  *
  * @param openedState the state of a zone that this thread has opened
+ * @param checkLevel from REDZONE on every zone has redzones and sites
  */
 export function readZoneOptions(
   given: ZoneOptions,
   openedState: (zone: Zone | undefined) => ZoneState | null,
+  checkLevel: CheckLevel,
 ): CheckedZoneOptions {
   requireObject(given, 'options');
   const reasons: string[] = [];
@@ -125,7 +142,19 @@ export function readZoneOptions(
   const zeroed = attempt(() => optionalBoolean(given.zeroFresh, 'zeroFresh'), false) === true;
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
   const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
-  const shape = { size, align, referenceCounted: counted === true };
+  const option = (kind: 'redzone' | 'sites' | 'guard'): boolean =>
+    attempt(() => optionalBoolean(given[kind], kind), false) === true;
+  const asked = { redzone: option('redzone'), sites: option('sites'), guard: option('guard') };
+  if (primary !== null && (asked.redzone || asked.sites || asked.guard))
+    reasons.push('redzone, sites and guard are those of the primary zone');
+  const everywhere = checkLevel >= CheckLevel.REDZONE;
+  const shape: Shape = {
+    size,
+    align,
+    referenceCounted: counted === true,
+    redzone: asked.redzone || everywhere,
+    sites: asked.sites || asked.guard || everywhere,
+  };
   if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
     reasons.push(`items of ${size} bytes do not fit a slab`);
   }
@@ -133,5 +162,22 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed };
+  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed, guarded: asked.guard };
+}
+
+/** What a new keg is told besides its shape. */
+export function flagsOf({ zeroed, guarded }: CheckedZoneOptions): number {
+  return (zeroed ? KegFlag.ZEROED : 0) | (guarded ? KegFlag.GUARDED : 0);
+}
+
+/** Where what is asked for differs from what the keg of the zone has. */
+export function debugDifferences(flags: number, { shape, guarded }: CheckedZoneOptions): string[] {
+  const wanted = [
+    ['redzone', KegFlag.REDZONE, shape.redzone === true],
+    ['sites', KegFlag.SITES, shape.sites === true],
+    ['guard', KegFlag.GUARDED, guarded],
+  ] as const;
+  return wanted
+    .filter(([, flag, asked]) => ((flags & flag) !== 0) !== asked)
+    .map(([name, , asked]) => `${name} is ${!asked}`);
 }

@@ -1,15 +1,17 @@
 /**
- * The slow half of `tryAlloc` and `free`: flags, hooks, trash, and the attempts that follow a miss.
+ * The slow half of `tryAlloc` and `free`: flags, hooks, checks, and the attempts that follow a miss.
  */
 
-import { CheckLevel, hex, MbumaError, requireInteger, trashFill, trashFindDamage } from '../check/index.js';
+import { MbumaError, requireInteger } from '../check/index.js';
 import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
+import type { Guard } from './guard.js';
 import { HookErrors, How, runHook } from './hooks.js';
+import type { ItemChecks } from './item-checks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
-import { GRANULE_SHIFT } from './records.js';
+import { GRANULE_SHIFT, KegFlag } from './records.js';
 import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
@@ -22,8 +24,12 @@ export const ALLOC_SITE = 'uma.alloc';
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
   allocSlow(zone: ZoneState, flags: number, how: How): number;
-  /** Does to an item that was granted what an allocation does. Throws OUT_OF_MEMORY for its constructor. */
-  finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number;
+  /**
+   * Does to an item that was granted what an allocation does. Throws OUT_OF_MEMORY for its constructor.
+   *
+   * @param site of the call, where sites are kept
+   */
+  finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number;
   /** Throws OUT_OF_MEMORY where sleeping cannot help, or CANFAIL asks for it. */
   refuseIfCanFail(zone: ZoneState, flags: number): void;
   /** Checks, destructs and takes back. */
@@ -36,17 +42,13 @@ export function createZoneSlow(
   ladder: Ladder,
   reclaimer: Reclaimer,
   maps: Maps,
+  checks: ItemChecks,
+  guard: Guard,
 ): ZoneSlow {
-  const { words } = maps;
+  const { items } = maps;
   const { failpoints } = context.machine;
   const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
   const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
-  const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
-
-  /** Items that `init` has set up keep their state while they are free: those are not trashed. */
-  function isTrashed(zone: ZoneState): boolean {
-    return trashing && zone.kegState.init === null && zone.hooks.init === null;
-  }
 
   function allocSlow(zone: ZoneState, flags: number, how: How): number {
     context.threads.assertHere();
@@ -63,13 +65,17 @@ export function createZoneSlow(
       if (how === How.NOWAIT) ladder.countFailure(zone);
       return 0;
     }
-    return constructItem(zone, item, flags, how);
+    return constructItem(zone, item, flags, how, items.siteHere(zone, allocSlow));
   }
 
   function findItem(zone: ZoneState, how: How): number {
     if (allocSite.fails(zone.name)) {
       zone.lack = Lack.MEMORY;
       return 0;
+    }
+    if ((zone.kegState.flags & KegFlag.GUARDED) !== 0) {
+      const guarded = guard.tryAlloc(zone, how);
+      if (guarded !== 0) return guarded;
     }
     const shortages = kegs.shortages();
     let item = ladder.allocItem(zone, how);
@@ -80,19 +86,24 @@ export function createZoneSlow(
     return item;
   }
 
-  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number {
-    if (constructItem(zone, item, flags, how) === 0) refuseIfCanFail(zone, flags);
+  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number {
+    if (constructItem(zone, item, flags, how, site) === 0) refuseIfCanFail(zone, flags);
     return item;
   }
 
   /**
-   * Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`.
+   * Checks what was free, zeroes, constructs. An item whose constructor fails goes back without `dtor`.
    * 0: the constructor lacks memory.
    */
-  function constructItem(zone: ZoneState, item: number, flags: number, how: How): number {
+  function constructItem(zone: ZoneState, item: number, flags: number, how: How, site: number): number {
     const { kegState, hooks } = zone;
-    if (isTrashed(zone)) checkTrash(zone, item);
-    if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
+    const guarded = checks.concerns(zone) && items.guardedAt(item) !== 0;
+    if (checks.concerns(zone)) {
+      if (!guarded) checkFree(zone, item);
+      items.noteAlloc(zone, item, site);
+    }
+    if ((flags & ZERO) !== 0)
+      context.machine.fillBytes(item, 0, guarded ? kegState.size : kegState.fillBytes);
     if (hooks.ctor === null) return item;
     try {
       if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
@@ -108,26 +119,28 @@ export function createZoneSlow(
   }
 
   function returnUnconstructed(zone: ZoneState, item: number): void {
-    if (isTrashed(zone)) trashFill(words, item, zone.kegState.itemSize);
     try {
-      ladder.freeItem(zone, item);
+      takeBack(zone, item);
     } catch {
       // A `fini` failed. The item is back in its keg, and the failure of the constructor came first.
     }
   }
 
-  function checkTrash(zone: ZoneState, item: number): void {
-    const { kegState: keg } = zone;
-    const damaged = trashFindDamage(words, item, keg.itemSize);
-    if (damaged === 0) return;
-    const value = hex(words[damaged >>> 2] as number);
-    trashFill(words, item, keg.itemSize);
-    ladder.freeItem(zone, item);
-    throw new MbumaError(
-      'MODIFIED_AFTER_FREE',
-      `Memory modified after free ${hex(item)}(${keg.size}) val=${value} @ ${hex(damaged)} (zone ${zone.name})`,
-      { address: damaged, zone: zone.name },
-    );
+  function checkFree(zone: ZoneState, item: number): void {
+    const error = checks.whileFree(zone, item);
+    if (error === null) return;
+    takeBack(zone, item);
+    throw error;
+  }
+
+  /** An item that this thread owns, and that nobody uses any more, goes back to where free items are. */
+  function takeBack(zone: ZoneState, item: number): void {
+    if (items.guardedAt(item) !== 0) {
+      guard.free(zone, item);
+    } else {
+      if (checks.concerns(zone)) checks.trash(zone, item);
+      ladder.freeItem(zone, item);
+    }
   }
 
   function refuseIfCanFail(zone: ZoneState, flags: number): void {
@@ -147,12 +160,25 @@ export function createZoneSlow(
     const address = item as number;
     // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
     maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
+    const damage = checks.concerns(zone) ? checkFreed(zone, address) : null;
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
-    if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
-    ladder.freeItem(zone, address);
+    takeBack(zone, address);
+    if (damage !== null) throw damage;
     errors?.throwFirst();
     reclaimer.answerAttention();
+  }
+
+  /** Before `dtor`: what was done around the item. Throws when another thread frees it at this moment. */
+  function checkFreed(zone: ZoneState, item: number): MbumaError | null {
+    const site = items.siteHere(zone, freeSlow);
+    if (items.guardedAt(item) === 0) {
+      items.noteFree(zone, item, site);
+      return checks.aroundFreed(zone, item);
+    }
+    guard.begin(zone, item);
+    items.noteFree(zone, item, site);
+    return guard.aroundFreed(zone, item);
   }
 
   return { allocSlow, finishAlloc, refuseIfCanFail, freeSlow };
