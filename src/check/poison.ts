@@ -47,9 +47,16 @@ export function redzoneFill(bytes: Uint8Array, from: number, end: number): void 
   bytes.fill(REDZONE_BYTE, from, end);
 }
 
-/** How many bytes from `from` up to `end` are not of a redzone any more. */
-export function redzoneCountDamage(bytes: Uint8Array, from: number, end: number): number {
+/** How many bytes from `from` up to `end` are not of a redzone any more. By whole words where that goes. */
+export function redzoneCountDamage(words: Int32Array, bytes: Uint8Array, from: number, end: number): number {
   let count = 0;
-  for (let at = from; at < end; at++) if (bytes[at] !== REDZONE_BYTE) count++;
+  for (let at = from; at < end; ) {
+    if ((at & 3) === 0 && at + 4 <= end && words[at >>> 2] === REDZONE_WORD) {
+      at += 4;
+      continue;
+    }
+    if (bytes[at] !== REDZONE_BYTE) count++;
+    at++;
+  }
   return count;
 }

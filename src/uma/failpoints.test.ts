@@ -59,15 +59,20 @@ const scenarios: Record<string, Scenario> = {
     }
   },
   'guarded items'(party, holder) {
-    const zone = party.uma.zone({ name: 'guarded', size: 100, guard: true, max: 6, init: () => 0 });
+    let zone: Zone | undefined;
+    holder.attempt(() => {
+      zone = party.uma.zone({ name: 'guarded', size: 100, guard: true, max: 6, init: () => 0 });
+    });
+    if (zone === undefined) return;
+    const { tryAlloc, free } = { tryAlloc: zone.tryAlloc.bind(zone), free: zone.free.bind(zone) };
     for (let round = 0; round < 3; round++) {
       const items: number[] = [];
       holder.attempt(() => {
-        for (let index = 0; index < 8; index++) items.push(zone.tryAlloc());
+        for (let index = 0; index < 8; index++) items.push(tryAlloc());
       });
-      for (const item of items) zone.free(item as Addr);
+      for (const item of items) free(item as Addr);
     }
-    holder.attempt(() => holder.keep(zone, zone.tryAlloc()));
+    holder.attempt(() => holder.keep(zone as Zone, tryAlloc()));
   },
   'bulk calls'(party, holder) {
     holder.attempt(() => {

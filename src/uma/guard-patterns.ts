@@ -49,8 +49,8 @@ export function createGuardPatterns({ machine, threads }: UmaContext, items: Ite
     const { pages: count, offset } = shapeOf(zone.kegState);
     const from = item - offset;
     const end = from + count * PAGE;
-    const before = redzoneCountDamage(bytes, from, item);
-    const behind = redzoneCountDamage(bytes, item + size, end);
+    const before = redzoneCountDamage(words, bytes, from, item);
+    const behind = redzoneCountDamage(words, bytes, item + size, end);
     if (before + behind === 0) return null;
     const found = items.find(item) as FoundItem;
     const isBad = (at: number): boolean =>

@@ -224,7 +224,7 @@ export function createGuard(
     const hand = hands.open(HandKind.GUARD, zone.number, read(record + FIRST_PAGE), 1, record << 2);
     const errors = new HookErrors();
     finishFree(zone, hand, errors);
-    while (read(guard + PAGES) > share && evict(errors) !== 0);
+    while (evict(errors, share) !== 0);
     errors.throwFirst();
   }
 
@@ -261,11 +261,11 @@ export function createGuard(
 
   // --- quarantine ---
 
-  /** The oldest leaves; how many pages came free, 0 when there was none. */
-  function evict(errors: HookErrors): number {
+  /** The oldest leaves; how many pages came free, 0 when no more than `keep` stand there. */
+  function evict(errors: HookErrors, keep: number): number {
     locks.acquire(lock, LockRank.GUARD);
     const record = read(guard + FIRST);
-    if (record === 0) {
+    if (record === 0 || read(guard + PAGES) <= keep) {
       locks.release(lock);
       return 0;
     }
@@ -318,8 +318,12 @@ export function createGuard(
     shapeOf,
     drain(errors) {
       let freed = 0;
-      // No more than there are now: others may fill it meanwhile.
-      for (let left = read(guard + ITEMS); left > 0; left--) freed += evict(errors);
+      // Others may fill it meanwhile: once round all pages is enough.
+      while (freed < pages.pageCount) {
+        const count = evict(errors, 0);
+        if (count === 0) break;
+        freed += count;
+      }
       return freed;
     },
     stats: () => ({

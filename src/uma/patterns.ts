@@ -99,8 +99,8 @@ export function createPatterns({ machine, pages, settings }: UmaContext): Patter
     },
     redzoneDamage(keg, item) {
       if (!hasRedzones(keg) || !isChecked(keg, item)) return null;
-      const before = redzoneCountDamage(bytes, item - REDZONE_BYTES, item);
-      const behind = redzoneCountDamage(bytes, item + keg.size, item + keg.itemSize - REDZONE_BYTES);
+      const before = redzoneCountDamage(words, bytes, item - REDZONE_BYTES, item);
+      const behind = redzoneCountDamage(words, bytes, item + keg.size, item + keg.itemSize - REDZONE_BYTES);
       return before + behind === 0 ? null : { before, behind };
     },
     mendRedzones,
