@@ -1,6 +1,6 @@
 /**
- * A thread with guarded items dies before each of its stores in turn: no page, record or unit is lost, nothing
- * is freed twice, and what it owned becomes what its zone says.
+ * A thread with guarded items dies before each of its stores in turn: no page, record or unit is lost,
+ * nothing is freed twice, and what it owned becomes what its zone says.
  */
 
 import assert from 'node:assert/strict';
