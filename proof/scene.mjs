@@ -9,7 +9,19 @@ import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
 import { INTERNAL_KEGS } from '../dist/uma/context.js';
-import { KEG_WORDS, Slab, ThreadCache, Zone } from '../dist/uma/records.js';
+import {
+  GUARDED_ITEM_WORDS,
+  GUARDED_PAGE,
+  GUARDED_SITES,
+  GuardedItem,
+  GuardState,
+  ITEM_SITES_WORDS,
+  KEG_WORDS,
+  Keg,
+  Slab,
+  ThreadCache,
+  Zone,
+} from '../dist/uma/records.js';
 
 const BYTES = 1 << 20;
 const MAX_THREADS = 4;
@@ -43,6 +55,8 @@ export function openZones(memory) {
     counted: memory.zone({ name: 'counted', size: 256, referenceCounted: true }),
     limited: memory.zone({ name: 'limited', size: 96, max: 24 }),
     hooked: memory.zone({ name: 'hooked', size: 64, ctor: () => 0, dtor: () => 0 }),
+    fenced: memory.zone({ name: 'fenced', size: 77, redzone: true, sites: true }),
+    guarded: memory.zone({ name: 'guarded', size: 300, guard: true }),
     second: memory.zone({ name: 'second', primary: small, init: () => 0, fini: () => 0 }),
   };
 }
@@ -84,7 +98,7 @@ export function makeScene(checkLevel = 0) {
   const held = { mbufs: [] };
   gone.detach();
   for (const [name, zone] of Object.entries(zones)) {
-    const many = name === 'small' ? 700 : name === 'large' ? 6 : 20;
+    const many = name === 'small' ? 700 : name === 'large' ? 6 : name === 'guarded' ? 8 : 20;
     const items = Array.from({ length: many }, () => zone.tryAlloc()).filter((item) => item !== 0);
     // So many go back that buckets are loaded, spare and in the zone's list.
     for (const item of items.splice(Math.floor(many / 4))) zone.free(item);
@@ -115,13 +129,21 @@ function findPieces({ memory, machine, held }) {
   const objectOf = (page) => words[machine.area('pages') + page * 16 + 5];
   const seen = new Set();
   const slabs = [];
+  const sites = [];
+  const guarded = [];
   const buckets = [];
   for (let page = machine.layout.firstPage; page < pageCount; page++) {
     const keg = pageKegs[page];
     const slab = objectOf(page);
     if (keg === 0 || seen.has(slab)) continue;
     seen.add(slab);
+    if (keg === GUARDED_PAGE) {
+      guarded.push([slab, GUARDED_ITEM_WORDS]);
+      continue;
+    }
     const itemsPerSlab = words[kegAt(keg) + 20];
+    const siteOffset = words[kegAt(keg) + Keg.siteOffset];
+    if (siteOffset !== 0) sites.push([slab + siteOffset, itemsPerSlab * ITEM_SITES_WORDS]);
     slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
     if (keg !== 1) continue;
     for (let item = 0; item < itemsPerSlab; item++) {
@@ -130,7 +152,7 @@ function findPieces({ memory, machine, held }) {
     }
   }
   const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
-  return { slabs, buckets, mbufs };
+  return { slabs, sites, guarded, buckets, mbufs };
 }
 
 /** Offsets in a record from `from` to `to`, the last included. */
@@ -142,7 +164,7 @@ function offsets(from, to = from) {
  * Words of which any value may be right: statistics, settings, and what nobody reads in the state that its
  * record is in. An audit cannot tell; the work after the flip is done all the same.
  */
-function findUncheckable({ memory, machine, held }, areas) {
+function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
   const { words } = memory;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const all = new Set();
@@ -166,7 +188,7 @@ function findUncheckable({ memory, machine, held }, areas) {
     const counts = [
       ThreadCache.requests,
       ThreadCache.requestsHigh,
-      ...offsets(ThreadCache.failures, ThreadCache.failures + 1),
+      ...offsets(ThreadCache.failures, ThreadCache.skipped + 1),
     ];
     for (let zone = 1; zone <= maxZones; zone++)
       if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
@@ -189,7 +211,14 @@ function findUncheckable({ memory, machine, held }, areas) {
       Zone.workingSet,
       Zone.waitSleeps,
     ]);
-    add(at, offsets(Zone.retiredRequests, Zone.retiredFailures + 1));
+    add(at, offsets(Zone.retiredRequests, Zone.retiredSkipped + 1));
+  }
+  add(areas.guard[0], [GuardState.guarded, GuardState.declined]);
+  // Nobody can tell one divisor from another, nor one place of the program.
+  for (const [slab] of slabs) if (words[slab + Slab.divisor] !== 0) add(slab, [Slab.divisor]);
+  for (const [record] of guarded) {
+    add(record, [GuardedItem.counter]);
+    add(record + GUARDED_SITES, offsets(0, ITEM_SITES_WORDS - 1));
   }
   for (const m of held.mbufs) {
     add(m >> 2, [Mbuf.nextPacket]);
@@ -212,7 +241,8 @@ export function metadataOf(scene) {
       [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start],
     ]),
   );
-  const { slabs, buckets, mbufs } = findPieces(scene);
+  const found = findPieces(scene);
+  const { slabs, sites, guarded, buckets, mbufs } = found;
   const ranges = {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
@@ -227,13 +257,16 @@ export function metadataOf(scene) {
     'page map': [[areas['page kegs'][0], machine.layout.parameters.pageCount / 2]],
     'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
+    'item sites': sites,
+    guard: [[areas.guard[0], 16]],
+    'guarded items': guarded,
     buckets,
     'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mbuf headers': mbufs,
     'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],
   };
-  const uncheckable = findUncheckable(scene, areas);
+  const uncheckable = findUncheckable(scene, areas, found);
   const pieces = { [UNCHECKABLE]: [...uncheckable] };
   for (const [name, list] of Object.entries(ranges)) {
     const all = list.flatMap(([first, length]) => Array.from({ length }, (_, at) => first + at));

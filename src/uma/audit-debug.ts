@@ -129,6 +129,9 @@ export function createDebugAudit(context: UmaContext, kegs: Kegs, maps: Maps, gu
     const state = read(record + GuardedItem.state);
     const owned = owners[item >>> GRANULE_SHIFT] !== 0;
     const inUse = state === GuardedState.IN_USE;
+    const initialised = read(record + GuardedItem.initialised);
+    if (initialised < 0 || initialised > (inUse ? 1 : 0))
+      walk.report('U19', `${what} is initialised ${initialised} times`);
     if (inUse !== owned || (!inUse && state !== GuardedState.QUARANTINED))
       walk.report('U19', `${what} is in state ${state}, and its owner is ${owners[item >>> GRANULE_SHIFT]}`);
     if (!areSitesSound(record + GUARDED_SITES)) walk.report('U17', `the sites of ${what} cannot be`);
