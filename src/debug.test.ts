@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { type Addr, createMemory, MbumaError, type Memory, struct, u32 } from './index.js';
+import { type Addr, attachMemory, createMemory, MbumaError, type Memory, struct, u32 } from './index.js';
 import { attachmentOf } from './memory.js';
 
 const MIB = 1 << 20;
@@ -188,5 +188,30 @@ describe('memory.check', () => {
       memory.drain();
       assert.ok(memory.audit().clean, JSON.stringify(memory.audit().violations));
     }
+  });
+});
+
+describe('guarded items in a ring that carries them', () => {
+  it('belong to their taker, and to nobody who dies while they are in it', () => {
+    const memory = createMemory({ bytes: 4 * MIB });
+    const other = attachMemory(memory.handle);
+    const options = { name: 'guarded', size: 100, guard: true, onOwnerDeath: 'free' } as const;
+    const [zone, theirs] = [memory.zone(options), other.zone(options)];
+    const ring = memory.ring({ name: 'ring', capacity: 8, carries: zone });
+    const items = [1, 2, 3].map(() => theirs.tryAlloc() as Addr);
+    const puts = other.ring({ name: 'ring', capacity: 8, carries: theirs });
+    for (const item of items.slice(0, 2)) puts.tryPut(item);
+    const owner = (item: number): number | undefined =>
+      memory.leaks().find(({ addresses }) => addresses.includes(item))?.thread;
+    const taken = ring.tryTake();
+    assert.equal(taken, items[0]);
+    memory.declareDead(other.name);
+    const [reaped] = memory.reap();
+    assert.deepEqual(reaped?.items, [{ zone: 'guarded', freed: 1, kept: 0, items: [] }]);
+    assert.equal(zone.stats().used, 2);
+    assert.equal(owner(items[1] as number), 2, 'who allocated it is told, though it has gone');
+    for (const item of [taken, ring.tryTake()]) zone.free(item as Addr);
+    assert.equal(zone.stats().used, 0);
+    assert.ok(memory.audit().clean);
   });
 });

@@ -6,7 +6,15 @@ import fc from 'fast-check';
 import { MbumaError } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { ZERO, type Zone, type ZoneOptions } from './index.js';
-import { assertClean, brokenRules, joinParty, makeParty, type Party, property } from './uma.test-kit.js';
+import {
+  assertClean,
+  brokenRules,
+  joinParty,
+  makeParty,
+  type Party,
+  property,
+  until,
+} from './uma.test-kit.js';
 
 /** The error of a call, which must be one of ours. */
 function errorOf(call: () => unknown): MbumaError {
@@ -272,6 +280,23 @@ describe('reports', () => {
     assert.match(error.details as string, /\nallocated by thread 1 /);
     assert.match(error.details as string, /\nfreed {5}by thread 2 /);
     assertClean(party);
+  });
+
+  it('name the place of a call that had to wait', async () => {
+    const { party, zone } = makeZone({ max: 1 });
+    const place = (): string => {
+      const [leak] = party.uma.leaks();
+      return (leak?.site ?? '').replace(/.*:(\d+):\d+$/, '$1');
+    };
+    const first = zone.tryAlloc() as Addr;
+    const before = Number(place());
+    const waiting = zone.allocAsync();
+    await until(() => zone.sleepers === 1, 'it waits');
+    zone.free(first);
+    const item = await waiting;
+    assert.ok(Number(place()) > before, `line ${place()}, and the first was of line ${before}`);
+    assert.ok(Number(place()) <= before + 2, 'the line of the call, not of its end');
+    zone.free(item);
   });
 
   it('an item that is in use is not handed out again', () => {

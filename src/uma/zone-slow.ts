@@ -135,10 +135,11 @@ export function createZoneSlow(
 
   /** An item that this thread owns, and that nobody uses any more, goes back to where free items are. */
   function takeBack(zone: ZoneState, item: number): void {
-    if (items.guardedAt(item) !== 0) {
+    const checked = checks.concerns(zone);
+    if (checked && items.guardedAt(item) !== 0) {
       guard.free(zone, item);
     } else {
-      if (checks.concerns(zone)) checks.trash(zone, item);
+      if (checked) checks.trash(zone, item);
       ladder.freeItem(zone, item);
     }
   }
