@@ -115,12 +115,21 @@ export function work(mbuma, threads) {
     ...constructors,
   });
   const big = kind('big', { size: 3000, ...free });
+  const guarded = kind('guarded', {
+    size: 120,
+    max: 40,
+    guard: true,
+    finiIsSafe: true,
+    ...free,
+    ...hooks,
+    ...constructors,
+  });
   const prim = kind('prim', { size: 256 });
   const second = kind('second', { primary: prim.zone, finiIsSafe: true, ...hooks });
   const carried = kind('carried', { size: 48 });
   const rings = [0, 1].map((each) => memory.ring({ name: `ring ${each}`, capacity: 24 }));
   const sleepy = [limited, hookedLimited];
-  const cheap = [plain, limited, hooked, hookedLimited, big, prim, second];
+  const cheap = [plain, limited, hooked, hookedLimited, big, guarded, prim, second];
 
   // --- stamps ---
 
