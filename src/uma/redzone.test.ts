@@ -27,6 +27,11 @@ function errorOf(call: () => unknown): MbumaError {
   assert.fail('nothing was thrown');
 }
 
+const must = (item: Addr | 0): Addr => {
+  assert.notEqual(item, 0);
+  return item as Addr;
+};
+
 const hex = (address: number): string => `0x${address.toString(16)}`;
 
 function makeZone(options: Partial<ZoneOptions> = {}): { party: Party; zone: Zone } {
@@ -251,6 +256,16 @@ describe('reports', () => {
       assert.ok(error.message.startsWith(words), error.message);
       assert.ok(error.details?.startsWith(`address   ${hex(address)}, `), error.details);
     }
+    const inline = party.uma.zone({ name: 'inline', size: 100 });
+    const header = ((must(inline.tryAlloc()) & -4096) + 4080) as Addr;
+    const invalid = errorOf(() => inline.free(header));
+    assert.equal(invalid.code, 'FREE_FOREIGN');
+    assert.match(
+      invalid.message,
+      new RegExp(
+        `^Invalid free of ${hex(header)} from zone inline slab 0x[0-9a-f]+\\(36\\): it lies behind the items$`,
+      ),
+    );
     zone.free(item);
     const twice = errorOf(() => zone.free(item));
     assert.match(twice.message, new RegExp(`^Duplicate free of ${hex(item)} from zone zone slab `));
