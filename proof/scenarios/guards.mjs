@@ -2,8 +2,9 @@
 
 import { alike, nothingUsed, openZones } from './kit.mjs';
 
-/** Each word of their pages is looked at. */
+/** Each word of their pages is looked at: a schedule has thousands of steps. */
 const maxSteps = 100_000;
+const bounds = { deaths: 0 };
 
 const guarded = { name: 'g', size: 200, guard: true, max: 8 };
 
@@ -26,6 +27,7 @@ function withQuarantine(memories, observer, count, held) {
 export const guardScenarios = [
   {
     maxSteps,
+    bounds,
     name: 'guarded: both take one and free it',
     setup: (memories, observer) => withQuarantine(memories, observer, 1, 0),
     ...alike((_memory, { zones }, id) => free(zones[id], take(zones[id]))),
@@ -33,6 +35,7 @@ export const guardScenarios = [
   },
   {
     maxSteps,
+    bounds,
     name: 'guarded: two frees, and the oldest leave',
     setup: (memories, observer) => withQuarantine(memories, observer, 3, 1),
     ...alike((_memory, { zones, holds }, id) => {
@@ -42,6 +45,7 @@ export const guardScenarios = [
   },
   {
     maxSteps,
+    bounds,
     name: 'guarded: one frees while the other ends the quarantine',
     setup: (memories, observer) => withQuarantine(memories, observer, 2, 1),
     threads: [
@@ -62,6 +66,7 @@ export const guardScenarios = [
   },
   {
     maxSteps,
+    bounds,
     name: 'guarded: one frees what the other took, and both take again',
     setup: (memories, observer) => withQuarantine(memories, observer, 0, 1),
     threads: [0, 1].map((id) => (_memory, { zones, holds }) => {
