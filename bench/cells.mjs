@@ -1,9 +1,18 @@
 // The cells of a run, and the running of one process for one of them.
 import { spawn } from 'node:child_process';
 import { PEERS, SUITES } from './competitors.mjs';
+import { LEVEL_SUITES } from './levels.mjs';
 
 /** Sizes of the suites that have one thing to measure: the filter by size leaves them alone. */
-const SINGLE_SIZE = { zones8: 64, packet: 2048, packet32: 2048, ring: 4, ring1: 4, ringBlocking: 4 };
+const SINGLE_SIZE = {
+  zones8: 64,
+  packet: 2048,
+  packet32: 2048,
+  ring: 4,
+  ring1: 4,
+  ringBlocking: 4,
+  ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, 64])),
+};
 const ALL_SIZES = [64, 256, 2048];
 
 /** `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. */

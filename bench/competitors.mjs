@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildDpdk, buildDriver, buildMagazine, findLibrary } from './build.mjs';
+import { LEVEL_SUITES } from './levels.mjs';
 
 const OUR_LIBRARY = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const OUR_PROGRAM = fileURLToPath(new URL('./ours.mjs', import.meta.url));
@@ -30,6 +31,12 @@ export const SUITES = {
   ring: 'ring, bulks of 32, two threads, per item',
   ring1: 'ring, one by one, two threads, per item',
   ringBlocking: 'ring, bulks of 32, sleeping instead of spinning, per item',
+  level1: 'LIFO pair at check level 1',
+  level2: 'LIFO pair at check level 2: trash',
+  level3: 'LIFO pair at check level 3: redzones and sites',
+  redzone: 'LIFO pair, a zone with redzones',
+  sites: 'LIFO pair, a zone with sites',
+  guard: 'LIFO pair, every item guarded',
   replay: 'replay of a capture, 1 worker, per packet',
 };
 
@@ -72,6 +79,15 @@ const oneZone = {
   inJavaScript: true,
   prepare: () => null,
   command: (_suite, size) => ours.command('zones1', size),
+};
+
+/** Ours with nothing checked but what always is. */
+const levelZero = {
+  name: 'level0',
+  suites: sizesOf(LEVEL_SUITES, [64]),
+  inJavaScript: true,
+  prepare: () => null,
+  command: (_suite, size) => ours.command('a', size),
 };
 
 function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
@@ -126,5 +142,6 @@ export const PEERS = [
   native('magazine', sizesOf(['a', 'b', 'c'], ALL_SIZES), buildMagazine),
   native('dpdk', dpdkSuites, buildDpdk),
   oneZone,
+  levelZero,
   ringInC,
 ];

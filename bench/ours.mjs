@@ -1,6 +1,7 @@
 // One cell of ours: node bench/ours.mjs SUITE SIZE. Prints one JSON line.
 import { createMemory } from '../dist/index.js';
 import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
+import { LEVELS } from './levels.mjs';
 import { makeLoop } from './loops.mjs';
 import { measureLoop } from './timing.mjs';
 
@@ -9,9 +10,9 @@ const MEMORY_BYTES = 256 * 2 ** 20;
 const slots = (count) => new Int32Array(count);
 const touch = 'words[item >> 2] = value';
 
-function zoneWay(memory, size) {
+function zoneWay(memory, size, options = {}) {
   return {
-    names: { zone: memory.zone({ name: 'bench', size }), words: memory.words },
+    names: { zone: memory.zone({ name: 'bench', size, ...options }), words: memory.words },
     alloc: 'zone.tryAlloc()',
     touch,
     free: 'zone.free(item)',
@@ -68,13 +69,14 @@ function makeOurLoop(memory, suite, size) {
     case 'packet32':
       return makeLoop(suite, packetWay(memory));
     default:
+      if (suite in LEVELS) return makeLoop('a', zoneWay(memory, size, LEVELS[suite].zone));
       return makeLoop(suite, zoneWay(memory, size));
   }
 }
 
 const [suite, sizeText] = process.argv.slice(2);
 const { loop, itemsPerTurn } = await makeOurLoop(
-  createMemory({ bytes: MEMORY_BYTES }),
+  createMemory({ bytes: MEMORY_BYTES, ...LEVELS[suite]?.memory }),
   suite,
   Number(sizeText),
 );

@@ -44,6 +44,8 @@ function collect(path, modules) {
       .map((each) => each.trim().split(/\s+as\s+/))
       .filter(([name]) => name !== '');
   let body = readFileSync(path, 'utf8')
+    // A script has no address: call sites are then those of the bundle itself.
+    .replace(/\bimport\.meta\.url\b/g, 'undefined')
     .replace(/^import\s*\{([^}]*)\}\s*from\s*'([^']+)';/gm, (_, list, from) => {
       const names = pairs(list).map(([name, as = name]) => `${name}: ${as}`);
       return `const { ${names.join(', ')} } = ${load(from)};`;

@@ -2,12 +2,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { ThreadSlot } from '../dist/machine/index.js';
+import { Page } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
-import { ZONE_WORDS, Zone } from '../dist/uma/records.js';
+import { GUARDED_PAGE, GuardedItem, ZONE_WORDS, Zone } from '../dist/uma/records.js';
 
 /** Most that one worker has in its hands in one zone, or between hands. */
 const HELD_MOST = 24 + 8;
 export const SLOT_WORDS = layoutOf(ThreadSlot).words;
+const PAGE_WORDS = layoutOf(Page).words;
 const MEMORY_OWNS = 255;
 const CARRIED = 0x0ca221ed;
 const DUMPED = [
@@ -32,11 +34,20 @@ export class Audited {
     const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
     const found = new Map();
     for (let page = 0; page < pageCount; page++) {
-      if (pageKegs[page] !== keg) continue;
+      if (pageKegs[page] !== keg && this.guardedKeg(pageKegs, page) !== keg) continue;
       for (let at = page * 256; at < (page + 1) * 256; at++)
         if (owners[at] !== 0) found.set(at * 16, owners[at]);
     }
     return found;
+  }
+
+  /** Keg of the zone of the guarded item that has the page; 0 for a page of none. */
+  guardedKeg(pageKegs, page) {
+    const { machine } = this;
+    if (pageKegs[page] !== GUARDED_PAGE) return 0;
+    const record = machine.words[machine.area('pages') + page * PAGE_WORDS + Page.object];
+    const zone = machine.area('zones') + machine.words[record + GuardedItem.zone] * ZONE_WORDS;
+    return machine.words[zone + Zone.keg];
   }
 
   /** Everything is as if the dead had never been. */

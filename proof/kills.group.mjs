@@ -71,6 +71,7 @@ export class Group extends Audited {
     this.hooked = [
       memory.zone({ name: 'hooked', size: 96, ...both }),
       memory.zone({ name: 'both', size: 200, max: 24, ...both }),
+      memory.zone({ name: 'guarded', size: 120, max: 40, guard: true, ...both }),
     ];
     memory.zone({ name: 'big', size: 3000, ...free });
     const primary = memory.zone({ name: 'prim', size: 256 });

@@ -105,22 +105,17 @@ export function work(mbuma, threads) {
   const free = { onOwnerDeath: 'free' };
   const plain = kind('plain', { size: 64, ...free });
   const limited = kind('limited', { size: 128, max: 30, ...free });
-  const hooked = kind('hooked', { size: 96, finiIsSafe: true, ...free, ...hooks, ...constructors });
-  const hookedLimited = kind('both', {
-    size: 200,
-    max: 24,
-    finiIsSafe: true,
-    ...free,
-    ...hooks,
-    ...constructors,
-  });
+  const all = { finiIsSafe: true, ...free, ...hooks, ...constructors };
+  const hooked = kind('hooked', { size: 96, ...all });
+  const hookedLimited = kind('both', { size: 200, max: 24, ...all });
   const big = kind('big', { size: 3000, ...free });
+  const guarded = kind('guarded', { size: 120, max: 40, guard: true, ...all });
   const prim = kind('prim', { size: 256 });
   const second = kind('second', { primary: prim.zone, finiIsSafe: true, ...hooks });
   const carried = kind('carried', { size: 48 });
   const rings = [0, 1].map((each) => memory.ring({ name: `ring ${each}`, capacity: 24 }));
   const sleepy = [limited, hookedLimited];
-  const cheap = [plain, limited, hooked, hookedLimited, big, prim, second];
+  const cheap = [plain, limited, hooked, hookedLimited, big, guarded, prim, second];
 
   // --- stamps ---
 

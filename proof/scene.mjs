@@ -3,6 +3,7 @@
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
 import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { SiteTable } from '../dist/machine/sites.js';
 import { SETTING_RANGES, Tunables } from '../dist/machine/tunables.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
@@ -13,6 +14,12 @@ import {
   BACKEND_WORDS,
   BACKENDS_MAX,
   Backend,
+  GUARDED_ITEM_WORDS,
+  GUARDED_PAGE,
+  GUARDED_SITES,
+  GuardedItem,
+  GuardState,
+  ITEM_SITES_WORDS,
   KEG_WORDS,
   Keg,
   Slab,
@@ -57,6 +64,8 @@ export function openZones(memory) {
     counted: memory.zone({ name: 'counted', size: 256, referenceCounted: true }),
     limited: memory.zone({ name: 'limited', size: 96, max: 24 }),
     hooked: memory.zone({ name: 'hooked', size: 64, ctor: () => 0, dtor: () => 0 }),
+    fenced: memory.zone({ name: 'fenced', size: 77, redzone: true, sites: true }),
+    guarded: memory.zone({ name: 'guarded', size: 300, guard: true }),
     second: memory.zone({ name: 'second', primary: small, init: () => 0, fini: () => 0 }),
   };
 }
@@ -98,7 +107,7 @@ export function makeScene(checkLevel = 0) {
   const held = { mbufs: [] };
   gone.detach();
   for (const [name, zone] of Object.entries(zones)) {
-    const many = name === 'small' ? 700 : name === 'large' ? 6 : 20;
+    const many = name === 'small' ? 700 : name === 'large' ? 6 : name === 'guarded' ? 8 : 20;
     const items = Array.from({ length: many }, () => zone.tryAlloc()).filter((item) => item !== 0);
     // So many go back that buckets are loaded, spare and in the zone's list.
     for (const item of items.splice(Math.floor(many / 4))) zone.free(item);
@@ -129,13 +138,21 @@ function findPieces({ memory, machine, held }) {
   const objectOf = (page) => words[machine.area('pages') + page * 16 + 5];
   const seen = new Set();
   const slabs = [];
+  const sites = [];
+  const guarded = [];
   const buckets = [];
   for (let page = machine.layout.firstPage; page < pageCount; page++) {
     const keg = pageKegs[page];
     const slab = objectOf(page);
     if (keg === 0 || seen.has(slab)) continue;
     seen.add(slab);
+    if (keg === GUARDED_PAGE) {
+      guarded.push([slab, GUARDED_ITEM_WORDS]);
+      continue;
+    }
     const itemsPerSlab = words[kegAt(keg) + 20];
+    const siteOffset = words[kegAt(keg) + Keg.siteOffset];
+    if (siteOffset !== 0) sites.push([slab + siteOffset, itemsPerSlab * ITEM_SITES_WORDS]);
     slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
     if (keg !== 1) continue;
     for (let item = 0; item < itemsPerSlab; item++) {
@@ -144,7 +161,7 @@ function findPieces({ memory, machine, held }) {
     }
   }
   const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
-  return { slabs, buckets, mbufs };
+  return { slabs, sites, guarded, buckets, mbufs };
 }
 
 /** Offsets in a record from `from` to `to`, the last included. */
@@ -156,7 +173,7 @@ function offsets(from, to = from) {
  * Words of which any value may be right: statistics, settings, and what nobody reads in the state that its
  * record is in. An audit cannot tell; the work after the flip is done all the same.
  */
-function findUncheckable({ memory, machine, held }, areas) {
+function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
   const { words } = memory;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const all = new Set();
@@ -185,12 +202,13 @@ function findUncheckable({ memory, machine, held }, areas) {
     const counts = [
       ThreadCache.requests,
       ThreadCache.requestsHigh,
-      ...offsets(ThreadCache.failures, ThreadCache.failures + 1),
+      ...offsets(ThreadCache.failures, ThreadCache.skipped + 1),
     ];
     for (let zone = 1; zone <= maxZones; zone++)
       if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
         add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
   }
+  add(areas.sites[0], [SiteTable.refused]);
   add(areas.phys[0], offsets(Phys.requests, Phys.failures + 1));
   for (let page = machine.layout.firstPage; page < machine.layout.parameters.pageCount; page++) {
     const at = areas.pages[0] + page * 16;
@@ -214,7 +232,14 @@ function findUncheckable({ memory, machine, held }, areas) {
       Zone.tickedAt,
       Zone.waitSleeps,
     ]);
-    add(at, offsets(Zone.retiredRequests, Zone.retiredFailures + 1));
+    add(at, offsets(Zone.retiredRequests, Zone.retiredSkipped + 1));
+  }
+  add(areas.guard[0], [GuardState.guarded, GuardState.declined]);
+  // Nobody can tell one divisor from another, nor one place of the program.
+  for (const [slab] of slabs) if (words[slab + Slab.divisor] !== 0) add(slab, [Slab.divisor]);
+  for (const [record] of guarded) {
+    add(record, [GuardedItem.counter]);
+    add(record + GUARDED_SITES, offsets(0, ITEM_SITES_WORDS - 1));
   }
   for (let keg = INTERNAL_KEGS + 1; keg <= words[areas.uma[0] + UmaState.kegCount]; keg++)
     add(areas.kegs[0] + keg * KEG_WORDS, [Keg.reserve, Keg.lowWater, Keg.highWater, Keg.lowMisses]);
@@ -243,7 +268,8 @@ export function metadataOf(scene) {
       [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start],
     ]),
   );
-  const { slabs, buckets, mbufs } = findPieces(scene);
+  const found = findPieces(scene);
+  const { slabs, sites, guarded, buckets, mbufs } = found;
   const ranges = {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
@@ -260,12 +286,16 @@ export function metadataOf(scene) {
     'page map': [[areas['page kegs'][0], machine.layout.parameters.pageCount / 2]],
     'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
+    'item sites': sites,
+    guard: [[areas.guard[0], 16]],
+    'guarded items': guarded,
     buckets,
+    'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mbuf headers': mbufs,
     'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],
   };
-  const uncheckable = findUncheckable(scene, areas);
+  const uncheckable = findUncheckable(scene, areas, found);
   const pieces = { [UNCHECKABLE]: [...uncheckable] };
   for (const [name, list] of Object.entries(ranges)) {
     const all = list.flatMap(([first, length]) => Array.from({ length }, (_, at) => first + at));

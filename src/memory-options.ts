@@ -20,7 +20,10 @@ export interface MemoryOptions {
   readonly maxThreads?: number;
   /** Zones that can exist at one time, 16 to 1024. Default 128. */
   readonly maxZones?: number;
-  /** How much is checked beyond what always is: 0 nothing, 1 lock order, 2 trash in free items. Default 0. */
+  /**
+   * How much is checked beyond what always is: 0 nothing, 1 lock order, 2 trash in free items, 3 redzones
+   * around all items, and who allocated and freed them. Default 0.
+   */
   readonly checkLevel?: CheckLevel;
   /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
   readonly wasm?: boolean;

@@ -35,7 +35,7 @@ describe('making a memory', () => {
 
   it('works with and without WebAssembly, at every check level, for 1 to 254 threads', () => {
     for (const wasm of [true, false]) {
-      for (const checkLevel of [0, 1, 2] as const) {
+      for (const checkLevel of [0, 1, 2, 3] as const) {
         for (const maxThreads of [1, 32, 254]) {
           const memory = createMemory({ bytes: 16 * MIB, maxThreads, wasm, checkLevel });
           const zone = memory.zone({ name: 'zone', size: 100 });

@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
+import { CheckLevel, MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -20,6 +20,8 @@ import {
   openMachine,
   planThreads,
   publishMachine,
+  Site,
+  SiteTable,
   Superblock,
   type ThreadName,
   ThreadSlot,
@@ -42,7 +44,7 @@ import { type MemoryOptions, readOptions } from './memory-options.js';
 import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
 import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
-import { layoutHash } from './record/index.js';
+import { layoutHash, layoutOf, printRecord } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
 import { createTree } from './sysctl/index.js';
 import { createSysctl } from './sysctl-api.js';
@@ -50,6 +52,9 @@ import { type Pulse, startTimer } from './timer.js';
 import {
   BackendRecord,
   createUma,
+  GuardedItem,
+  GuardState,
+  ItemSites,
   Keg,
   planUma,
   Slab,
@@ -64,6 +69,8 @@ const records = [
   Superblock,
   ThreadSlot,
   Tunables,
+  SiteTable,
+  Site,
   Waiter,
   WaitQueue,
   Page,
@@ -74,6 +81,9 @@ const records = [
   Slab,
   ZoneRecord,
   ThreadCache,
+  ItemSites,
+  GuardedItem,
+  GuardState,
   RingRecord,
   RingRegistry,
   ...mbufRecords,
@@ -206,6 +216,7 @@ function assemble(
         }
       };
       layer(() => auditMachine(machine, threads, hash, report));
+      layer(() => attachment.sites.audit(report));
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
@@ -219,7 +230,23 @@ function assemble(
         threads: threads.attachedCount(),
         pages: pages.stats(),
         zones: uma.stats(),
+        guard: uma.guardStats(),
       };
+    },
+    check(address, length) {
+      assertAttached();
+      uma.access.check(address, length);
+    },
+    print(declared, address) {
+      assertAttached();
+      requireInteger(address, 'address', 0, machine.bytes.length - 4);
+      const bytes = layoutOf(declared).words * 4;
+      if (machine.checkLevel >= CheckLevel.TRASH) uma.access.check(address, bytes);
+      return printRecord(machine.words, declared, address >>> 2);
+    },
+    leaks() {
+      assertAttached();
+      return uma.leaks();
     },
   };
   uma.alarms.otherwise(warnPeople);

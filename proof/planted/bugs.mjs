@@ -2,6 +2,7 @@
 // change of the source that touches it is told, and the bug is to be planted anew. `file` is in dist/.
 
 import { backendsBugs } from './backends.mjs';
+import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
 import { othersBugs } from './others.mjs';
@@ -9,7 +10,15 @@ import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
 
 /** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
-const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...backendsBugs, ...othersBugs, ...sysctlBugs];
+const list = [
+  ...machineBugs,
+  ...zonesBugs,
+  ...kegsBugs,
+  ...backendsBugs,
+  ...guardsBugs,
+  ...othersBugs,
+  ...sysctlBugs,
+];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({
   name,

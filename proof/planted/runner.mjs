@@ -1,6 +1,7 @@
 // One bug, or none, in a Worker: explores a scenario in a copy of the compiled code that has the bug.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { guardScenarios } from '../scenarios/guards.mjs';
 import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
@@ -19,6 +20,7 @@ const all = [
   ...threadScenarios,
   ...mbufScenarios,
   ...sysctlScenarios,
+  ...guardScenarios,
   ...plantedScenarios,
 ];
 const scenario = all.find((each) => each.name === name);

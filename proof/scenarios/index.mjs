@@ -1,6 +1,7 @@
 // Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored
 // with deaths, run by chance, and has its memory fail, without another word.
 
+import { guardScenarios } from './guards.mjs';
 import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
@@ -21,6 +22,7 @@ export const scenarios = [
   ...threadScenarios,
   ...mbufScenarios,
   ...sysctlScenarios,
+  ...guardScenarios,
 ].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */

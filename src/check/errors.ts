@@ -30,6 +30,10 @@ export const ERROR_CODES = {
   FREE_UNALIGNED: 'the address lies inside an item, not at its start',
   FREE_TWICE: 'the item is free already',
   MODIFIED_AFTER_FREE: 'a free item was written to',
+  REDZONE_DAMAGED: 'the bytes before or behind an item were written to',
+  ALLOC_TWICE: 'an item that is in use was about to be handed out again',
+  USE_AFTER_FREE: 'the range lies in an item that is free',
+  OUT_OF_BOUNDS: 'the range does not lie inside one item',
   RING_CLOSED: 'the ring is closed for new words',
   CHAIN_TOO_SHORT: 'the chain ends before the range that was asked for',
   CHAIN_CYCLE: 'the chain of mbufs runs in a circle',
@@ -48,6 +52,8 @@ export interface ErrorPlace {
   readonly zone?: string | undefined;
   /** Slot of the thread that owns the item; 0 when it is free. */
   readonly owner?: number | undefined;
+  /** Several lines for a person: item, owner, sites, the bytes around. */
+  readonly details?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -58,6 +64,8 @@ export class MbumaError extends Error {
   readonly address: number | undefined;
   readonly zone: string | undefined;
   readonly owner: number | undefined;
+  /** What a person needs to find the fault: item, owner, sites, the bytes around. Of some codes only. */
+  readonly details: string | undefined;
 
   constructor(code: ErrorCode, message: string, place: ErrorPlace = {}) {
     super(message, place.cause === undefined ? undefined : { cause: place.cause });
@@ -66,6 +74,7 @@ export class MbumaError extends Error {
     this.address = place.address;
     this.zone = place.zone;
     this.owner = place.owner;
+    this.details = place.details;
   }
 }
 

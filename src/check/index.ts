@@ -1,4 +1,5 @@
 export * from './arguments.js';
+export * from './dump.js';
 export * from './errors.js';
 export * from './failpoints.js';
 export * from './levels.js';

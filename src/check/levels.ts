@@ -9,9 +9,11 @@ export const CheckLevel = {
   WITNESS: 1,
   /** Adds trash: free items are filled with a pattern that is verified when they are handed out. */
   TRASH: 2,
+  /** Adds redzones around each item, and who allocated and freed it, and where. */
+  REDZONE: 3,
 } as const;
 
 export type CheckLevel = (typeof CheckLevel)[keyof typeof CheckLevel];
 
 /** The highest level there is. */
-export const CHECK_LEVEL_MAX: CheckLevel = CheckLevel.TRASH;
+export const CHECK_LEVEL_MAX: CheckLevel = CheckLevel.REDZONE;

@@ -18,9 +18,13 @@ export const LockRank = {
   /** The keg of slab headers, taken while a slab of another keg is made. */
   KEG_INTERNAL: 35,
   /** A backend: how many pages its kegs have. */
-  BACKEND: 38,
+  BACKEND: 37,
+  /** The quarantine of guarded items. */
+  GUARD: 38,
   /** Page records and free runs. */
   PAGES: 40,
+  /** The table of call sites: whoever reports something may hold any other lock. */
+  SITES: 50,
 } as const;
 
 export type LockRank = (typeof LockRank)[keyof typeof LockRank];

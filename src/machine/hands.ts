@@ -37,6 +37,8 @@ export const HandKind = {
   CLUSTER: 6,
   /** An external buffer whose free function (number) is to be called: address, length, argument. */
   CALL: 7,
+  /** A run (first page) of a guarded item, its unit of the zone's limit, and its record (byte address). */
+  GUARD: 12,
 } as const;
 
 /** Words of a hand. */

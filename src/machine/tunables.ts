@@ -17,7 +17,8 @@ export const Tunables = struct(
     noSleepWithLocks: u32('A', '1: a call that would sleep while a lock is held does not sleep instead.'),
     checkDivisor: u32('A', 'Every so-manieth item is checked by the debug layer: 1 all, 0 none.'),
     guardFrequency: u32('A', 'So many of 100,000 allocations of a guarded zone get pages of their own.'),
-    spare: array(10, 'const', 'Zero.'),
+    guardSeed: u32('A', 'What the choice of the guarded allocations starts from, in every thread.'),
+    spare: array(9, 'const', 'Zero.'),
   },
   { words: 16 },
 );
@@ -39,6 +40,7 @@ export const SETTING_RANGES: Readonly<Record<Tunable, SettingRange>> = {
   noSleepWithLocks: { initial: 0, least: 0, most: 1 },
   checkDivisor: { initial: 1, least: 0, most: 1_000_000 },
   guardFrequency: { initial: 100_000, least: 0, most: 100_000 },
+  guardSeed: { initial: 1, least: 0, most: 0x7fffffff },
 };
 
 const NAMES = Object.keys(SETTING_RANGES) as readonly Tunable[];

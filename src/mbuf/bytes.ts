@@ -13,7 +13,28 @@ export interface ByteCopies {
 /** Below this a loop beats making a view. */
 const LOOP_BYTES = 48;
 
-export function createByteCopies({ bytes, copyBytes }: Machine): ByteCopies {
+/**
+ * @param check refuses what is not all in one item that is in use: for check level 2. null: not looked at
+ */
+export function createByteCopies(
+  { bytes, copyBytes }: Machine,
+  check: ((address: number, length: number) => void) | null,
+): ByteCopies {
+  const plain = createPlainCopies(bytes, copyBytes);
+  if (check === null) return plain;
+  return {
+    copyIn(target, source, offset, length) {
+      check(target, length);
+      plain.copyIn(target, source, offset, length);
+    },
+    copyOut(source, target, offset, length) {
+      check(source, length);
+      plain.copyOut(source, target, offset, length);
+    },
+  };
+}
+
+function createPlainCopies(bytes: Uint8Array, copyBytes: Machine['copyBytes']): ByteCopies {
   /** What the header of an mbuf says may be wrong, when something has written there. */
   function requireInMemory(address: number, length: number): void {
     if (address >= 0 && length >= 0 && address + length <= bytes.length) return;

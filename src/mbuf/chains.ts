@@ -1,8 +1,8 @@
 /** Is it an mbuf, and is it a chain? What every public function asks first. */
 
-import { describeValue, hex, MbumaError } from '../check/index.js';
+import { CheckLevel, describeValue, hex, MbumaError } from '../check/index.js';
 import type { Addr } from '../record/index.js';
-import { Mbuf } from './records.js';
+import { MBUF_SIZE, Mbuf } from './records.js';
 import type { MbufContext, MbufZones } from './types.js';
 
 /** Bits that the address of an mbuf may have: whole multiples of 256, below 2^31. */
@@ -51,6 +51,13 @@ export function createChains({ machine, threads, uma }: MbufContext, zones: Mbuf
     return m >> 2;
   }
 
+  /** At check level 2 all of it must lie in one item, and that must be in use. */
+  function requireWhole(m: unknown): number {
+    const at = requireMbuf(m);
+    uma.access.check(at << 2, MBUF_SIZE);
+    return at;
+  }
+
   /** Only who holds an mbuf may claim it, but a reaper may free it meanwhile: its 0 must stand. */
   function claimOne(m: Addr): void {
     for (;;) {
@@ -88,7 +95,7 @@ export function createChains({ machine, threads, uma }: MbufContext, zones: Mbuf
 
   return {
     isMbuf,
-    requireMbuf,
+    requireMbuf: machine.checkLevel >= CheckLevel.TRASH ? requireWhole : requireMbuf,
     requireChain,
     claim(first) {
       requireChain(first);

@@ -20,7 +20,7 @@ export interface MortalThread {
 }
 
 /** A fabric whose every store may be the last one. A run of bytes that is filled is two stores. */
-function makeMortalFabric(machine: Machine): { fabric: Fabric } & Omit<MortalThread, 'memory'> {
+export function makeMortalFabric(machine: Machine): { fabric: Fabric } & Omit<MortalThread, 'memory'> {
   const { buffer } = machine.words;
   const real = createFabric(buffer as SharedArrayBuffer, null, machine.bytes.length);
   let stores = 0;

@@ -17,7 +17,7 @@ import {
 type Call = [address: number, length: number, argument: number];
 
 describe('external buffers', () => {
-  for (const checkLevel of [0, 1, 2] as const) {
+  for (const checkLevel of [0, 1, 2, 3] as const) {
     it(`are given to their free function by the last reference (check level ${checkLevel})`, () => {
       const kit = makeKit({ checkLevel });
       const { mbufs, context } = kit;

@@ -26,7 +26,7 @@ export interface Kit {
 
 export interface KitOptions {
   readonly pageCount?: number;
-  readonly checkLevel?: 0 | 1 | 2;
+  readonly checkLevel?: 0 | 1 | 2 | 3;
   readonly max?: number;
   readonly wasm?: boolean;
 }

@@ -4,7 +4,7 @@ import type { Addr } from '../record/index.js';
 import { ZERO } from '../uma/index.js';
 import { assertClean, assertCode, assertNothingUsed, bytesOf, makeKit, must } from './mbuf.test.kit.js';
 
-for (const checkLevel of [0, 1, 2] as const) {
+for (const checkLevel of [0, 1, 2, 3] as const) {
   describe(`mbufs at check level ${checkLevel}`, () => {
     it('come bare, with packet header, with cluster and with jumbo cluster', () => {
       const kit = makeKit({ checkLevel });

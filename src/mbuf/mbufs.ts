@@ -1,6 +1,6 @@
 /** Puts the parts together. */
 
-import { optionalInteger, requireInteger } from '../check/index.js';
+import { CheckLevel, optionalInteger, requireInteger } from '../check/index.js';
 import { createAppend } from './append.js';
 import { createAttach } from './attach.js';
 import { createMbufAudit } from './audit.js';
@@ -33,7 +33,8 @@ export function createMbufs(context: MbufContext, options: MbufOptions = {}): Mb
   const buffers = createBuffers(context, zones);
   const headers = createHeaders(context);
   const functions = createFreeFunctions(context);
-  const copies = createByteCopies(context.machine);
+  const checks = context.machine.checkLevel >= CheckLevel.TRASH;
+  const copies = createByteCopies(context.machine, checks ? context.uma.access.checkItem : null);
   const getters = createGetters(context, zones, buffers, headers);
   const waitingGetters = createWaitingGetters(context, zones, buffers, headers, getters);
   const freeing = createFreeing(context, zones, chains, buffers, functions);

@@ -29,7 +29,7 @@ function fillCookie({ words, bytes, mbufs }: Kit, m: Addr, cookie: number): void
 
 describe('threads', () => {
   for (const wasm of [true, false]) {
-    for (const checkLevel of [0, 2] as const) {
+    for (const checkLevel of [0, 2, 3] as const) {
       it(`share buffers, and the last one frees them (wasm ${wasm}, check level ${checkLevel})`, async () => {
         const kit = makeKit({ pageCount: 2048, checkLevel, wasm });
         const { mbufs } = kit;

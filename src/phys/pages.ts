@@ -290,7 +290,8 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     hands.eachOfDead((hand) => {
       const kind = hands.kindOf(hand);
       const page = words[hand + Hand.HELD] as number;
-      if ((kind === HandKind.SLAB || kind === HandKind.RUN) && page !== 0 && runLength(page) === 0) {
+      const isRun = kind === HandKind.SLAB || kind === HandKind.RUN || kind === HandKind.GUARD;
+      if (isRun && page !== 0 && runLength(page) === 0) {
         words[hand + Hand.HELD] = 0;
       }
     });

@@ -1,8 +1,9 @@
-/** The audit of kegs and slabs: U1 to U4, U6 and U12 of README.md. */
+/** The audit of kegs and slabs: U1 to U4, U6, U12 and U18 of README.md. */
 
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import { countBits, isPowerOfTwo } from '../record/index.js';
+import type { DebugAudit } from './audit-debug.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
 import { chooseGeometry, headerItemBytes } from './geometry.js';
@@ -10,7 +11,7 @@ import { headerKegNumber, type KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
 import {
   GRANULE_SHIFT,
-  KEG_FLAGS_ALL,
+  GUARDED_PAGE,
   KEG_WORDS,
   Keg,
   KegFlag,
@@ -38,16 +39,25 @@ export interface Walk {
   readonly owned: number[];
   readonly headers: number[];
   readonly itemsOut: number[];
+  /** Guarded items in use. */
+  readonly guarded: number[];
 }
 
 export function countAt(counts: readonly number[], number: number): number {
   return counts[number] ?? 0;
 }
 
+const ALL_FLAGS = Object.values(KegFlag).reduce((all, flag) => all | flag, 0);
+
 /** Largest item of any keg. */
 const SIZE_MAX = 1 << 20;
 
-export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (walk: Walk) => void {
+export function createSlabAudit(
+  context: UmaContext,
+  kegs: Kegs,
+  maps: Maps,
+  { auditDebug, auditGuarded }: DebugAudit,
+): (walk: Walk) => void {
   const { machine, pages } = context;
   const { words, owners, pageKegs } = maps;
   const { pageCount, maxThreads, maxZones } = machine.layout.parameters;
@@ -63,7 +73,7 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     const flags = field(Keg.flags);
     if (field(Keg.number) !== number || size < 1 || size > SIZE_MAX) return false;
     if (align < 16 || align > 4096 || !isPowerOfTwo(align)) return false;
-    if ((flags & ~KEG_FLAGS_ALL) !== 0) return false;
+    if ((flags & ~ALL_FLAGS) !== 0) return false;
     if (((flags & KegFlag.INTERNAL) !== 0) !== number <= INTERNAL_KEGS) return false;
     const geometry = chooseGeometry({
       size,
@@ -81,6 +91,8 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
       field(Keg.headerOffset) === geometry.headerOffset &&
       field(Keg.headerWords) === geometry.headerWords &&
       field(Keg.counterOffset) === geometry.counterOffset &&
+      field(Keg.dataOffset) === geometry.dataOffset &&
+      field(Keg.siteOffset) === geometry.siteOffset &&
       field(Keg.headerKeg) === headerKeg
     );
   }
@@ -119,7 +131,7 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
 
   /** Where the header stands: behind the items, or in an item of the header keg that is in use. */
   function isHeaderInPlace(walk: Walk, keg: KegState, slab: number, data: number): boolean {
-    if (keg.headerKeg === 0) return slab === (data + keg.headerOffset) >>> 2;
+    if (keg.headerKeg === 0) return slab === (data - keg.dataOffset + keg.headerOffset) >>> 2;
     const page = slab >>> (PAGE_SHIFT - 2);
     return pageKegs[page] === keg.headerKeg && walk.marks[slab >>> (GRANULE_SHIFT - 2)] === Mark.OUT;
   }
@@ -133,11 +145,11 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     if (read(slab + Slab.keg) !== keg.record)
       report('U4', `${where} names keg record ${read(slab + Slab.keg)}`);
     const fits = page >= firstPage && page + keg.pagesPerSlab <= pageCount;
-    if (!fits || data !== page << PAGE_SHIFT || !isHeaderInPlace(walk, keg, slab, data)) {
+    if (!fits || data !== (page << PAGE_SHIFT) + keg.dataOffset || !isHeaderInPlace(walk, keg, slab, data)) {
       report('U4', `${where} has its items at ${hex(data)} and its first page ${page}`);
       return;
     }
-    if (read(slab + Slab.spare) !== 0) report('U14', `${where} has a spare word that is not 0`);
+    auditDebug(walk, keg, slab);
     const beyond = keg.itemsPerSlab & 31;
     const lastWord = read(slab + SLAB_HEADER_WORDS + ((keg.itemsPerSlab - 1) >>> 5));
     if (beyond !== 0 && lastWord >>> beyond !== 0) report('U1', `${where} has bits of items that it has not`);
@@ -195,7 +207,7 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
 
   function auditMaps(walk: Walk, mappedPages: number): void {
     let mapped = 0;
-    for (const number of pageKegs) if (number !== 0) mapped++;
+    for (const number of pageKegs) if (number !== 0 && number !== GUARDED_PAGE) mapped++;
     if (mapped !== mappedPages)
       walk.report('U4', `${mapped} pages are mapped to kegs, their slabs have ${mappedPages}`);
     let marked = 0;
@@ -204,7 +216,8 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
       if (words[word] === 0) continue;
       for (let at = (word - first) * 4; at < (word - first + 1) * 4; at++) if (owners[at] !== 0) marked++;
     }
-    const owned = walk.owned.reduce((sum, count) => sum + count, 0);
+    const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+    const owned = sum(walk.owned) + sum(walk.guarded);
     if (marked !== owned)
       walk.report('U6', `${marked} owner bytes are set, ${owned} of them where items start`);
   }
@@ -216,6 +229,7 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     const inline = walk.kegs.filter((keg) => keg.headerKeg === 0);
     const offPage = walk.kegs.filter((keg) => keg.headerKeg !== 0);
     for (const keg of [...inline, ...offPage]) mappedPages += auditKeg(walk, keg) * keg.pagesPerSlab;
+    auditGuarded(walk);
     auditMaps(walk, mappedPages);
   };
 }

@@ -7,10 +7,12 @@
  */
 
 import { createBucketAudit } from './audit-buckets.js';
+import { createDebugAudit } from './audit-debug.js';
 import { createRecordAudit } from './audit-records.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
+import type { Guard } from './guard.js';
 import type { Kegs } from './kegs.js';
 import { Keg } from './records.js';
 
@@ -20,12 +22,14 @@ export interface UmaParts {
   readonly context: UmaContext;
   readonly kegs: Kegs;
   readonly maps: Maps;
+  readonly guard: Guard;
   /** Word index of the dead bucket. */
   readonly dead: number;
 }
 
-export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report: Report) => void {
-  const auditSlabs = createSlabAudit(context, kegs, maps);
+export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): (report: Report) => void {
+  const debug = createDebugAudit(context, kegs, maps, guard);
+  const auditSlabs = createSlabAudit(context, kegs, maps, debug);
   const auditBuckets = createBucketAudit(context, maps, dead);
   const auditRecords = createRecordAudit(context, maps, dead);
 
@@ -41,7 +45,8 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
       }
       const buckets = countAt(walk.inBuckets, number);
       const owned = countAt(walk.owned, number);
-      const zones = countAt(walk.itemsOut, number);
+      const guarded = countAt(walk.guarded, number);
+      const zones = countAt(walk.itemsOut, number) - guarded;
       if (out !== buckets + owned)
         walk.report('U5', `keg ${name} has ${out} items out: ${buckets} are in buckets, ${owned} are owned`);
       if (zones !== buckets + owned)
@@ -61,6 +66,7 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
       owned: [],
       headers: [],
       itemsOut: [],
+      guarded: [],
     };
     auditSlabs(walk);
     auditBuckets(walk);

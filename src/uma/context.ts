@@ -2,7 +2,15 @@
 
 import type { AreaPlanner, Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
-import { BACKEND_WORDS, BACKENDS_MAX, BUCKET_WORDS, CACHE_WORDS, KEG_WORDS, ZONE_WORDS } from './records.js';
+import {
+  BACKEND_WORDS,
+  BACKENDS_MAX,
+  BUCKET_WORDS,
+  CACHE_WORDS,
+  GUARD_WORDS,
+  KEG_WORDS,
+  ZONE_WORDS,
+} from './records.js';
 
 /** The layers below. */
 export interface UmaContext extends Attachment {
@@ -19,8 +27,8 @@ export const REAPER_BATCH = 256;
 export const BUCKET_KEG = 1;
 
 /**
- * Boot areas: the registry, the dead bucket, backends, kegs, zones, thread caches, then the two maps over the
- * whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
+ * Boot areas: the registry, the dead bucket, backends, kegs, zones, thread caches, the guard, then the two maps
+ * over the whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
  */
 export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'uma', words: 16 },
@@ -29,6 +37,7 @@ export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'kegs', words: (maxZones + INTERNAL_KEGS + 1) * KEG_WORDS },
   { name: 'zones', words: (maxZones + 1) * ZONE_WORDS },
   { name: 'thread caches', words: (maxThreads + 1) * (maxZones + 1) * CACHE_WORDS },
+  { name: 'guard', words: GUARD_WORDS },
   { name: 'reaper batches', words: (maxThreads + 1) * REAPER_BATCH },
   { name: 'page kegs', words: Math.ceil(pageCount / 2) },
   { name: 'owners', words: pageCount * 64 },

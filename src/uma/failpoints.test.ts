@@ -18,6 +18,7 @@ const sites = [
   'uma.item',
   'uma.limit',
   'uma.lock',
+  'uma.guard',
   'uma.slab',
   'uma.zone',
 ];
@@ -57,6 +58,22 @@ const scenarios: Record<string, Scenario> = {
         for (let index = 0; index < 12; index++) holder.keep(zone, zone.tryAlloc(index % 2 === 0 ? 0 : ZERO));
       });
     }
+  },
+  'guarded items'(party, holder) {
+    let zone: Zone | undefined;
+    holder.attempt(() => {
+      zone = party.uma.zone({ name: 'guarded', size: 100, guard: true, max: 6, init: () => 0 });
+    });
+    if (zone === undefined) return;
+    const { tryAlloc, free } = { tryAlloc: zone.tryAlloc.bind(zone), free: zone.free.bind(zone) };
+    for (let round = 0; round < 3; round++) {
+      const items: number[] = [];
+      holder.attempt(() => {
+        for (let index = 0; index < 8; index++) items.push(tryAlloc());
+      });
+      for (const item of items) free(item as Addr);
+    }
+    holder.attempt(() => holder.keep(zone as Zone, tryAlloc()));
   },
   'bulk calls'(party, holder) {
     holder.attempt(() => {

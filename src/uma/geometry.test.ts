@@ -83,6 +83,8 @@ describe('slab geometry: golden vectors', () => {
         headerOffset: 0,
         headerWords: 48,
         counterOffset: 16,
+        dataOffset: 0,
+        siteOffset: 0,
         efficiency: 0.941,
       },
     );

@@ -6,8 +6,16 @@
  * FreeBSD's keg_layout, with our header sizes.
  */
 
+import { REDZONE_BYTES } from '../check/index.js';
 import { alignUp } from '../record/index.js';
-import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, KegFlag, SLAB_HEADER_WORDS } from './records.js';
+import {
+  BUCKET_ITEMS,
+  COUNTER_STRIDE,
+  GRANULE,
+  ITEM_SITES_WORDS,
+  KegFlag,
+  SLAB_HEADER_WORDS,
+} from './records.js';
 
 /** A way to cut slabs. */
 export interface Geometry {
@@ -21,7 +29,11 @@ export interface Geometry {
   readonly headerWords: number;
   /** Words from the header to the first counter; 0 when there are none. */
   readonly counterOffset: number;
-  /** Items' bytes over all bytes, 0 to 1. */
+  /** Bytes from the start of the run to the first item. */
+  readonly dataOffset: number;
+  /** Words from the header to the first item's sites; 0 when there are none. */
+  readonly siteOffset: number;
+  /** Bytes of items, and of their sites, over all bytes, 0 to 1. */
   readonly efficiency: number;
 }
 
@@ -46,6 +58,16 @@ function isCounted({ flags }: Shape): boolean {
   return (flags & KegFlag.REFERENCE_COUNTED) !== 0;
 }
 
+/** At least 16 bytes before and behind each item are nobody's. */
+function hasRedzones({ flags }: Shape): boolean {
+  return (flags & KegFlag.REDZONE) !== 0;
+}
+
+/** Beside the slab stands who allocated and freed each item. */
+function hasSites({ flags }: Shape): boolean {
+  return (flags & KegFlag.SITES) !== 0;
+}
+
 /** A slab holds at most this many items: one bit each in a bitmap of 16 words. */
 export const ITEMS_PER_SLAB_MAX = 512;
 
@@ -58,12 +80,17 @@ export const HEADER_BYTES_MAX = 1024;
 /** Largest slab, in pages; an item larger than half of it gets a slab of its own. */
 const SLAB_PAGES_MAX = 512;
 
-/** Words of header, bitmap and counters for `items` items, and where the counters start. */
-export function headerShape(items: number, counted: boolean): { words: number; counterOffset: number } {
+/** Words of header, bitmap, counters and sites for `items` items, and where the last two start. */
+export function headerShape(
+  items: number,
+  counted: boolean,
+  sites = false,
+): { words: number; counterOffset: number; siteOffset: number } {
   const bitmapEnd = SLAB_HEADER_WORDS + Math.ceil(items / 32);
-  if (!counted) return { words: bitmapEnd, counterOffset: 0 };
-  const counterOffset = alignUp(bitmapEnd, COUNTER_STRIDE);
-  return { words: counterOffset + items * COUNTER_STRIDE, counterOffset };
+  const counterOffset = counted ? alignUp(bitmapEnd, COUNTER_STRIDE) : 0;
+  const countersEnd = counted ? counterOffset + items * COUNTER_STRIDE : bitmapEnd;
+  if (!sites) return { words: countersEnd, counterOffset, siteOffset: 0 };
+  return { words: countersEnd + items * ITEM_SITES_WORDS, counterOffset, siteOffset: countersEnd };
 }
 
 /** Off-page headers come in sizes of a power of two from 64 bytes up. */
@@ -81,12 +108,13 @@ function inlineHeaderOffset(slabBytes: number, words: number, counted: boolean):
 
 function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | null {
   const slabBytes = pages * PAGE;
+  const lead = leadOf(shape);
   let items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize) + 1);
   for (; items > 0; items--) {
-    const { words, counterOffset } = headerShape(items, isCounted(shape));
+    const { words, counterOffset, siteOffset } = headerShape(items, isCounted(shape), hasSites(shape));
     const headerOffset = inlineHeaderOffset(slabBytes, words, isCounted(shape));
     // The padding of the last item counts too: zeroing and trashing fill an item to the start of the next.
-    if (items * itemSize > headerOffset) continue;
+    if (lead + items * itemSize > headerOffset) continue;
     return {
       itemSize,
       itemsPerSlab: items,
@@ -95,7 +123,9 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
       headerOffset,
       headerWords: words,
       counterOffset,
-      efficiency: (items * itemSize) / slabBytes,
+      dataOffset: lead,
+      siteOffset,
+      efficiency: (items * (itemSize + siteBytes(shape))) / slabBytes,
     };
   }
   return null;
@@ -103,9 +133,10 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
 
 function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | null {
   const slabBytes = pages * PAGE;
-  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize));
-  if (items === 0) return null;
-  const { words, counterOffset } = headerShape(items, isCounted(shape));
+  const lead = leadOf(shape);
+  const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor((slabBytes - lead) / itemSize));
+  if (items <= 0) return null;
+  const { words, counterOffset, siteOffset } = headerShape(items, isCounted(shape), hasSites(shape));
   if (words * 4 > HEADER_BYTES_MAX) return null;
   return {
     itemSize,
@@ -115,8 +146,20 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
     headerOffset: 0,
     headerWords: words,
     counterOffset,
-    efficiency: (items * itemSize) / (slabBytes + headerItemBytes(words)),
+    dataOffset: lead,
+    siteOffset,
+    efficiency: (items * (itemSize + siteBytes(shape))) / (slabBytes + headerItemBytes(words)),
   };
+}
+
+/** A larger slab would not make them any fewer for each item: so they are no waste. */
+function siteBytes(shape: Shape): number {
+  return hasSites(shape) ? ITEM_SITES_WORDS * 4 : 0;
+}
+
+/** Bytes before the first item: its redzone, and what keeps it aligned. */
+function leadOf(shape: Shape): number {
+  return hasRedzones(shape) ? Math.max(shape.align, REDZONE_BYTES) : 0;
 }
 
 /** Bytes from one copy of an item to the next, of items that have one for each thread. */
@@ -125,12 +168,15 @@ export function copyStride(size: number): number {
 }
 
 /** Bytes from one item to the next: whole granules, and a multiple of the alignment. */
-export function itemStride({ size, align, flags, copies = 1 }: Shape): number {
-  if ((flags & KegFlag.PER_THREAD) !== 0) return alignUp(copyStride(size) * copies, align);
-  if ((flags & KegFlag.CACHE_SPREAD) === 0) return alignUp(Math.max(size, GRANULE), Math.max(align, GRANULE));
+export function itemStride(shape: Shape): number {
+  const { size, align, flags, copies = 1 } = shape;
+  const redzones = hasRedzones(shape) ? 2 * REDZONE_BYTES : 0;
+  if ((flags & KegFlag.PER_THREAD) !== 0) return alignUp(copyStride(size) * copies + redzones, align);
+  const least = Math.max(size, GRANULE) + redzones;
+  if ((flags & KegFlag.CACHE_SPREAD) === 0) return alignUp(least, Math.max(align, GRANULE));
   // An odd number of lines has no divisor in common with the lines of a page: every start comes up.
   const unit = Math.max(align, CACHE_LINE);
-  const stride = alignUp(size, unit);
+  const stride = alignUp(least, unit);
   return (stride / unit) % 2 === 0 ? stride + unit : stride;
 }
 
@@ -138,7 +184,7 @@ export function itemStride({ size, align, flags, copies = 1 }: Shape): number {
 export function chooseGeometry(shape: Shape): Geometry | null {
   const itemSize = itemStride(shape);
   let best: Geometry | null = null;
-  let pages = Math.ceil(itemSize / PAGE);
+  let pages = Math.ceil((leadOf(shape) + itemSize) / PAGE);
   for (;;) {
     const candidates: (Geometry | null)[] = [];
     if ((shape.flags & KegFlag.NO_TOUCH) === 0) candidates.push(tryInline(shape, itemSize, pages));

@@ -3,13 +3,18 @@ export type { BackendOptions } from './backend-api.js';
 export type { BackendStats } from './backends.js';
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
+export type { GuardStats } from './guard.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
+export type { Leak } from './leaks.js';
 export type { OwnedItems } from './reaper-owned.js';
 export type { Reclaimed, ReclaimLevel } from './reclaim.js';
 export {
   Backend as BackendRecord,
   COUNTER_STRIDE,
   GRANULE_SHIFT,
+  GuardedItem,
+  GuardState,
+  ItemSites,
   Keg,
   OWNER_MEMORY,
   type OwnerDeath,

@@ -3,6 +3,7 @@
  * and the unit of the limit that goes with it.
  */
 
+import { CheckLevel, type MbumaError } from '../check/index.js';
 import { Hand, HandKind, type WaiterRef } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
@@ -10,6 +11,9 @@ import { HookErrors, How, runHook } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import { GRANULE_SHIFT, ThreadCache } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
+
+/** The error for an item that is in use, and was found where free items are. */
+export type Duplicate = (zone: ZoneState, item: number) => MbumaError;
 
 export interface KegItems {
   /** Runs `init` over the items in a hand's bucket; how many are well. The others are back in the keg. */
@@ -36,12 +40,14 @@ export function createKegItems(
   kegs: Kegs,
   accounts: Accounts,
   owners: Uint8Array,
+  duplicate: Duplicate,
 ): KegItems {
   const { machine, threads, hands } = context;
   const { words } = machine;
   const { slot } = threads;
   const { returnUnits } = accounts;
   const initSite = machine.failpoints.site('uma.init');
+  const doubting = machine.checkLevel >= CheckLevel.TRASH;
   const { requests: REQUESTS, requestsHigh: REQUESTS_HIGH } = ThreadCache;
   const { HELD, THIRD: INITIALISED } = Hand;
 
@@ -95,6 +101,12 @@ export function createKegItems(
       giveBack(zone, hand, waiter);
       zone.lack = Lack.MEMORY;
       return 0;
+    }
+    if (doubting && owners[item >>> GRANULE_SHIFT] !== 0) {
+      // It stays whose it is; the unit goes back.
+      words[hand + HELD] = 0;
+      returnUnits(zone, hand);
+      throw duplicate(zone, item);
     }
     own(zone, item);
     hands.close(hand);

@@ -77,6 +77,7 @@ export function createKegRepair(
       const kind = hands.kindOf(hand);
       if (kind === HandKind.BUCKET) settleBucket(keg, hand);
       else if (kind === HandKind.SLAB) settleSlab(keg, hand);
+      else if (kind === HandKind.GUARD) settleWord(keg, hand + Hand.THIRD);
       else if (kind === HandKind.ITEM || kind === HandKind.BACK) settleWord(keg, hand + HELD);
     });
     rebuild(keg);

@@ -20,6 +20,12 @@ export interface KegState {
   readonly headerOffset: number;
   readonly headerKeg: number;
   readonly counterOffset: number;
+  /** Bytes from the start of a run to its first item. */
+  readonly dataOffset: number;
+  /** Words from a slab's header to the first item's sites; 0 when there are none. */
+  readonly siteOffset: number;
+  /** Bytes of an item that zeros and trash fill: up to the next item, or to its redzone. */
+  readonly fillBytes: number;
   readonly flags: number;
   /** Number of the backend that its pages come from. */
   readonly backend: number;
@@ -53,6 +59,9 @@ export function readKeg(words: Int32Array, record: number): KegState {
     headerOffset: read(Keg.headerOffset),
     headerKeg: read(Keg.headerKeg),
     counterOffset: read(Keg.counterOffset),
+    dataOffset: read(Keg.dataOffset),
+    siteOffset: read(Keg.siteOffset),
+    fillBytes: (flags & KegFlag.REDZONE) === 0 ? read(Keg.itemSize) : read(Keg.size),
     flags,
     backend: read(Keg.backend),
     lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
@@ -86,6 +95,8 @@ export function writeKeg(
   write(Keg.headerKeg, geometry.offPage ? headerKegNumber(headerBytes) : 0);
   write(Keg.headerWords, geometry.headerWords);
   write(Keg.counterOffset, geometry.counterOffset);
+  write(Keg.dataOffset, geometry.dataOffset);
+  write(Keg.siteOffset, geometry.siteOffset);
   write(Keg.flags, shape.flags);
   write(Keg.backend, backend);
   writeText(words, record + Keg.name, 12, name);

@@ -12,6 +12,7 @@ import { chooseGeometry, type Shape } from './geometry.js';
 import { HookErrors, How } from './hooks.js';
 import { createKegRepair } from './keg-repair.js';
 import { HEADER_SIZES, type KegState, readKeg, writeKeg } from './keg-state.js';
+import { createPatterns, type Patterns } from './patterns.js';
 import { BUCKET_WORDS, KEG_WORDS, Keg, KegFlag, OWN_PAGES, Slab, SlabList, UmaState } from './records.js';
 import { createSlabMaking } from './slab-making.js';
 import { createSlabs } from './slabs.js';
@@ -58,6 +59,7 @@ export interface Kegs {
   setMarks(keg: KegState, marks: Partial<KegMarks>): void;
   /** How often this thread found no pages for a slab: tells that from a hook that lacks memory. */
   shortages(): number;
+  readonly patterns: Patterns;
   /** The slab that the address lies in; 0 when it lies in none. */
   slabOf(address: number): number;
   /**
@@ -74,6 +76,7 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
+  const patterns = createPatterns(context);
   const itemSite = machine.failpoints.site('uma.item', 'items from the slabs of a keg, one or a bucketful');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { reserve: RESERVE, lowWater: LOW, highWater: HIGH, lowMisses: LOW_MISSES } = Keg;
@@ -82,9 +85,10 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   /** Kegs that are being filled up to their low mark: an `init` may allocate from the same one. */
   const filling = new Set<KegState>();
   machine.onRewind(() => filling.clear());
-  const { allocSlab, unmakeSlab, slabInHand, trash, shortages } = createSlabMaking(
+  const { allocSlab, unmakeSlab, slabInHand, shortages } = createSlabMaking(
     context,
     backends,
+    patterns,
     pageKegs,
     {
       take: (keg, held) => takeItem(byNumber(keg), held, How.NOWAIT),
@@ -338,7 +342,8 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
     giveItems,
     takeItem,
     giveItem,
-    trash,
+    trash: patterns.trash,
+    patterns,
     drain(keg) {
       const errors = new HookErrors();
       const freed = drainTo(keg, 0, errors);

@@ -10,13 +10,13 @@
  * held while a keg is asked or a hook runs; what is in between is named by a hand, with its units.
  */
 
-import { damaged, LockRank } from '../check/index.js';
+import { CheckLevel, damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { How } from './hooks.js';
-import { createKegItems, type KegItems } from './keg-items.js';
+import { createKegItems, type Duplicate, type KegItems } from './keg-items.js';
 import type { Kegs } from './kegs.js';
 import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone, ZoneFlag } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
@@ -43,6 +43,7 @@ export function createLadder(
   drains: Drains,
   owners: Uint8Array,
   dead: number,
+  duplicate: Duplicate,
 ): Ladder {
   const { capacityOf, excessOf, planPushFull, planPopFull, planPushEmpty, planPopEmpty, planPush } = accounts;
   const { commitItem, serveWaiters, returnUnits } = accounts;
@@ -58,7 +59,9 @@ export function createLadder(
   const { maxCached: MAX_CACHED, cachedItems: CACHED_ITEMS } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
   const { HELD, SECOND: UNITS } = Hand;
-  const { importItems, takeReserved, releaseItem, own } = createKegItems(context, kegs, accounts, owners);
+  const keg = createKegItems(context, kegs, accounts, owners, duplicate);
+  const { importItems, takeReserved, releaseItem, own } = keg;
+  const doubting = machine.checkLevel >= CheckLevel.TRASH;
 
   /** A bucket into a hand. False: there is none. */
   function allocEmptyBucket(zone: ZoneState, hand: number): boolean {
@@ -256,6 +259,12 @@ export function createLadder(
     }
     const top = words[cache] as number;
     const item = words[top] as number;
+    if (doubting && owners[item >>> GRANULE_SHIFT] !== 0) {
+      // It stays whose it is, and leaves the cache.
+      words[cache] = top - 1;
+      words[top] = 0;
+      throw duplicate(zone, item);
+    }
     own(zone, item);
     words[cache] = top - 1;
     words[top] = 0;

@@ -141,6 +141,26 @@ describe('free: the misuse table', () => {
     assertRefused(scene, foreign + 16, 'FREE_WRONG_ZONE');
   });
 
+  for (const options of [{ redzone: true }, { sites: true }, { guard: true }]) {
+    it(`of a zone with ${Object.keys(options)}: the same, and its redzones are nobody's`, () => {
+      const scene = makeScene(options);
+      const { zone, item } = scene;
+      const other = scene.party.uma.zone({ name: 'other', size: 100, ...options });
+      const foreign = other.tryAlloc() as Addr;
+      for (const offset of [1, 16, 50, 99]) assertRefused(scene, item + offset, 'FREE_UNALIGNED');
+      if (!('sites' in options)) {
+        // Of a slab with redzones, of the pages of a guarded item.
+        for (const offset of [-16, -1, 100, 112]) assertRefused(scene, item + offset, 'FREE_UNALIGNED');
+      }
+      assertRefused(scene, foreign, 'FREE_WRONG_ZONE', { address: foreign });
+      assertRefused(scene, foreign + 4, 'FREE_WRONG_ZONE');
+      zone.free(item);
+      assertRefused(scene, item, 'FREE_TWICE', { address: item });
+      assert.equal(zone.claim(item), false);
+      assertClean(scene.party);
+    });
+  }
+
   it('twice: FREE_TWICE, wherever the item is by now', () => {
     const scene = makeScene();
     const { zone, party } = scene;

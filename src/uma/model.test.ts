@@ -237,6 +237,8 @@ function makeZones({ uma, words: shared }: Party): Zone[] {
     uma.zone({ name: 'counted', size: 2048, referenceCounted: true }),
     uma.zone({ name: 'jumbo', size: 9216 }),
     uma.zone({ name: 'huge', size: 100_000 }),
+    uma.zone({ name: 'fenced', size: 77, redzone: true, sites: true }),
+    uma.zone({ name: 'guarded', size: 60, guard: true, referenceCounted: true }),
     uma.zone({
       name: 'secondary',
       primary: small,
@@ -286,7 +288,7 @@ function replay(parties: readonly Party[], commands: Iterable<fc.Command<Model, 
 }
 
 describe('zones against a reference', () => {
-  for (const checkLevel of [0, 1, 2] as const) {
+  for (const checkLevel of [0, 1, 2, 3] as const) {
     for (const wasm of [false, true]) {
       const where = `check level ${checkLevel}, ${wasm ? 'WebAssembly' : 'plain'}`;
       it(`one thread, ${where}`, () => {

@@ -4,7 +4,7 @@ import { PAGE_SHIFT } from '../machine/index.js';
 import { INTERNAL_KEGS, REAPER_BATCH } from './context.js';
 import type { HookErrors } from './hooks.js';
 import type { ReaperParts } from './reaper.js';
-import { GRANULE, GRANULE_SHIFT, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
+import { GRANULE, GRANULE_SHIFT, GuardedItem, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 /** What became of the items of one zone that a dead thread had in use. */
@@ -95,12 +95,20 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
       : each((item) => parts.freeOwned(zone, item));
   }
 
+  /** Whether an item of the keg stands there on pages of its own. */
+  function isGuarded(keg: number, item: number): boolean {
+    const record = item > 0 ? parts.items.guardedAt(item) : 0;
+    if (record === 0 || words[record + GuardedItem.item] !== item) return false;
+    return parts.items.find(item)?.keg === keg;
+  }
+
   /** A chain is as long as there are granules, at most: it may be a circle. */
   function eachWith(keg: number, first: number, visit: (item: number) => void): void {
     const next = takers.get(keg)?.next;
     let item = first;
     for (let left = owners.length; left > 0; left--) {
-      const isItem = (item & -GRANULE) === item && pageKegs[item >>> PAGE_SHIFT] === keg;
+      const inKeg = pageKegs[item >>> PAGE_SHIFT] === keg || isGuarded(keg, item);
+      const isItem = (item & -GRANULE) === item && inKeg;
       if (!isItem || !((owners[item >>> GRANULE_SHIFT] as number) > 0)) return;
       visit(item);
       if (next === undefined) return;
@@ -148,8 +156,8 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
     const heir = free === null ? OWNER_MEMORY : threads.slot;
     // Slabs start with a page: no item starts between the multiples of the power of two in its size.
-    const { itemSize } = zone.kegState;
-    const step = Math.min(GRANULES_PER_PAGE, (itemSize & -itemSize) >>> GRANULE_SHIFT);
+    const apart = zone.kegState.itemSize | zone.kegState.dataOffset;
+    const step = Math.min(GRANULES_PER_PAGE, (apart & -apart) >>> GRANULE_SHIFT);
     for (let page = pages.firstPage; page < pages.pageCount; page++) {
       if (pageKegs[page] !== keg) continue;
       const count = inherit(page, step, slot, heir);

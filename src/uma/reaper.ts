@@ -12,7 +12,10 @@ import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
+import type { Guard } from './guard.js';
+import { createGuardReaper, mergeOwned } from './guard-reaper.js';
 import { type HookErrors, type Hooks, How } from './hooks.js';
+import type { Items } from './items.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import { createOwnedReaper, type OwnedItems } from './reaper-owned.js';
@@ -49,6 +52,8 @@ export interface UmaReaper {
   onSettle(settle: (slot: number) => void): void;
   /** Calls `act` if the address lies in a slab of a keg, which stays the keg's meanwhile. */
   holdSlab(address: number, act: () => void): void;
+  /** A zone by its number; without hooks when this thread has not opened it. */
+  stateOf(number: number): ZoneState;
   /** Says how to empty the hands of a kind that is another layer's. */
   onHand(kind: number, empty: (hand: number, slot: number, errors: HookErrors) => void): void;
 }
@@ -59,6 +64,8 @@ export interface ReaperParts {
   readonly accounts: Accounts;
   readonly ladder: Ladder;
   readonly drains: Drains;
+  readonly guard: Guard;
+  readonly items: Items;
   readonly owners: Uint8Array;
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */
@@ -90,7 +97,6 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
 
   const zoneCount = (): number => load(uma + UmaState.zoneCount);
 
-  /** A zone by its number; without hooks when this thread has not opened it. */
   function stateOf(number: number): ZoneState {
     const opened = parts.openedByNumber(number);
     if (opened !== undefined) return opened;
@@ -117,6 +123,11 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     };
   }
 
+  const guarded = createGuardReaper({
+    ...parts,
+    zoneOf: stateOf,
+    isOpen: (number) => parts.openedByNumber(number) !== undefined,
+  });
   const owned = createOwnedReaper(parts, () =>
     Array.from({ length: zoneCount() }, (_, index) => stateOf(index + 1)),
   );
@@ -151,7 +162,8 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     for (const hand of hands.ofSlot(slot)) {
       const kind = hands.kindOf(hand);
       const emptier = emptiers.get(kind);
-      if (emptier !== undefined) emptier(hand, slot, errors);
+      if (kind === HandKind.GUARD) guarded.emptyHand(hand, errors);
+      else if (emptier !== undefined) emptier(hand, slot, errors);
       else if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
       else if (kind === HandKind.SLAB) kegs.unmakeSlab(kegs.byNumber(hands.numberOf(hand)), hand, errors);
       else emptyItemHand(hand, slot, errors);
@@ -246,8 +258,9 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         drainCache(zone, slot);
       }
       parts.resetCaches(slot);
-      return owned.settle(slot, errors, inTransit);
+      return mergeOwned(owned.settle(slot, errors, inTransit), guarded.settle(slot, errors));
     },
+    stateOf,
     eachWith: owned.eachWith,
     onOwned: owned.onOwned,
     onSettle(settle) {

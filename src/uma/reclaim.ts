@@ -10,6 +10,7 @@ import { Attention, type ThreadName } from '../machine/index.js';
 import type { Backends } from './backends.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
+import type { Guard } from './guard.js';
 import { HookErrors } from './hooks.js';
 import type { KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
@@ -58,7 +59,7 @@ export interface Reclaimer {
    * something; asks the other threads if none has. True: something came free, and it is worth another try.
    */
   reclaimPages(keg: KegState): boolean;
-  /** Gives back the empty slabs of buckets and slab headers. */
+  /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
   answerAttention(): void;
@@ -76,6 +77,7 @@ export function createReclaimer(
   kegs: Kegs,
   backends: Backends,
   drains: Drains,
+  guard: Guard,
   owners: Uint8Array,
 ): Reclaimer {
   const { machine, threads, locks, pages } = context;
@@ -116,9 +118,12 @@ export function createReclaimer(
     return freed;
   }
 
-  /** Headers and buckets come last: draining the others frees them. */
+  /** Headers and buckets come last: draining the others frees them, and ending the quarantine. */
   function drainInternal(): void {
+    const errors = new HookErrors();
+    guard.drain(errors);
     for (let number = BUCKET_KEG; number <= INTERNAL_KEGS; number++) kegs.drain(kegs.byNumber(number));
+    errors.throwFirst();
   }
 
   function isManaged({ flags }: ZoneState): boolean {
@@ -260,12 +265,18 @@ export function createReclaimer(
     return freed;
   }
 
+  function addTo(sum: number, count: number): void {
+    floats[sum >> 1] = (floats[sum >> 1] as number) + (floats[count >> 1] as number);
+  }
+
   function retireCounts(zone: ZoneState, cache: number): void {
     const retired = (zone.record + Zone.retiredRequests) >> 1;
     const failures = (zone.record + Zone.retiredFailures) >> 1;
     locks.acquire(zone.record, LockRank.ZONE);
     floats[retired] = (floats[retired] as number) + requestsOf(words, cache);
     floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
+    addTo(zone.record + Zone.retiredChecked, cache + ThreadCache.checked);
+    addTo(zone.record + Zone.retiredSkipped, cache + ThreadCache.skipped);
     locks.release(zone.record);
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
   }

@@ -6,7 +6,7 @@
  * A *bucket* is an array of free items. A *thread cache* is one thread's two buckets for one zone.
  *
  * Guards: `const` after creation; `T` the thread that owns the slot; `K` the keg's lock; `Z` the zone's
- * lock; `R` the registry lock; `A` atomics only.
+ * lock; `Q` the guard's lock; `R` the registry lock; `I` who has the item; `A` atomics only.
  *
  * A *top* names a bucket and how many items it holds in one word. Buckets are aligned to 256 words, so
  * the low eight bits of the index of the last filled slot are the count:
@@ -22,6 +22,11 @@
  *   header + 0          8 words, `Slab`
  *   header + 8          bitmap: bit set = item is free and in the slab
  *   + keg.counterOffset reference counters, COUNTER_STRIDE words apart (kegs with counters only)
+ *   + keg.siteOffset    `ItemSites` of each item, ITEM_SITES_WORDS apart (kegs with sites only)
+ *
+ * With redzones (`r`, 16 bytes and more) the items of a slab lie further apart, and each has two of its own:
+ *
+ *   . r i i r r i i r r i i r . . .     dataOffset = bytes up to the first item
  */
 
 import { addr, array, f64, ref, struct, text, u32 } from '../record/index.js';
@@ -89,7 +94,9 @@ export const Keg = struct(
     counterOffset: u32('const', 'Words from the header to the first counter; 0 when there are none.'),
     flags: u32('const', 'KegFlag bits.'),
     backend: u32('const', 'Number of the backend that its pages come from.'),
-    spare1: array(4, 'const', 'Fills the line.'),
+    dataOffset: u32('const', 'Bytes from the start of the run to the first item.'),
+    siteOffset: u32('const', 'Words from the header to the first ItemSites; 0 when there are none.'),
+    spare1: array(2, 'const', 'Fills the line.'),
     // Line 2: rare.
     name: text(12, 'const', 'Name of the first zone.'),
     spare2: array(4, 'const', 'Fills the line.'),
@@ -110,7 +117,7 @@ export const Slab = struct(
       'K',
       "SlabList that it stands in; NONE exactly while it is not the keg's: being made or unmade.",
     ),
-    spare: u32('const', 'Zero.'),
+    divisor: u32('const', 'Every so-manieth item has trash and redzones, which are checked; 0: none.'),
   },
   { words: 8 },
 );
@@ -144,8 +151,10 @@ export const Zone = struct(
     primary: u32('const', 'Number of the zone whose keg it is stacked on; 0 when it is primary itself.'),
     retiredRequests: f64('Z', 'Allocations by threads that have detached.'),
     retiredFailures: f64('Z', 'Failures of threads that have detached.'),
+    retiredChecked: f64('Z', 'Items that threads which have detached had checked.'),
+    retiredSkipped: f64('Z', 'Items that they had passed over, as the divisor says.'),
     flags: u32('const', 'ZoneFlag bits.'),
-    spare0: array(5, 'const', 'Fills the line.'),
+    spare0: array(1, 'const', 'Fills the line.'),
     // Lines 2 and 3: rare.
     name: text(12, 'const', 'Name, unique.'),
     maxCached: u32('Z', 'Most items in buckets of zone and threads together; 0: no such bound.'),
@@ -174,7 +183,9 @@ export const ThreadCache = struct(
     requests: u32('T', 'Allocations, low 32 bits: adding an integer is twice as fast as adding a float.'),
     requestsHigh: u32('T', 'Allocations, high 32 bits.'),
     failures: f64('T', 'Allocations that failed.'),
-    spareWords: array(8, 'const', 'Fills the line.'),
+    checked: f64('T', 'Items whose trash or redzones were checked.'),
+    skipped: f64('T', 'Items that were not, for the divisor passes over them.'),
+    spareWords: array(4, 'const', 'Fills the line.'),
   },
   { words: 16 },
 );
@@ -195,6 +206,75 @@ export const COUNTER_STRIDE = 16;
 
 /** Words of `Slab`; the bitmap follows. */
 export const SLAB_HEADER_WORDS = 8;
+
+/**
+ * Stands in an item of the header keg of 128 bytes, and is the object of the pages of one guarded item: see
+ * guard.ts. It is changed by who has the item, or is named in the state, or under the guard's lock.
+ */
+export const GuardedItem = struct(
+  'guarded item',
+  {
+    state: u32('A', 'GuardedState, and above 8 bits the slot of the thread that frees it, or lets it go.'),
+    next: ref('guarded item', 'Q', 'Next in the quarantine; 0 ends it.'),
+    initialised: u32('I', '1: `init` has run over it, and `fini` has not begun.'),
+    item: addr('const', 'The item itself.'),
+    page: u32('const', 'First page of its run.'),
+    zone: u32('const', 'Number of its zone.'),
+    spare0: array(2, 'const', 'Zero.'),
+    allocSite: u32('I', 'These five as in `ItemSites`.'),
+    allocThread: u32('I', '…'),
+    freeSite: u32('I', '…'),
+    freeThread: u32('I', '…'),
+    lastZone: u32('I', '…'),
+    spare1: array(3, 'const', 'Fills the line.'),
+    // Line 1: of zones with reference counters.
+    counter: u32('A', 'Reference counter of the item.'),
+    spare2: array(15, 'const', 'Fills the line.'),
+  },
+  { words: 32 },
+);
+
+/** The quarantine of guarded items that are free, and figures. */
+export const GuardState = struct(
+  'guard',
+  {
+    lock: u32('A', 'Lock of rank GUARD.'),
+    first: ref('guarded item', 'Q', 'Longest in quarantine; 0: it is empty.'),
+    last: ref('guarded item', 'Q', 'Newest in quarantine.'),
+    pages: u32('Q', 'Pages in quarantine. A hint without the lock.'),
+    items: u32('Q', 'Items in quarantine.'),
+    guarded: u32('A', 'Allocations that got pages of their own, modulo 2^32: a figure.'),
+    declined: u32('A', 'Allocations that did not, for lack of pages, modulo 2^32: a figure.'),
+    spare: array(9, 'const', 'Fills the line.'),
+  },
+  { words: 16 },
+);
+
+/** Life of a guarded item: BUILDING -> IN_USE -> FREEING -> QUARANTINED -> LEAVING. */
+export const GuardedState = { BUILDING: 0, IN_USE: 1, FREEING: 2, QUARANTINED: 3, LEAVING: 4 } as const;
+
+/** Words of `GuardedItem`, and where the sites stand in it. */
+export const GUARDED_ITEM_WORDS = 32;
+export const GUARDED_SITES = 8;
+
+/** What the page map says of the pages of guarded items: no keg has this number. */
+export const GUARDED_PAGE = 0xffff;
+
+/** Who allocated an item, who freed it last, and where: one each beside the slab. */
+export const ItemSites = struct(
+  'item sites',
+  {
+    allocSite: u32('I', 'Number of the place in the program that allocated it last; 0: not known.'),
+    allocThread: u32('I', 'Slot of the thread that did, and above 8 bits its generation; 0: nobody yet.'),
+    freeSite: u32('I', 'Number of the place that freed it last.'),
+    freeThread: u32('I', 'Slot and generation of the thread that did; 0: nobody since.'),
+    zone: u32('I', 'Number of the zone through which either was done last; 0: none yet.'),
+  },
+  { words: 5 },
+);
+
+/** Words of `ItemSites`: from one item to the next. */
+export const ITEM_SITES_WORDS = 5;
 
 /** Smallest unit of items: the granule of the owner bytes, in bytes. */
 export const GRANULE = 16;
@@ -219,11 +299,14 @@ export const KegFlag = {
   /** An item is a copy for each thread slot. */
   PER_THREAD: 128,
   /** The primary zone has `fini`: who has not registered it cannot unmake slabs. */
-  HAS_FINI: 256,
+  HAS_FINI: 0x100,
+  /** A redzone before and behind each item. */
+  REDZONE: 0x200,
+  /** `ItemSites` of each item, beside the slab. */
+  SITES: 0x400,
+  /** Some of the items, or all, come alone on pages of their own: guard.ts. */
+  GUARDED: 0x800,
 } as const;
-
-/** Every flag of a keg. */
-export const KEG_FLAGS_ALL = 511;
 
 export const ZoneFlag = {
   /** Items are zeroed at every allocation. */
@@ -263,3 +346,4 @@ export const BACKENDS_MAX = 16;
 /** Number of the backend that is the memory's own pages. */
 export const OWN_PAGES = 1;
 export const CACHE_WORDS = 16;
+export const GUARD_WORDS = 16;

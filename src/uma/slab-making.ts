@@ -4,12 +4,12 @@
  * A slab in the making, or that is going, is in no list of its keg: a hand names it. No lock is held here.
  */
 
-import { CheckLevel, trashFill } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { type Backends, COUNTED } from './backends.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
 import type { KegState } from './keg-state.js';
+import type { Patterns } from './patterns.js';
 import { Keg, KegFlag, SLAB_HEADER_WORDS, Slab } from './records.js';
 
 /** Where off-page headers come from, and go to. */
@@ -29,11 +29,6 @@ export interface SlabMaking {
   unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void;
   /** The header of the slab that a hand holds. */
   slabInHand(keg: KegState, hand: number): number;
-  /**
-   * Fills an item with trash, where free items are (check level TRASH). For a secondary zone whose `init`
-   * has written to an item that goes back to the keg.
-   */
-  trash(keg: KegState, item: number): void;
   /** How often this thread found no pages for a slab: tells that from a hook that lacks memory. */
   shortages(): number;
 }
@@ -41,12 +36,12 @@ export interface SlabMaking {
 export function createSlabMaking(
   context: UmaContext,
   backends: Backends,
+  patterns: Patterns,
   pageKegs: Uint16Array,
   headers: HeaderSource,
 ): SlabMaking {
   const { machine, pages, hands } = context;
   const { words } = machine;
-  const trashing = machine.checkLevel >= CheckLevel.TRASH;
   const slabSite = machine.failpoints.site('uma.slab', 'the pages of a new slab, by keg');
   const initSite = machine.failpoints.site('uma.init', 'an `init` hook: as if it lacked memory');
   const { freeCount: FREE_COUNT, data: DATA, page: PAGE } = Slab;
@@ -62,7 +57,7 @@ export function createSlabMaking(
   /** Undoes `init` of the items that have been through it, last first. */
   function finiItems(keg: KegState, hand: number, errors: HookErrors): void {
     if (keg.fini === null) return;
-    const data = (words[hand + HELD] as number) << PAGE_SHIFT;
+    const data = ((words[hand + HELD] as number) << PAGE_SHIFT) + keg.dataOffset;
     const counted = (words[hand + INITIALISED] as number) & COUNTED;
     for (let index = ((words[hand + INITIALISED] as number) & ~COUNTED) - 1; index >= 0; index--) {
       words[hand + INITIALISED] = index | counted;
@@ -96,31 +91,25 @@ export function createSlabMaking(
       shortages++;
       return 0;
     }
-    const data = page << PAGE_SHIFT;
+    const data = (page << PAGE_SHIFT) + keg.dataOffset;
     if (keg.headerKeg !== 0 && headers.take(keg.headerKeg, hand + HEADER) === 0) {
       backends.freeRun(keg, hand);
       return 0;
     }
     const slab = slabInHand(keg, hand);
-    clearBuckets(keg, data);
+    clearBuckets(keg, page);
     writeHeader(keg, slab, page, data);
     pages.setObject(page, keg.pagesPerSlab, slab);
     pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
+    patterns.dressSlab(keg, slab);
     if (keg.init !== null && !initItems(keg, keg.init, hand, data, how)) return 0;
-    for (let index = 0; trashing && index < keg.itemsPerSlab; index++)
-      trash(keg, data + index * keg.itemSize);
     return hand;
   }
 
-  function trash(keg: KegState, item: number): void {
-    if (trashing && keg.init === null && (keg.flags & (KegFlag.INTERNAL | KegFlag.NO_TOUCH)) === 0)
-      trashFill(words, item, keg.itemSize);
-  }
-
   /** Free slots of buckets are 0, and pages come with whatever they held. */
-  function clearBuckets(keg: KegState, data: number): void {
+  function clearBuckets(keg: KegState, page: number): void {
     if (keg.number === BUCKET_KEG || (keg.flags & KegFlag.ZEROED) !== 0)
-      machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
+      machine.fillBytes(page << PAGE_SHIFT, 0, keg.pagesPerSlab << PAGE_SHIFT);
   }
 
   function writeHeader(keg: KegState, slab: number, page: number, data: number): void {
@@ -133,8 +122,9 @@ export function createSlabMaking(
       const items = Math.min(32, keg.itemsPerSlab - first);
       words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
     }
-    if (keg.counterOffset !== 0) {
-      words.fill(0, slab + keg.counterOffset, slab + (words[keg.record + Keg.headerWords] as number));
+    const behind = keg.counterOffset || keg.siteOffset;
+    if (behind !== 0) {
+      words.fill(0, slab + behind, slab + (words[keg.record + Keg.headerWords] as number));
     }
   }
 
@@ -158,5 +148,5 @@ export function createSlabMaking(
     }
   }
 
-  return { allocSlab, unmakeSlab, slabInHand, trash, shortages: () => shortages };
+  return { allocSlab, unmakeSlab, slabInHand, shortages: () => shortages };
 }

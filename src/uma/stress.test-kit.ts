@@ -12,6 +12,7 @@ export function openZones(memory: Memory): Zone[] {
     memory.zone({ name: 'middle', size: 300, max: 200 }),
     memory.zone({ name: 'cluster', size: 2048, referenceCounted: true }),
     memory.zone({ name: 'jumbo', size: 9216, max: 12 }),
+    memory.zone({ name: 'guarded', size: 100, guard: true, max: 40 }),
     memory.zone({
       name: 'secondary',
       primary: small,

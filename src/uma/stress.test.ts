@@ -33,6 +33,7 @@ const crews: readonly (MemoryOptions & { hands: number; rounds: number })[] = [
   { hands: 2, rounds: 40_000, bytes: 4 << 20, wasm: true },
   { hands: 3, rounds: 20_000, bytes: 4 << 20, wasm: false, checkLevel: 2 },
   { hands: 4, rounds: 20_000, bytes: 2 << 20, wasm: true, checkLevel: 1 },
+  { hands: 3, rounds: 4_000, bytes: 6 << 20, wasm: true, checkLevel: 3 },
   { hands: 8, rounds: 10_000, bytes: 3 << 20, wasm: true, maxThreads: 9 },
 ];
 

@@ -5,6 +5,7 @@
 import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
 import { readText } from '../record/index.js';
 import type { Branch } from '../sysctl/index.js';
+import { type Access, createAccess } from './access.js';
 import { createAccounts, type ZoneAccount } from './accounts.js';
 import { type Alarms, createAlarms } from './alarms.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
@@ -12,10 +13,14 @@ import { type BackendOptions, createBackendApi } from './backend-api.js';
 import { createBackends } from './backends.js';
 import type { UmaContext } from './context.js';
 import { createDrains } from './drains.js';
+import { createGuard, type GuardStats } from './guard.js';
 import type { Hooks } from './hooks.js';
+import { createItemChecks } from './item-checks.js';
+import { createItems } from './items.js';
 import type { KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
+import { createLeaks, type Leak } from './leaks.js';
 import { umaBranches } from './leaves.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
@@ -24,6 +29,7 @@ import {
   CACHE_WORDS,
   COUNTER_STRIDE,
   GRANULE_SHIFT,
+  GuardedItem,
   Slab,
   ThreadCache,
   Zone as ZoneRecord,
@@ -65,6 +71,12 @@ export interface Uma {
    * Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none.
    */
   carry(keg: number, item: number, slot: number): void;
+  /** Whether bytes may be touched: see access.ts. */
+  readonly access: Access;
+  /** What is in use, by where it was allocated. */
+  leaks(): readonly Leak[];
+  /** Figures of guarded items. */
+  guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
   audit(report: (rule: string, message: string) => void): void;
@@ -78,19 +90,22 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const dead = machine.area('dead bucket');
   const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
-  const maps = { words, owners, pageKegs };
   const backends = createBackends(context, initialise);
   const kegs = createKegs(context, backends, initialise);
+  const items = createItems(context, kegs, { words, owners, pageKegs });
+  const maps = { words, owners, pageKegs, items };
   const registry = createRegistry(context, backends, kegs);
   const { recordOf, zoneCount } = registry;
   const backendApi = createBackendApi(context, backends);
   const alarms = createAlarms(context);
   const accounts = createAccounts(context);
+  const checks = createItemChecks(context, kegs, items);
   const drains = createDrains(context, kegs, accounts, dead);
-  const ladder = createLadder(context, kegs, accounts, drains, owners, dead);
-  const reclaimer = createReclaimer(context, kegs, backends, drains, owners);
+  const ladder = createLadder(context, kegs, accounts, drains, owners, dead, checks.duplicate);
+  const guard = createGuard(context, kegs, accounts, maps, (number) => reaper.stateOf(number));
+  const reclaimer = createReclaimer(context, kegs, backends, drains, guard, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, reclaimer, alarms, maps);
+  const slow = createZoneSlow(context, kegs, ladder, reclaimer, alarms, maps, checks, guard);
   const tuning = createZoneTuning(context, kegs, drains, sleepers);
   const makeZone = createZoneClass({
     context,
@@ -181,7 +196,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function zone(given: ZoneOptions): Zone {
-    const options = readZoneOptions(given, openedState, backendApi.numberOf, threads.maxThreads);
+    const facts = { maxThreads: threads.maxThreads, checkLevel: machine.checkLevel };
+    const options = readZoneOptions(given, openedState, backendApi.numberOf, facts);
     const known = opened.get(options.name);
     if (known !== undefined) {
       registry.checkAgreement(known.state.number, given, { ...options, hooks: allHooks(known.state) });
@@ -200,6 +216,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function counterOf(item: number): number {
+    const guarded = items.guardedAt(item);
+    if (guarded !== 0) return guarded + GuardedItem.counter;
     const slab = kegs.slabOf(item);
     const keg = kegs.byNumber(pageKegs[item >>> 12] as number);
     const index = ((item - (words[slab + Slab.data] as number)) / keg.itemSize) | 0;
@@ -226,6 +244,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     accounts,
     ladder,
     drains,
+    guard,
+    items,
     owners,
     pageKegs,
     dead,
@@ -240,7 +260,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
-  const parts: UmaParts = { context, kegs, maps, dead };
+  const parts: UmaParts = { context, kegs, maps, guard, dead };
   return {
     zone,
     backend: backendApi.open,
@@ -265,6 +285,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       return figures;
     },
     counterOf,
+    access: createAccess(items, pageKegs, words.length * 4),
+    leaks: createLeaks(context, kegs, maps, items),
+    guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
         owners[each >>> GRANULE_SHIFT] = slot;

@@ -31,6 +31,19 @@ export interface FlagOptions {
   readonly contiguous?: boolean;
   /** Items start at all cache lines of their pages in turn, not at the same few. (CACHESPREAD) */
   readonly cacheSpread?: boolean;
+  /**
+   * At least 16 bytes of 0x42 before and behind each item, looked at when it comes back and when it goes out
+   * again. Every zone has them at check level 3. A secondary zone has what its primary has.
+   */
+  readonly redzone?: boolean;
+  /** Who allocated and freed each item, and where, is kept: for reports, and `memory.leaks`. As above. */
+  readonly sites?: boolean;
+  /**
+   * Items come alone on pages of their own, as many of 100,000 as the setting `guardFrequency` says and as
+   * there are pages for; freed ones are kept out of use as long as that goes. With `sites`. Not of a
+   * secondary zone.
+   */
+  readonly guard?: boolean;
   /** An item is one copy for each thread slot, on cache lines of its own: see `Zone.copyOf`. (PCPU) */
   readonly perThread?: boolean;
 }
@@ -46,6 +59,9 @@ const KEG_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
   contiguous: KegFlag.CONTIGUOUS,
   cacheSpread: KegFlag.CACHE_SPREAD,
   perThread: KegFlag.PER_THREAD,
+  redzone: KegFlag.REDZONE,
+  sites: KegFlag.SITES,
+  guard: KegFlag.GUARDED,
 };
 
 /** Flags that say what a zone does with items: each zone of a keg has its own. */
@@ -63,6 +79,7 @@ const CONTRADICTIONS: readonly (readonly [FlagName, FlagName, string])[] = [
   ['maxBucket', 'noBucket', 'one asks for the largest buckets, the other for none'],
   ['noTouch', 'zeroFresh', 'zeros would have to be written into the items'],
   ['noTouch', 'zero', 'zeros would have to be written into the items'],
+  ['noTouch', 'guard', 'freed items would have to be filled'],
   ['cacheSpread', 'contiguous', 'one needs large slabs, the other the smallest'],
   ['cacheSpread', 'perThread', 'the copies have cache lines of their own already'],
   ['perThread', 'referenceCounted', 'there is one counter, and a copy for each thread'],

@@ -1,6 +1,7 @@
 /** What a zone is made of, and what is wrong with it. */
 
 import {
+  CheckLevel,
   describeValue,
   MbumaError,
   optionalBoolean,
@@ -85,6 +86,12 @@ export interface CheckedZoneOptions {
   readonly backend: number;
 }
 
+/** What of the memory decides how a zone looks. */
+export interface MemoryFacts {
+  readonly maxThreads: number;
+  readonly checkLevel: CheckLevel;
+}
+
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
 
@@ -114,13 +121,14 @@ export function addMarkReasons(
  *
  * @param openedState the state of a zone that this thread has opened
  * @param backendNumber the number of a backend of this memory; 0 for undefined
- * @param maxThreads slots of the memory: so many copies has an item that is one for each thread
+ * @param facts of the memory: how many slots it has, which are the copies of an item that is one for each thread;
+ *   and its level of checking: from REDZONE on every zone has redzones and sites
  */
 export function readZoneOptions(
   given: ZoneOptions,
   openedState: (zone: Zone | undefined) => ZoneState | null,
   backendNumber: (backend: Backend | undefined) => number,
-  maxThreads: number,
+  { maxThreads, checkLevel }: MemoryFacts,
 ): CheckedZoneOptions {
   requireObject(given, 'options');
   const reasons: string[] = [];
@@ -160,7 +168,9 @@ export function readZoneOptions(
     reasons.push(`${flagNames(flags.keg & ~keg.flags, 0).join(', ')}: that is for the primary zone to say`);
   }
   const hasFini = primary === null && hooks.fini !== null ? KegFlag.HAS_FINI : 0;
-  const shape = { size, align, flags: flags.keg | hasFini, copies: maxThreads };
+  const everywhere = checkLevel >= CheckLevel.REDZONE ? KegFlag.REDZONE | KegFlag.SITES : 0;
+  const withGuard = (flags.keg & KegFlag.GUARDED) === 0 ? 0 : KegFlag.SITES;
+  const shape = { size, align, flags: flags.keg | hasFini | everywhere | withGuard, copies: maxThreads };
   const count = (kind: 'maxCached' | 'reserve' | 'lowWater' | 'highWater'): number =>
     attempt(() => optionalInteger(given[kind], kind, 0, LIMIT_MAX, 0), 0);
   const maxCached = count('maxCached');

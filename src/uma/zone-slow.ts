@@ -1,12 +1,14 @@
 /**
- * The slow half of `tryAlloc` and `free`: flags, hooks, trash, and the attempts that follow a miss.
+ * The slow half of `tryAlloc` and `free`: flags, hooks, checks, and the attempts that follow a miss.
  */
 
-import { CheckLevel, hex, MbumaError, requireInteger, trashFill, trashFindDamage } from '../check/index.js';
+import { MbumaError, requireInteger } from '../check/index.js';
 import type { Alarms } from './alarms.js';
 import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
+import type { Guard } from './guard.js';
 import { HookErrors, How, runHook } from './hooks.js';
+import type { ItemChecks } from './item-checks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
@@ -29,8 +31,12 @@ const CTORS_NESTED_MAX = 64;
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
   allocSlow(zone: ZoneState, flags: number, how: How): number;
-  /** Does to an item that was granted what an allocation does. Throws OUT_OF_MEMORY for its constructor. */
-  finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number;
+  /**
+   * Does to an item that was granted what an allocation does. Throws OUT_OF_MEMORY for its constructor.
+   *
+   * @param site of the call, where sites are kept
+   */
+  finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number;
   /** Throws OUT_OF_MEMORY where sleeping cannot help, or CANFAIL asks for it. */
   refuseIfCanFail(zone: ZoneState, flags: number): void;
   /** Checks, destructs and takes back. */
@@ -44,23 +50,18 @@ export function createZoneSlow(
   reclaimer: Reclaimer,
   alarms: Alarms,
   maps: Maps,
+  checks: ItemChecks,
+  guard: Guard,
 ): ZoneSlow {
-  const { words } = maps;
+  const { items } = maps;
   const { failpoints } = context.machine;
   const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
   const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
-  const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
   /** Constructors that are running, one inside of the other. */
   let constructing = 0;
   context.machine.onRewind(() => {
     constructing = 0;
   });
-
-  /** Items that `init` has set up keep their state while they are free: those are not trashed. */
-  function isTrashed(zone: ZoneState): boolean {
-    const { init, flags } = zone.kegState;
-    return trashing && init === null && zone.hooks.init === null && (flags & KegFlag.NO_TOUCH) === 0;
-  }
 
   function allocSlow(zone: ZoneState, flags: number, how: How): number {
     context.threads.assertHere();
@@ -78,7 +79,7 @@ export function createZoneSlow(
       if (zone.lack === Lack.LIMIT) alarms.limitMet(zone);
       return 0;
     }
-    return constructItem(zone, item, flags, how);
+    return constructItem(zone, item, flags, how, items.siteHere(zone, allocSlow));
   }
 
   function checkFlags(zone: ZoneState, flags: number): void {
@@ -94,6 +95,10 @@ export function createZoneSlow(
       zone.lack = Lack.MEMORY;
       return 0;
     }
+    if ((zone.kegState.flags & KegFlag.GUARDED) !== 0) {
+      const guarded = guard.tryAlloc(zone, how);
+      if (guarded !== 0) return guarded;
+    }
     const shortages = kegs.shortages();
     let item = ladder.allocItem(zone, how, usesReserve);
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how, usesReserve);
@@ -104,20 +109,25 @@ export function createZoneSlow(
     return item;
   }
 
-  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How): number {
-    if (constructItem(zone, item, flags, how) === 0) refuseIfCanFail(zone, flags);
+  function finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number {
+    if (constructItem(zone, item, flags, how, site) === 0) refuseIfCanFail(zone, flags);
     return item;
   }
 
   /**
-   * Checks the trash, zeroes, constructs. An item whose constructor fails goes back without `dtor`.
+   * Checks what was free, zeroes, constructs. An item whose constructor fails goes back without `dtor`.
    * 0: the constructor lacks memory.
    */
-  function constructItem(zone: ZoneState, item: number, flags: number, how: How): number {
+  function constructItem(zone: ZoneState, item: number, flags: number, how: How, site: number): number {
     const { kegState, hooks } = zone;
-    if (isTrashed(zone)) checkTrash(zone, item);
+    const guarded = checks.concerns(zone) && items.guardedAt(item) !== 0;
+    if (checks.concerns(zone)) {
+      if (!guarded) checkFree(zone, item);
+      items.noteAlloc(zone, item, site);
+    }
     // The zone's flag is the call's, given once and for all.
-    if (((flags | zone.flags) & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
+    if (((flags | zone.flags) & ZERO) !== 0)
+      context.machine.fillBytes(item, 0, guarded ? kegState.size : kegState.fillBytes);
     if (hooks.ctor === null) return item;
     try {
       constructing++;
@@ -140,26 +150,29 @@ export function createZoneSlow(
   }
 
   function returnUnconstructed(zone: ZoneState, item: number): void {
-    if (isTrashed(zone)) trashFill(words, item, zone.kegState.itemSize);
     try {
-      ladder.freeItem(zone, item);
+      takeBack(zone, item);
     } catch {
       // A `fini` failed. The item is back in its keg, and the failure of the constructor came first.
     }
   }
 
-  function checkTrash(zone: ZoneState, item: number): void {
-    const { kegState: keg } = zone;
-    const damaged = trashFindDamage(words, item, keg.itemSize);
-    if (damaged === 0) return;
-    const value = hex(words[damaged >>> 2] as number);
-    trashFill(words, item, keg.itemSize);
-    ladder.freeItem(zone, item);
-    throw new MbumaError(
-      'MODIFIED_AFTER_FREE',
-      `Memory modified after free ${hex(item)}(${keg.size}) val=${value} @ ${hex(damaged)} (zone ${zone.name})`,
-      { address: damaged, zone: zone.name },
-    );
+  function checkFree(zone: ZoneState, item: number): void {
+    const error = checks.whileFree(zone, item);
+    if (error === null) return;
+    takeBack(zone, item);
+    throw error;
+  }
+
+  /** An item that this thread owns, and that nobody uses any more, goes back to where free items are. */
+  function takeBack(zone: ZoneState, item: number): void {
+    const checked = checks.concerns(zone);
+    if (checked && items.guardedAt(item) !== 0) {
+      guard.free(zone, item);
+    } else {
+      if (checked) checks.trash(zone, item);
+      ladder.freeItem(zone, item);
+    }
   }
 
   function refuseIfCanFail(zone: ZoneState, flags: number): void {
@@ -179,12 +192,25 @@ export function createZoneSlow(
     const address = item as number;
     // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
     maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
+    const damage = checks.concerns(zone) ? checkFreed(zone, address) : null;
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
-    if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
-    ladder.freeItem(zone, address);
+    takeBack(zone, address);
+    if (damage !== null) throw damage;
     errors?.throwFirst();
     reclaimer.answerAttention();
+  }
+
+  /** Before `dtor`: what was done around the item. Throws when another thread frees it at this moment. */
+  function checkFreed(zone: ZoneState, item: number): MbumaError | null {
+    const site = items.siteHere(zone, freeSlow);
+    if (items.guardedAt(item) === 0) {
+      items.noteFree(zone, item, site);
+      return checks.aroundFreed(zone, item);
+    }
+    guard.begin(zone, item);
+    items.noteFree(zone, item, site);
+    return guard.aroundFreed(zone, item);
   }
 
   return { allocSlow, finishAlloc, refuseIfCanFail, freeSlow };

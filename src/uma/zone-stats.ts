@@ -22,6 +22,10 @@ export interface ZoneStats {
   readonly failures: number;
   /** Allocations that had to wait. */
   readonly sleeps: number;
+  /** Items whose trash or redzones were checked when they were handed out. */
+  readonly checked: number;
+  /** Items that the divisor passed over. */
+  readonly skipped: number;
   /** Pages of the keg's slabs; 0 for a secondary zone. */
   readonly pages: number;
   /** Times that no pages were found to keep the low mark; 0 for a secondary zone. */
@@ -49,6 +53,8 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
   let cached = read(Zone.cachedItems);
   let requests = count(record + Zone.retiredRequests);
   let failures = count(record + Zone.retiredFailures);
+  let checked = count(record + Zone.retiredChecked);
+  let skipped = count(record + Zone.retiredSkipped);
   for (let slot = 1; slot <= threads.maxThreads; slot++) {
     if (!threads.isLive(slot)) continue;
     const cache = cachesArea + (slot * (maxZones + 1) + zone.number) * CACHE_WORDS;
@@ -57,6 +63,8 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
       ((words[cache + ThreadCache.spare] as number) & BUCKET_MASK);
     requests += requestsOf(words, cache);
     failures += count(cache + ThreadCache.failures);
+    checked += count(cache + ThreadCache.checked);
+    skipped += count(cache + ThreadCache.skipped);
   }
   const primary = read(Zone.primary) === 0;
   return {
@@ -69,6 +77,8 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
     requests,
     failures,
     sleeps: read(Zone.waitSleeps),
+    checked,
+    skipped,
     pages: primary ? (words[kegState.record + Keg.slabCount] as number) * kegState.pagesPerSlab : 0,
     lowMisses: primary ? (words[kegState.record + Keg.lowMisses] as number) : 0,
     bucketCapacity: read(Zone.bucketCapacity),

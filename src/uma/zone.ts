@@ -26,6 +26,7 @@ import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
 import type { Drains } from './drains.js';
 import { How } from './hooks.js';
+import { DEBUG_FLAGS } from './item-checks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
@@ -144,7 +145,9 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       const item = allocSlow(this.state, flags, How.WAITOK);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
-      return finishAlloc(this.state, sleepers.allocBlocking(this.state, timeout), flags, How.WAITOK) as Addr;
+      const waited = sleepers.allocBlocking(this.state, timeout);
+      const site = maps.items.siteHere(this.state, this.alloc);
+      return finishAlloc(this.state, waited, flags, How.WAITOK, site) as Addr;
     }
 
     async allocAsync(flags = 0, options: AsyncOptions = {}): Promise<Addr> {
@@ -154,12 +157,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
-      return finishAlloc(
-        this.state,
-        await sleepers.allocWaiting(this.state, options),
-        flags,
-        How.NOWAIT,
-      ) as Addr;
+      // Behind the wait nobody can tell who called.
+      const site = maps.items.siteHere(this.state, this.allocAsync);
+      const waited = await sleepers.allocWaiting(this.state, options);
+      return finishAlloc(this.state, waited, flags, How.NOWAIT, site) as Addr;
     }
 
     tryAllocMany(out: Int32Array, n: number): number {
@@ -394,7 +395,8 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 }
 
 /** A zone needs the slow half for each item: its front cache is a dead one. */
-export function needsSlowPath({ hooks, flags }: ZoneState, checkLevel: CheckLevel): boolean {
+export function needsSlowPath({ hooks, flags, kegState }: ZoneState, checkLevel: CheckLevel): boolean {
   const isSlow = (flags & (ZoneFlag.ZERO | ZoneFlag.NO_BUCKET)) !== 0;
-  return isSlow || hooks.ctor !== null || hooks.dtor !== null || checkLevel >= CheckLevel.TRASH;
+  const checksItems = checkLevel >= CheckLevel.TRASH || (kegState.flags & DEBUG_FLAGS) !== 0;
+  return isSlow || hooks.ctor !== null || hooks.dtor !== null || checksItems;
 }

@@ -1,0 +1,58 @@
+/** Whether a range of bytes may be read or written: it must lie inside one item that is in use. */
+
+import { hex, MbumaError, requireInteger } from '../check/index.js';
+import type { Items } from './items.js';
+
+export interface Access {
+  /**
+   * @throws USE_AFTER_FREE, OUT_OF_BOUNDS with all that is known of the item; BAD_ARGUMENT for no range of
+   *   this memory
+   */
+  check(address: number, length: number): void;
+  /** The same; a range that lies in no slab at all, such as one of a run of pages, is let pass. */
+  checkItem(address: number, length: number): void;
+}
+
+/** @param byteLength of the memory */
+export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: number): Access {
+  function check(address: number, length: number): void {
+    requireInteger(address, 'address', 0, byteLength - 1);
+    requireInteger(length, 'length', 1, byteLength - address);
+    const item = items.find(address);
+    const range = `${length} byte${length === 1 ? '' : 's'} at ${hex(address)}`;
+    if (item === null) {
+      throw new MbumaError('OUT_OF_BOUNDS', `${range} lie in no item`, {
+        address,
+        details: items.describe(address, null),
+      });
+    }
+    const { start, size, zone, owner } = item;
+    const place = { zone, owner };
+    if (owner === 0) {
+      throw new MbumaError(
+        'USE_AFTER_FREE',
+        `${range} lie in item ${hex(start)} of zone ${zone}, which is free\n` +
+          `Most recently used by ${items.lastUser(item)}`,
+        { ...place, address, details: items.describe(address, item) },
+      );
+    }
+    const end = start + size;
+    if (address >= start && address + length <= end) return;
+    const first = address < start || address >= end ? address : end;
+    const isBad = (at: number): boolean =>
+      at >= address && at < address + length && (at < start || at >= end);
+    throw new MbumaError(
+      'OUT_OF_BOUNDS',
+      `${range} do not lie inside item ${hex(start)} of zone ${zone}, which has ${size}`,
+      { ...place, address: first, details: items.describe(first, item, isBad) },
+    );
+  }
+
+  return {
+    check,
+    checkItem(address, length) {
+      if (length === 0 || pageKegs[address >>> 12] === 0) return;
+      check(address, length);
+    },
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * After a death: the guarded items that the thread had in hand, and those that it owned.
+ *
+ * A free that has begun and is in no hand yet (the thread died in `dtor`) is taken back: the item is in use,
+ * and the dead thread's. A free that is in a hand is finished.
+ */
+
+import { Hand } from '../machine/index.js';
+import type { UmaContext } from './context.js';
+import type { Guard } from './guard.js';
+import type { HookErrors } from './hooks.js';
+import type { OwnedItems } from './reaper-owned.js';
+import {
+  GRANULE_SHIFT,
+  GUARDED_PAGE,
+  GuardedItem,
+  GuardedState,
+  OWNER_MEMORY,
+  OwnerDeath,
+  Zone,
+} from './records.js';
+import type { ZoneState } from './zone-state.js';
+
+const STATE_MASK = 0xff;
+const STATE_BITS = 8;
+
+export interface GuardReaper {
+  /** Empties a hand of the kind `HandKind.GUARD` of a dead thread. */
+  emptyHand(hand: number, errors: HookErrors): void;
+  /** Frees the guarded items that a dead thread owned, or gives them to the memory, as the zones say. */
+  settle(slot: number, errors: HookErrors): OwnedItems[];
+}
+
+export interface GuardReaperParts {
+  readonly context: UmaContext;
+  readonly guard: Guard;
+  readonly owners: Uint8Array;
+  readonly pageKegs: Uint16Array;
+  readonly zoneOf: (number: number) => ZoneState;
+  readonly isOpen: (number: number) => boolean;
+  /** Frees an item as its user would have. */
+  readonly freeOwned: (zone: ZoneState, item: number) => void;
+}
+
+export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
+  const { context, guard, owners, pageKegs, zoneOf } = parts;
+  const { machine, pages, hands, threads } = context;
+  const { words } = machine;
+  const { load, store, compareExchangeByte } = machine.atomics;
+  const ownersAddress = machine.area('owners') << 2;
+  const { state: STATE, item: ITEM, page: FIRST_PAGE } = GuardedItem;
+  const read = (index: number): number => words[index] as number;
+
+  function emptyHand(hand: number, errors: HookErrors): void {
+    const zone = zoneOf(hands.numberOf(hand));
+    const page = read(hand + Hand.HELD);
+    const record = read(hand + Hand.THIRD) >>> 2;
+    // Not yet whole, or not any more: the run or the record alone, or a unit.
+    if (page === 0 || record === 0 || pages.objectOf(page) !== record) {
+      guard.unmake(zone, hand, errors);
+      return;
+    }
+    const word = load(record + STATE);
+    const state = word & STATE_MASK;
+    if (state === GuardedState.FREEING) guard.finishFree(zone, hand, errors);
+    else if (state === GuardedState.BUILDING || state === GuardedState.LEAVING)
+      guard.unmake(zone, hand, errors);
+    // In use: it was about to say so.
+    else words[hand] = 0;
+  }
+
+  /** The record of the guarded item whose run starts at `page`; 0 when none does. */
+  function startingAt(page: number): number {
+    if (pageKegs[page] !== GUARDED_PAGE) return 0;
+    const record = pages.objectOf(page);
+    return record !== 0 && read(record + FIRST_PAGE) === page ? record : 0;
+  }
+
+  function settleItem(record: number, slot: number, errors: HookErrors): OwnedItems | null {
+    const zone = zoneOf(read(record + GuardedItem.zone));
+    const item = read(record + ITEM);
+    if (load(record + STATE) === (GuardedState.FREEING | (slot << STATE_BITS))) {
+      owners[item >>> GRANULE_SHIFT] = slot;
+      store(record + STATE, GuardedState.IN_USE);
+    }
+    if (load(record + STATE) !== GuardedState.IN_USE) return null;
+    const policy = read(zone.record + Zone.onOwnerDeath);
+    const plain = read(zone.record + Zone.hooks) === 0;
+    const isFreed = policy === OwnerDeath.free && (plain || parts.isOpen(zone.number));
+    const heir = isFreed ? threads.slot : OWNER_MEMORY;
+    // Another thread may free it at this moment: its 0 must stand.
+    if (compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, heir) !== slot) return null;
+    if (isFreed) errors.attempt(() => parts.freeOwned(zone, item));
+    return {
+      zone: zone.name,
+      freed: isFreed ? 1 : 0,
+      kept: isFreed ? 0 : 1,
+      items: policy === OwnerDeath.report ? [item] : [],
+    };
+  }
+
+  return {
+    emptyHand,
+    settle(slot, errors) {
+      const found: OwnedItems[] = [];
+      for (let page = pages.firstPage; page < pages.pageCount; page++) {
+        const record = startingAt(page);
+        const settled = record === 0 ? null : settleItem(record, slot, errors);
+        if (settled !== null) found.push(settled);
+      }
+      return found;
+    },
+  };
+}
+
+/** Adds what became of further items to what became of the others of their zones. */
+export function mergeOwned(settled: OwnedItems[], more: readonly OwnedItems[]): OwnedItems[] {
+  for (const each of more) {
+    const known = settled.find(({ zone }) => zone === each.zone);
+    if (known === undefined) {
+      settled.push({ ...each, items: [...each.items] });
+      continue;
+    }
+    known.freed += each.freed;
+    known.kept += each.kept;
+    known.items.push(...each.items);
+  }
+  return settled;
+}
