@@ -3,6 +3,7 @@
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
 import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { SiteTable } from '../dist/machine/sites.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
@@ -171,6 +172,7 @@ function findUncheckable({ memory, machine, held }, areas) {
       if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
         add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
   }
+  add(areas.sites[0], [SiteTable.refused]);
   add(areas.phys[0], offsets(Phys.requests, Phys.failures + 1));
   for (let page = machine.layout.firstPage; page < machine.layout.parameters.pageCount; page++) {
     const at = areas.pages[0] + page * 16;
@@ -226,6 +228,7 @@ export function metadataOf(scene) {
     'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
     buckets,
+    'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mbuf headers': mbufs,
     'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],

@@ -20,6 +20,8 @@ import {
   openMachine,
   planThreads,
   publishMachine,
+  Site,
+  SiteTable,
   Superblock,
   type ThreadName,
   ThreadSlot,
@@ -43,6 +45,8 @@ const records = [
   Superblock,
   ThreadSlot,
   Tunables,
+  SiteTable,
+  Site,
   Waiter,
   WaitQueue,
   Page,
@@ -155,6 +159,7 @@ function assemble(
         }
       };
       layer(() => auditMachine(machine, threads, hash, report));
+      layer(() => attachment.sites.audit(report));
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));

@@ -4,6 +4,8 @@ import {
   type Machine,
   PAGE_SHIFT,
   PAGE_WORDS,
+  Site,
+  SiteTable,
   SUPERBLOCK,
   Superblock,
   ThreadSlot,
@@ -59,7 +61,8 @@ export function createNamer({ layout }: Machine, words: Int32Array): (word: numb
     if (area === undefined) return `superblock.${fieldName(Superblock, word - SUPERBLOCK)}`;
     const [name, start] = area;
     const offset = word - start;
-    if (name === 'rings') return nameOfRing(offset);
+    if (name === 'rings') return nameOfTable(RingRegistry, RingRecord, offset);
+    if (name === 'sites') return nameOfTable(SiteTable, Site, offset);
     const record = areaRecords[name];
     if (record === undefined) return `${name}[${offset}]`;
     const size = layoutOf(record).words;
@@ -67,9 +70,14 @@ export function createNamer({ layout }: Machine, words: Int32Array): (word: numb
   };
 }
 
-function nameOfRing(offset: number): string {
-  const first = layoutOf(RingRegistry).words;
-  if (offset < first) return `ring registry.${fieldName(RingRegistry, offset)}`;
-  const size = layoutOf(RingRecord).words;
-  return recordName(RingRecord, Math.floor((offset - first) / size), (offset - first) % size);
+/** A header, and records behind it. */
+function nameOfTable(header: object, record: object, offset: number): string {
+  const first = layoutOf(header).words;
+  if (offset < first) return recordlessName(header, offset);
+  const size = layoutOf(record).words;
+  return recordName(record, Math.floor((offset - first) / size), (offset - first) % size);
+}
+
+function recordlessName(record: object, offset: number): string {
+  return `${layoutOf(record).name}.${fieldName(record, offset)}`;
 }

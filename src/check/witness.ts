@@ -19,6 +19,8 @@ export const LockRank = {
   KEG_INTERNAL: 35,
   /** Page records and free runs. */
   PAGES: 40,
+  /** The table of call sites: whoever reports something may hold any other lock. */
+  SITES: 50,
 } as const;
 
 export type LockRank = (typeof LockRank)[keyof typeof LockRank];

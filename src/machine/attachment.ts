@@ -4,6 +4,7 @@ import { createHands, type Hands } from './hands.js';
 import { createIntents, type Intents } from './intents.js';
 import { createLocks, type Locks } from './locks.js';
 import type { Machine } from './machine.js';
+import { createSites, type Sites } from './sites.js';
 import { attachThread, type NativeThreads, type Threads } from './threads.js';
 import { createSettings, type Settings } from './tunables.js';
 import { createWaiting, type Waiting } from './waiting.js';
@@ -16,6 +17,7 @@ export interface Attachment {
   readonly hands: Hands;
   readonly intents: Intents;
   readonly settings: Settings;
+  readonly sites: Sites;
 }
 
 /**
@@ -34,5 +36,7 @@ export function createAttachment(
   const waiting = createWaiting(machine, threads);
   const hands = createHands(machine, threads);
   const intents = createIntents(machine, threads, waiting);
-  return { machine, threads, locks, waiting, hands, intents, settings: createSettings(machine) };
+  const settings = createSettings(machine);
+  const sites = createSites(machine, locks);
+  return { machine, threads, locks, waiting, hands, intents, settings, sites };
 }

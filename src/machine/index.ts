@@ -8,6 +8,16 @@ export * from './layout.js';
 export * from './locks.js';
 export * from './machine.js';
 export * from './records.js';
+export {
+  createSites,
+  planSites,
+  SITE_TEXT_MAX,
+  Site,
+  type Sites,
+  SiteTable,
+  siteHere,
+  sitesMax,
+} from './sites.js';
 export * from './threads.js';
 export * from './tunables.js';
 export * from './waiting.js';

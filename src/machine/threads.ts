@@ -19,6 +19,7 @@ import {
   ThreadState,
   Waiter,
 } from './records.js';
+import { planSites } from './sites.js';
 
 const SLOT_WORDS = 128;
 const WAITER_WORDS = 8;
@@ -41,11 +42,12 @@ export function generationOf(state: number): number {
   return state >>> GENERATION_SHIFT;
 }
 
-/** Slots, the waiters of each slot (the blocking one first), and the settings. */
-export const planThreads: AreaPlanner = ({ maxThreads }) => [
-  { name: 'threads', words: (maxThreads + 1) * SLOT_WORDS, align: 64 },
-  { name: 'waiters', words: (maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
+/** Slots, the waiters of each slot (the blocking one first), the settings, and the call sites. */
+export const planThreads: AreaPlanner = (parameters) => [
+  { name: 'threads', words: (parameters.maxThreads + 1) * SLOT_WORDS, align: 64 },
+  { name: 'waiters', words: (parameters.maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
   { name: 'tunables', words: 16 },
+  ...planSites(parameters),
 ];
 
 /** A thread of the past or the present: its slot, and which of the threads that had it. */
