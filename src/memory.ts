@@ -22,6 +22,7 @@ import {
   publishMachine,
   Site,
   SiteTable,
+  SUPERBLOCK,
   Superblock,
   type ThreadName,
   ThreadSlot,
@@ -33,6 +34,15 @@ import {
 import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
+import {
+  createMutexes,
+  MutexClass,
+  type Mutexes,
+  MutexOrder,
+  MutexRecord,
+  MutexRegistry,
+  planMutexes,
+} from './mutex/index.js';
 import { createPages, Page, Phys, planPages } from './phys/index.js';
 import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
@@ -40,7 +50,7 @@ import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
 import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
 
-const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
+const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs, planMutexes];
 const records = [
   Superblock,
   ThreadSlot,
@@ -58,6 +68,10 @@ const records = [
   ThreadCache,
   RingRecord,
   RingRegistry,
+  MutexRecord,
+  MutexClass,
+  MutexOrder,
+  MutexRegistry,
   ...mbufRecords,
 ];
 
@@ -75,7 +89,8 @@ function assemble(
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
-  const reaping = createReaping(attachment, uma, rings, () => {
+  const mutexes: Mutexes = createMutexes(attachment);
+  const reaping = createReaping(attachment, uma, [rings.leaveLines, mutexes.reap], rings.inTransit, () => {
     if (uma.zoneNames().includes('mbuf')) openMbufs();
   });
   const adopting = createAdopting(attachment, reaping, () => attached);
@@ -111,6 +126,10 @@ function assemble(
       assertAttached();
       return rings.ring(options);
     },
+    mutex(name, options) {
+      assertAttached();
+      return mutexes.mutex(name, options);
+    },
     copyBytes: machine.copyBytes,
     fillBytes: machine.fillBytes,
     poll() {
@@ -139,6 +158,7 @@ function assemble(
     },
     detach() {
       assertAttached();
+      mutexes.detach();
       rings.detach();
       uma.reclaimer.leave();
       attached = false;
@@ -163,6 +183,7 @@ function assemble(
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
+      layer(() => mutexes.audit(report));
       layer(() => uma.zoneNames().includes('mbuf') && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
@@ -171,6 +192,7 @@ function assemble(
       return {
         bytes: machine.bytes.length,
         threads: threads.attachedCount(),
+        sleepsRefused: machine.atomics.load(SUPERBLOCK + Superblock.sleepsRefused) >>> 0,
         pages: pages.stats(),
         zones: uma.stats(),
       };

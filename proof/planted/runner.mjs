@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
+import { mutexScenarios } from '../scenarios/mutexes.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
 import { threadScenarios } from '../scenarios/threads.mjs';
@@ -10,7 +11,14 @@ import { zoneScenarios } from '../scenarios/zones.mjs';
 
 const { folder, scenario: name, options } = workerData;
 const { third = false, ...bounds } = options;
-const all = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios, ...plantedScenarios];
+const all = [
+  ...zoneScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mbufScenarios,
+  ...mutexScenarios,
+  ...plantedScenarios,
+];
 const scenario = all.find((each) => each.name === name);
 if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
 

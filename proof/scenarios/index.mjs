@@ -3,6 +3,7 @@
 
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
+import { mutexScenarios } from './mutexes.mjs';
 import { ringScenarios } from './rings.mjs';
 import { threadScenarios } from './threads.mjs';
 import { zoneScenarios } from './zones.mjs';
@@ -12,9 +13,13 @@ function complete({ races = [], ...scenario }) {
   return { memory, ...scenario, allowedRaces: [...allowedRaces, ...afterDeaths, ...races] };
 }
 
-export const scenarios = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios].map(
-  complete,
-);
+export const scenarios = [
+  ...zoneScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mbufScenarios,
+  ...mutexScenarios,
+].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */
 export const everyStore = { everyStoreOfFills: false };
