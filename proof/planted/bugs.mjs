@@ -3,11 +3,12 @@
 
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
+import { mutexesBugs } from './mutexes.mjs';
 import { othersBugs } from './others.mjs';
 import { zonesBugs } from './zones.mjs';
 
 /** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
-const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...othersBugs];
+const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...mutexesBugs, ...othersBugs];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({
   name,

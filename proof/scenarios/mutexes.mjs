@@ -151,13 +151,21 @@ export const mutexScenarios = [
       },
       (memory) => {
         const token = memory.mutex('m').lock();
-        const { owner } = memory.mutex('m');
-        if (owner !== memory.thread) throw new Error(`thread ${owner} has it`);
         token.unlock();
         return token.ownerDied ? 'told' : 'first';
       },
     ],
-    third: (memory) => void memory.mutex('m').tryLock()?.unlock(),
+    third(memory) {
+      const token = memory.mutex('m').tryLock();
+      token?.unlock();
+      return token?.ownerDied ? 'told' : 'first';
+    },
+    after(_memories, _shared, { observer, results, killed }) {
+      const left = observer.mutex('m').tryLock();
+      if (left === null) throw new Error('one has it still');
+      const told = results.filter((each) => each === 'told').length + Number(left.ownerDied);
+      if (killed.length === 0 && told !== 1) throw new Error(`${told} were told that the owner had gone`);
+    },
   },
   {
     name: 'mutex: each makes the same, and another',
