@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ASYNC_WAITERS } from '../machine/index.js';
-import { code, withThreads, withThreadsAsync } from './mutex.test-kit.js';
+import { createMemoryOver, joinMemory } from '../memory.js';
+import { assertClean, code, withThreads, withThreadsAsync } from './mutex.test-kit.js';
 
 /** Every level must do all of this. */
 for (const checkLevel of [0, 1] as const) {
@@ -132,6 +133,40 @@ for (const checkLevel of [0, 1] as const) {
     });
   });
 }
+
+describe('a thread that must not block', () => {
+  it('takes a free mutex, and is told to wait asynchronously for another', async () => {
+    const { memory, machine } = createMemoryOver({ bytes: 1 << 20, checkLevel: 1 });
+    const window = joinMemory(machine, { ...machine, mayBlock: false });
+    window.mutex('m').lock().unlock();
+    const token = memory.mutex('m').lock();
+    assert.throws(
+      () => window.mutex('m').lock(),
+      code('WOULD_BLOCK', /lock of mutex m .*use the async form/),
+    );
+    assert.throws(() => window.mutex('m').lock(0), code('TIMED_OUT'));
+    assert.equal(memory.mutex('m').sleepers, 0);
+    const waiting = window.mutex('m').lockAsync();
+    token.unlock();
+    (await waiting).unlock();
+    assertClean(memory);
+  });
+});
+
+describe('a thread that was given up by mistake', () => {
+  it('unlocks nothing any more, and takes nothing', () => {
+    withThreads(2, {}, (one, other) => {
+      const lost = other.mutex('m').lock();
+      const mutex = other.mutex('m');
+      one.declareDead(other.name);
+      const token = one.mutex('m').lock();
+      assert.throws(() => lost.unlock(), code('GIVEN_UP'));
+      assert.throws(() => mutex.tryLock(), code('GIVEN_UP'));
+      assert.equal(one.mutex('m').owner, one.thread);
+      assert.equal(token.unlock(), true);
+    });
+  });
+});
 
 describe('waiting asynchronously for a mutex', () => {
   it('is first come, first served, among tasks and threads', async () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { LockRank } from '../check/index.js';
 import { CANFAIL } from '../index.js';
+import { attachmentOf } from '../memory.js';
+import { RingRecord } from '../ring/index.js';
 import { code, setSetting, withThreads, withThreadsAsync } from './mutex.test-kit.js';
 
 const here = /mutex m, taken at .*sleeping\.test\.js:\d+:\d+, is held/;
@@ -64,6 +67,33 @@ describe('sleeping with a mutex, at level 1', () => {
       token.unlock();
       one.mutex('n').lock().unlock();
       outer.unlock();
+    });
+  });
+});
+
+describe('sleeping with a lock inside mbuma, at level 1', () => {
+  it('names the zone, ring or mutex that the lock is of', () => {
+    withThreads(1, {}, (memory) => {
+      const { locks, machine } = attachmentOf(memory);
+      const zone = memory.zone({ name: 'z', size: 64 });
+      memory.ring({ name: 'r', capacity: 1 });
+      memory.mutex('m');
+      const cases: [number, LockRank, RegExp][] = [
+        [
+          machine.area('zones') + 64 * zone.index,
+          LockRank.ZONE,
+          /and lock of zone z \(word \d+, rank 20\) is/,
+        ],
+        [machine.area('rings') + 16 + RingRecord.takeLock, LockRank.RING, /and lock of ring r \(word/],
+        [machine.area('mutexes'), LockRank.MUTEX, /and inner lock of mutex m \(word/],
+        [machine.area('sites'), LockRank.SITES, /and sites lock \(word/],
+      ];
+      for (const [lock, rank, message] of cases) {
+        locks.acquire(lock, rank);
+        assert.throws(() => zone.alloc(), code('SLEEP_WITH_LOCK', message));
+        locks.release(lock);
+      }
+      zone.free(zone.alloc());
     });
   });
 });

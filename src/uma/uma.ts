@@ -290,6 +290,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
 
   locks.onTakeOver(state + UmaState.lock, state + UmaState.lock + 1, LockRank.REGISTRY, repairRegistry);
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
+  machine.witness.describe(
+    LockRank.ZONE,
+    (at) => `lock of zone ${readText(words, at + ZoneRecord.name, 12)}`,
+  );
   const byNumber = new Map<number, ZoneState>();
   const reaper = createUmaReaper({
     context,
