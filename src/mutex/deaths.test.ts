@@ -72,6 +72,8 @@ describe('a death before any store', () => {
           victim.mutex('m', { class: 'c', rank: 5 }),
       ({ one, other }) => {
         one.mutex('n').lock().unlock();
+        one.reap();
+        assertClean(one);
         other.mutex('m', { class: 'c', rank: 5 }).lock().unlock();
       },
     );

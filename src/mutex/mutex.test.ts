@@ -269,6 +269,41 @@ describe('waiting asynchronously for a mutex', () => {
     });
   });
 
+  it('does not let a newcomer overtake those who wait for a waiter', async () => {
+    await withThreadsAsync(2, {}, async (one, other) => {
+      const token = one.mutex('m').lock();
+      const order: string[] = [];
+      const take = async (name: string, signal?: AbortSignal): Promise<void> => {
+        (await other.mutex('m').lockAsync({ signal })).unlock();
+        order.push(name);
+      };
+      const abort = new AbortController();
+      const first = Array.from({ length: ASYNC_WAITERS }, () => take('first', abort.signal));
+      const late = take('late');
+      abort.abort(new Error('enough'));
+      await Promise.allSettled(first);
+      // All waiters are free again, and the one who is late has not looked yet.
+      const newcomer = take('newcomer');
+      token.unlock();
+      await Promise.all([late, newcomer]);
+      assert.deepEqual(order, ['late', 'newcomer']);
+    });
+  });
+
+  it('passes over who has died in line, and that is no death of an owner', async () => {
+    await withThreadsAsync(3, {}, async (one, doomed, third) => {
+      const token = one.mutex('m').lock();
+      const lost = doomed.mutex('m').lockAsync().catch(String);
+      const waiting = third.mutex('m').lockAsync();
+      one.declareDead(doomed.name);
+      token.unlock();
+      const next = await waiting;
+      assert.equal(next.ownerDied, false);
+      next.unlock();
+      assert.match(String(await lost), /was declared dead/);
+    });
+  });
+
   it('goes on without a waiter, when the failpoint says that there is none', async () => {
     await withThreadsAsync(2, {}, async (one, other) => {
       other.failpoints.arm('mutex.waiter', { nth: 1 });
