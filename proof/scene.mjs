@@ -4,6 +4,7 @@ import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
 import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
 import { SiteTable } from '../dist/machine/sites.js';
+import { Tunables } from '../dist/machine/tunables.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { MutexClass } from '../dist/mutex/records.js';
@@ -175,6 +176,7 @@ function findUncheckable({ memory, machine, held }, areas) {
       if (words[areas.zones[0] + zone * 64 + Zone.number] !== 0)
         add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
   }
+  add(areas.tunables[0], offsets(0, Tunables.spare - 1));
   add(areas.sites[0], [SiteTable.refused]);
   // The second mutex has a rank, and nobody has had it yet.
   add(areas['mutex classes'][0] + layoutOf(MutexClass).words, [MutexClass.rank]);
@@ -233,6 +235,7 @@ export function metadataOf(scene) {
     'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
     buckets,
+    settings: [areas.tunables],
     'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mutex records': [areas['mutex registry'], areas['mutex classes'], areas.mutexes],
