@@ -236,6 +236,7 @@ export function metadataOf(scene) {
     'slab headers': slabs,
     buckets,
     settings: [areas.tunables],
+    'backend records': [areas.backends],
     'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mutex records': [areas['mutex registry'], areas['mutex classes'], areas.mutexes],

@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireInteger, requireObject } from './check/index.js';
+import { MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -48,7 +48,18 @@ import { agentHere, nativeThreads } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
+import { type Pulse, startTimer } from './timer.js';
+import {
+  BackendRecord,
+  createUma,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs, planMutexes];
 const records = [
@@ -62,6 +73,7 @@ const records = [
   Page,
   Phys,
   UmaState,
+  BackendRecord,
   Keg,
   Slab,
   ZoneRecord,
@@ -118,6 +130,15 @@ function assemble(
       assertAttached();
       return uma.zone(options);
     },
+    backend(options) {
+      assertAttached();
+      return uma.backend(options);
+    },
+    onWarning(listener) {
+      assertAttached();
+      requireFunction(listener, 'listener');
+      uma.alarms.onWarning(listener);
+    },
     get mbufs() {
       assertAttached();
       return openMbufs();
@@ -154,7 +175,15 @@ function assemble(
     },
     drain() {
       assertAttached();
-      uma.drain();
+      uma.reclaimer.reclaim('drain');
+    },
+    reclaim(level) {
+      assertAttached();
+      return uma.reclaimer.reclaim(level);
+    },
+    overdue() {
+      assertAttached();
+      return uma.reclaimer.overdue();
     },
     detach() {
       assertAttached();
@@ -199,10 +228,26 @@ function assemble(
     },
   };
   attachments.set(memory, attachment);
+  const { settings } = attachment;
+  pulses.set(memory, {
+    period: () => settings.read('timerMs'),
+    beat() {
+      assertAttached();
+      // In the middle of something it comes again; nothing is asked for that could not wait.
+      if (attachment.locks.holdsAny()) return;
+      waiting.poll();
+      uma.reclaimer.tick(settings.read('timerMs'));
+    },
+    failed(error) {
+      uma.alarms.warn(`the periodic timer of thread ${threads.slot}: ${(error as Error)?.message ?? error}`);
+    },
+  });
   return memory;
 }
 
 const attachments = new WeakMap<Memory, Attachment>();
+/** Kept by the memory: the timer itself keeps nothing. */
+const pulses = new WeakMap<Memory, Pulse>();
 
 /** What a memory object is an attachment by. */
 export function attachmentOf(memory: Memory): Attachment {
@@ -215,7 +260,9 @@ export function attachmentOf(memory: Memory): Attachment {
  * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
  */
 export function createMemory(options: MemoryOptions): Memory {
-  return createMemoryOver(options).memory;
+  const { memory } = createMemoryOver(options);
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }
 
 /** As `createMemory`, over the fabric that `weave` makes; the machine is for `joinMemory`. */
@@ -226,6 +273,7 @@ export function createMemoryOver(
   const checked = readOptions(options, planners, weave !== undefined);
   const machine = createMachine(checked, planners, hash, weave);
   const memory = assemble(machine, agentHere(), true, checked.mbufs);
+  attachmentOf(memory).settings.write('timerMs', checked.timerMs);
   publishMachine(machine);
   return { memory, machine };
 }
@@ -244,5 +292,7 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent: number = age
 export function attachMemory(handle: MemoryHandle, options: AttachOptions = {}): Memory {
   requireObject(options, 'options');
   const machine = openMachine(handle, planners, hash);
-  return assemble(machine, answerAdopter(handle, options), false, {});
+  const memory = assemble(machine, answerAdopter(handle, options), false, {});
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }

@@ -1,6 +1,7 @@
 // One bug, or none, in a Worker: explores a scenario in a copy of the compiled code that has the bug.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { mutexScenarios } from '../scenarios/mutexes.mjs';
@@ -13,6 +14,7 @@ const { folder, scenario: name, options } = workerData;
 const { third = false, ...bounds } = options;
 const all = [
   ...zoneScenarios,
+  ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,

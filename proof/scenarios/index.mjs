@@ -1,6 +1,7 @@
 // Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored
 // with deaths, run by chance, and has its memory fail, without another word.
 
+import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { mutexScenarios } from './mutexes.mjs';
@@ -15,6 +16,7 @@ function complete({ races = [], ...scenario }) {
 
 export const scenarios = [
   ...zoneScenarios,
+  ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,

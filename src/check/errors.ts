@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   DETACHED: 'this thread has detached from the memory',
   TOO_MANY_THREADS: 'every thread slot of the memory is taken',
   TOO_MANY_ZONES: 'every zone of the memory is taken',
+  TOO_MANY_BACKENDS: 'every backend of the memory is taken',
   LAYOUT_MISMATCH: 'the name exists with another layout',
   HOOKS_MISSING: 'the zone has hooks that this thread has not registered',
   HOOK_FAILED: 'a constructor or initialiser said that it failed',

@@ -1,8 +1,13 @@
+export type { WarningListener } from './alarms.js';
+export type { BackendOptions } from './backend-api.js';
+export type { BackendStats } from './backends.js';
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
 export type { OwnedItems } from './reaper-owned.js';
+export type { Reclaimed, ReclaimLevel } from './reclaim.js';
 export {
+  Backend as BackendRecord,
   COUNTER_STRIDE,
   GRANULE_SHIFT,
   Keg,
@@ -15,6 +20,7 @@ export {
 } from './records.js';
 export type { AsyncOptions } from './sleepers.js';
 export { createUma, type Uma } from './uma.js';
-export { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone-api.js';
+export { type Backend, CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone-api.js';
+export type { FlagName, FlagOptions } from './zone-flags.js';
 export type { ZoneOptions } from './zone-options.js';
 export type { ZoneStats } from './zone-stats.js';

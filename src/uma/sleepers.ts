@@ -159,7 +159,7 @@ export function createSleepers(
     let item = takeAsHead(zone, waiter);
     // A hook that lacks memory is no lack of pages.
     const shortOfPages = item === 0 && kegs.shortages() !== shortages;
-    if (shortOfPages && reclaimer.reclaimPages()) item = takeAsHead(zone, waiter);
+    if (shortOfPages && reclaimer.reclaimPages(zone.kegState)) item = takeAsHead(zone, waiter);
     if (item === 0) return 0;
     try {
       // Granted at the same time: what was granted goes to the next.
