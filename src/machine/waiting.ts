@@ -85,6 +85,8 @@ export interface Waiting {
   assertMayBlock(what: string, refusal?: ErrorCode): void;
   /** The same for a call that awaits, and does not block. */
   assertMayAwait(what: string, refusal?: ErrorCode): void;
+  /** Whether a call must do what its form does that never sleeps: a lock is held, and the setting says so. */
+  mustStayAwake(awaits: boolean): boolean;
   /** Throws SLEEP_WITH_LOCK at once, whether or not the call will sleep; not where it would not. */
   assertMaySleep(what: string, awaits: boolean): void;
   /** Sleeps until granted (true), or for `timeoutMs` or one slice, whichever is shorter (maybe false). */
@@ -184,17 +186,18 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread must not: use the async form`);
   }
 
-  const staysAwake = (): boolean => settings.read('noSleepWithLocks') === 1;
+  function mustStayAwake(awaits: boolean): boolean {
+    return witness.isHeld(awaits) && settings.read('noSleepWithLocks') === 1;
+  }
 
   function assertMaySleep(what: string, awaits: boolean): void {
-    if (witnessed && witness.isHeld(awaits) && !staysAwake()) witness.assertMaySleep(what, awaits);
+    if (witnessed && !mustStayAwake(awaits)) witness.assertMaySleep(what, awaits);
   }
 
   /** The call has found that it must sleep. */
   function assertSleeps(what: string, awaits: boolean, refusal: ErrorCode): void {
-    if (!witness.isHeld(awaits)) return;
     assertMaySleep(what, awaits);
-    if (!staysAwake()) return;
+    if (!mustStayAwake(awaits)) return;
     atomics.add(SUPERBLOCK + Superblock.sleepsRefused, 1);
     throw new MbumaError(
       refusal,
@@ -274,6 +277,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     assertMayAwait(what, refusal = 'WOULD_BLOCK') {
       assertSleeps(what, true, refusal);
     },
+    mustStayAwake,
     assertMaySleep,
     sleepSlice(waiter, timeoutMs) {
       floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LockRank } from '../check/index.js';
-import { CANFAIL } from '../index.js';
+import { CANFAIL, How } from '../index.js';
 import { attachmentOf } from '../memory.js';
 import { RingRecord } from '../ring/index.js';
 import { code, setSetting, withThreads, withThreadsAsync } from './mutex.test-kit.js';
@@ -121,6 +121,24 @@ for (const checkLevel of [0, 1] as const) {
         assert.throws(() => zone.alloc(0, 5), code('TIMED_OUT'));
         zone.free(item);
         assert.equal(one.stats().sleepsRefused, 2);
+      });
+    });
+
+    it('tells hooks that they must not sleep', () => {
+      withThreads(1, { checkLevel }, (memory) => {
+        setSetting(memory, 'noSleepWithLocks', 1);
+        const told: How[] = [];
+        const ctor = (_item: number, how: How): number => {
+          told.push(how);
+          return 0;
+        };
+        const zone = memory.zone({ name: 'z', size: 64, ctor });
+        zone.free(zone.alloc());
+        const token = memory.mutex('m').lock();
+        zone.free(zone.alloc());
+        token.unlock();
+        zone.free(zone.alloc());
+        assert.deepEqual(told, [How.WAITOK, How.NOWAIT, How.WAITOK]);
       });
     });
 

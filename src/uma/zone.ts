@@ -142,7 +142,8 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       const timeout = requireTimeout(timeoutMs);
       if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`alloc of zone ${this.name}`, false);
       if (flags === 0 && ((words[this.cache] as number) & COUNT) !== 0) return this.tryAlloc() as Addr;
-      const item = allocSlow(this.state, flags, How.WAITOK);
+      const how = waiting.mustStayAwake(false) ? How.NOWAIT : How.WAITOK;
+      const item = allocSlow(this.state, flags, how);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
       return finishAlloc(this.state, sleepers.allocBlocking(this.state, timeout), flags, How.WAITOK) as Addr;
