@@ -326,6 +326,21 @@ export const ownAsyncScenarios = [
       },
     ],
   },
+  {
+    name: 'mutexes: one awaits what the other has',
+    memory: small,
+    async: true,
+    attachInThreads: true,
+    threads: [
+      async (memory) => {
+        const token = await memory.mutex('m').lockAsync();
+        token.unlock();
+      },
+      (memory) => {
+        patiently(() => memory.mutex('m').lock(50).unlock());
+      },
+    ],
+  },
   asyncAlone('zones: one awaits an item', small, async (memory, keep) => {
     const zone = memory.zone({ name: 'awaited', size: 512, max: 4 });
     return keep(await zone.allocAsync(), (item) => zone.free(item)) !== 0;

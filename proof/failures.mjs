@@ -7,7 +7,9 @@ import { createMemory } from '../dist/index.js';
 import { ownAsyncScenarios, ownScenarios } from './failures-scenarios.mjs';
 import { Trial } from './failures-trial.mjs';
 import { guardScenarios } from './scenarios/guards.mjs';
+import { kegScenarios } from './scenarios/kegs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
+import { mutexScenarios } from './scenarios/mutexes.mjs';
 import { ringScenarios } from './scenarios/rings.mjs';
 import { threadScenarios } from './scenarios/threads.mjs';
 import { zoneScenarios } from './scenarios/zones.mjs';
@@ -20,15 +22,20 @@ const FINDINGS_MOST = 100;
 
 /** Their `after` looks at what was answered: it does not hold when something has failed. */
 const NEED_SUCCESS =
-  /^ring: (?!it carries)|^both open the same new zone|^each opens a new zone|^two clean up/;
+  /^ring: (?!it carries)|^mutex: |^both open the same new zone|^each opens a new zone|^two clean up/;
 
-const shared = [...zoneScenarios, ...guardScenarios, ...ringScenarios, ...threadScenarios].map(
-  (scenario) => ({
-    memory: small,
-    afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),
-    ...scenario,
-  }),
-);
+const shared = [
+  ...zoneScenarios,
+  ...kegScenarios,
+  ...guardScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mutexScenarios,
+].map((scenario) => ({
+  memory: small,
+  afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),
+  ...scenario,
+}));
 
 export const allScenarios = [...shared, ...ownScenarios, ...ownAsyncScenarios];
 

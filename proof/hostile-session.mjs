@@ -33,6 +33,10 @@ const rulesOfTheCaller = new Set(['M6', 'M7']);
 /** Errors that mean a fault of ours, not of the caller. */
 const ourFaults = new Set(['MEMORY_DAMAGED', 'LOCK_ORDER', 'OWNER_DIED']);
 
+/** A mutex may be asked for twice. */
+const isOurFault = (code, label) =>
+  ourFaults.has(code) && !(code === 'LOCK_ORDER' && label.startsWith('mutex.'));
+
 /** A sleep that nobody ends is ended by this, so that no call hangs and each cleans up behind itself. */
 class Slept extends Error {}
 
@@ -72,7 +76,7 @@ function functionsOf(label, object) {
   return [...found].map(([name, call]) => ({ label: `${label}.${name}`, name, call }));
 }
 
-function targetsOf({ memory, zones, ring, site }) {
+function targetsOf({ memory, zones, ring, mutex, site }) {
   return [
     ...functionsOf('mbuma', mbuma),
     ...functionsOf('memory', memory),
@@ -81,6 +85,8 @@ function targetsOf({ memory, zones, ring, site }) {
     ...functionsOf('sysctl', memory.sysctl),
     ...functionsOf('mbufs', memory.mbufs),
     ...functionsOf('ring', ring),
+    ...functionsOf('mutex', mutex),
+    ...functionsOf('token', memory.mutex('held').lock()),
     ...zones.flatMap((zone) => functionsOf(`zone ${zone.name}`, zone)),
   ];
 }
@@ -96,6 +102,7 @@ function makeStage() {
     memory.zone({ name: 'built', size: 64, ctor: () => 0, dtor: () => 0 }),
   ];
   const ring = memory.ring({ name: 'work', capacity: 9 });
+  const mutex = memory.mutex('guard');
   const site = memory.failpoints.site('mine');
   memory.mbufs.registerFree('nothing', () => {});
   observer.mbufs.registerFree('nothing', () => {});
@@ -103,11 +110,12 @@ function makeStage() {
   setMaxListeners(0, signal);
   const sound = [
     ...[0, 1, 2, 3, 5, 16, 40, 2048, 9216, 16384],
-    ...['points', 'work', 'uma.alloc', 'nothing', 'mine'],
+    ...['points', 'work', 'guard', 'uma.alloc', 'nothing', 'mine'],
     ...['vm.uma.points', 'vm.uma.limited.limit.max_items', 'kern.ipc.nmbclusters', 'vm.zone_warnings'],
     { name: 'points', size: 48 },
     { name: 'more', size: 100, max: 3 },
     { name: 'work', capacity: 9 },
+    { class: 'guard', rank: 2 },
     { signal },
     { nth: 2 },
     { every: 3 },
@@ -118,7 +126,7 @@ function makeStage() {
     new Uint8Array(3000),
     () => {},
   ];
-  const targets = targetsOf({ memory, zones, ring, site });
+  const targets = targetsOf({ memory, zones, ring, mutex, site });
   return { memory, machine, observer, zones, sound, targets, results: new Array(64).fill(0), at: 0 };
 }
 
@@ -143,7 +151,7 @@ export function createSession({ seed, plant = null }) {
   function judge(error, label, args) {
     if (error instanceof Planted || error instanceof Slept) return null;
     if (error instanceof mbuma.MbumaError && Object.hasOwn(mbuma.ERROR_CODES, error.code)) {
-      if (!ourFaults.has(error.code)) return null;
+      if (!isOurFault(error.code, label)) return null;
     }
     // What declares records is rank 0, and has errors of its own for whoever writes the program.
     if (label.startsWith('mbuma.') && error?.constructor === Error) return null;
@@ -157,6 +165,8 @@ export function createSession({ seed, plant = null }) {
   }
 
   function keep(result) {
+    // Else it could be taken once only.
+    if (typeof result?.unlock === 'function') result.unlock();
     if (typeof result === 'number' || result instanceof Int32Array) {
       stage.results[stage.at++ % stage.results.length] = result;
     }

@@ -7,6 +7,7 @@ import { SiteTable } from '../dist/machine/sites.js';
 import { SETTING_RANGES, Tunables } from '../dist/machine/tunables.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
+import { MutexClass } from '../dist/mutex/records.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
 import { INTERNAL_KEGS } from '../dist/uma/context.js';
@@ -95,8 +96,8 @@ function fillMbufs(memory, held) {
 }
 
 /**
- * Two threads, one of them idle, with items used, cached and free, mbufs of every kind, rings with words.
- * `held` says by zone what is in use.
+ * Two threads, one of them idle, with items used, cached and free, mbufs of every kind, rings with words,
+ * mutexes. `held` says by zone what is in use.
  */
 export function makeScene(checkLevel = 0) {
   const { memory, machine, rewind } = makeMemory(checkLevel);
@@ -124,6 +125,8 @@ export function makeScene(checkLevel = 0) {
   for (let word = 1; word <= 60; word++) rings.work.put(word);
   for (let word = 1; word <= 5; word++) rings.ended.put(word);
   rings.ended.close();
+  memory.mutex('held').lock();
+  other.mutex('free', { rank: 3 });
   const { clean, violations } = memory.audit();
   if (!clean) throw new Error(`the scene is damaged: ${JSON.stringify(violations)}`);
   return { memory, machine, other, zones, theirs, rings, held, rewind };
@@ -182,7 +185,7 @@ function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
   };
   const slotAt = (slot) => areas.threads[0] + slot * SLOT_WORDS;
   const taken = (slot) => words[slotAt(slot) + ThreadSlot.state] !== 0;
-  add(SUPERBLOCK, [Superblock.deaths, Superblock.adoptions]);
+  add(SUPERBLOCK, [Superblock.deaths, Superblock.adoptions, Superblock.sleepsRefused]);
   add(
     areas.tunables[0],
     Object.keys(SETTING_RANGES).map((name) => Tunables[name]),
@@ -209,6 +212,8 @@ function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
         add(areas['thread caches'][0] + (slot * (maxZones + 1) + zone) * 16, counts);
   }
   add(areas.sites[0], [SiteTable.refused]);
+  // The second mutex has a rank, and nobody has had it yet.
+  add(areas['mutex classes'][0] + layoutOf(MutexClass).words, [MutexClass.rank]);
   add(areas.phys[0], offsets(Phys.requests, Phys.failures + 1));
   for (let page = machine.layout.firstPage; page < machine.layout.parameters.pageCount; page++) {
     const at = areas.pages[0] + page * 16;
@@ -292,6 +297,8 @@ export function metadataOf(scene) {
     buckets,
     'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
+    'mutex records': [areas['mutex registry'], areas['mutex classes'], areas.mutexes],
+    'mutex orders': [areas['mutex orders']],
     'mbuf headers': mbufs,
     'free functions': [[areas['mbuf free functions'][0], 16 + 64 * 12]],
   };

@@ -41,6 +41,7 @@ export {
 export { attachMemory, createMemory } from './memory.js';
 export type { AuditReport, Memory, MemoryStats, Violation } from './memory-api.js';
 export type { MemoryOptions } from './memory-options.js';
+export type { LockAsyncOptions, Mutex, MutexOptions, UnlockToken } from './mutex/index.js';
 export type { Reaped, ReapListener } from './reaping.js';
 export {
   type Addr,

@@ -4,6 +4,7 @@ import type { Adoption } from './adoption.js';
 import type { Failpoints } from './check/index.js';
 import type { MemoryHandle, ThreadName } from './machine/index.js';
 import type { Mbufs } from './mbuf/index.js';
+import type { Mutex, MutexOptions } from './mutex/index.js';
 import type { PagesStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
@@ -37,6 +38,8 @@ export interface AuditReport {
 export interface MemoryStats {
   readonly bytes: number;
   readonly threads: number;
+  /** Calls that did not sleep, as this thread or another held a lock: see the setting `noSleepWithLocks`. */
+  readonly sleepsRefused: number;
   readonly pages: PagesStats;
   readonly zones: readonly ZoneStats[];
   readonly guard: GuardStats;
@@ -76,6 +79,14 @@ export interface Memory {
   readonly mbufs: Mbufs;
   /** Makes a ring, or finds the one of this name. */
   ring(options: RingOptions): Ring;
+  /**
+   * Makes a mutex, or finds the one of this name. At check level 1 and above the witness judges in which
+   * order mutexes are taken, and whether a call that may sleep is made with one.
+   *
+   * @throws BAD_ARGUMENT; LAYOUT_MISMATCH when it exists with another class or rank; OUT_OF_MEMORY when
+   *   there are 64
+   */
+  mutex(name: string, options?: MutexOptions): Mutex;
   /** Copies bytes inside the memory; ranges may overlap. Not checked: the caller owns both ranges. */
   copyBytes(target: number, source: number, length: number): void;
   /** Fills bytes. Not checked: the caller owns the range. */
@@ -92,8 +103,8 @@ export interface Memory {
   onReaped(listener: ReapListener): void;
   /**
    * Says that a thread has ended without having detached. Only who knows that it has ended, and can write
-   * no more, may say so: `terminate()` having been called is not enough. False: it was not attached, or this
-   * has been said.
+   * no more, may say so: `terminate()` having been called is not enough. False: it was not attached, or
+   * this has been said.
    */
   declareDead(thread: ThreadName): boolean;
   /**

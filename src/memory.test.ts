@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { MbumaError } from './check/index.js';
-import { attachMemory, createMemory } from './memory.js';
+import { Site, SiteTable } from './machine/index.js';
+import { attachMemory, attachmentOf, createMemory } from './memory.js';
 import type { Memory } from './memory-api.js';
 import type { MemoryOptions } from './memory-options.js';
-import type { Addr } from './record/index.js';
+import { MutexRecord } from './mutex/index.js';
+import { type Addr, layoutOf } from './record/index.js';
 import { hostileValues } from './uma/hostile.test-kit.js';
 import { assertClean, codeOf, codeOfPromise } from './uma/uma.test-kit.js';
 
@@ -258,6 +260,10 @@ describe('detaching', () => {
       'DETACHED',
     );
     assert.equal(
+      codeOf(() => memory.mutex('m')),
+      'DETACHED',
+    );
+    assert.equal(
       codeOf(() => memory.mbufs),
       'DETACHED',
     );
@@ -321,6 +327,21 @@ describe('looking into a memory', () => {
     assert.ok(violations.some(({ rule, message }) => rule === 'U1' && message.includes('zone')));
     memory.words[slab] = (memory.words[slab] as number) - 1;
     assertClean(memory);
+  });
+
+  it('the audit looks at call sites and mutexes', () => {
+    const memory = make({ checkLevel: 1 });
+    memory.mutex('m').lock().unlock();
+    const { machine } = attachmentOf(memory);
+    const spoil = (word: number, rule: string): void => {
+      const before = memory.words[word] as number;
+      memory.words[word] = before ^ 0x100;
+      assert.ok(memory.audit().violations.some((each) => each.rule === rule));
+      memory.words[word] = before;
+      assertClean(memory);
+    };
+    spoil(machine.area('sites') + layoutOf(SiteTable).words + Site.text, 'A5');
+    spoil(machine.area('mutexes') + MutexRecord.class, 'X1');
   });
 
   it('drain gives back what hooks pass on from zone to zone', () => {

@@ -22,6 +22,7 @@ import {
   publishMachine,
   Site,
   SiteTable,
+  SUPERBLOCK,
   Superblock,
   type ThreadName,
   ThreadSlot,
@@ -41,6 +42,15 @@ import {
 } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
+import {
+  createMutexes,
+  MutexClass,
+  type Mutexes,
+  MutexOrder,
+  MutexRecord,
+  MutexRegistry,
+  planMutexes,
+} from './mutex/index.js';
 import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
 import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
@@ -64,7 +74,7 @@ import {
   ZoneRecord,
 } from './uma/index.js';
 
-const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
+const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs, planMutexes];
 const records = [
   Superblock,
   ThreadSlot,
@@ -86,6 +96,10 @@ const records = [
   GuardState,
   RingRecord,
   RingRegistry,
+  MutexRecord,
+  MutexClass,
+  MutexOrder,
+  MutexRegistry,
   ...mbufRecords,
 ];
 
@@ -105,7 +119,8 @@ function assemble(
   const rings = createRings(context, uma.carry);
   // Half of the zones are of no use to anybody, and the others may be impossible to make.
   const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
-  const reaping = createReaping(attachment, uma, rings, () => {
+  const mutexes: Mutexes = createMutexes(attachment);
+  const reaping = createReaping(attachment, uma, [rings.leaveLines, mutexes.reap], rings.inTransit, () => {
     if (hasMbufs()) openMbufs();
   });
   const adopting = createAdopting(attachment, reaping, () => attached);
@@ -160,6 +175,10 @@ function assemble(
       assertAttached();
       return rings.ring(options);
     },
+    mutex(name, options) {
+      assertAttached();
+      return mutexes.mutex(name, options);
+    },
     copyBytes: machine.copyBytes,
     fillBytes: machine.fillBytes,
     poll() {
@@ -196,6 +215,7 @@ function assemble(
     },
     detach() {
       assertAttached();
+      mutexes.detach();
       rings.detach();
       uma.reclaimer.leave();
       attached = false;
@@ -220,6 +240,7 @@ function assemble(
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
+      layer(() => mutexes.audit(report));
       layer(() => hasMbufs() && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
@@ -228,6 +249,7 @@ function assemble(
       return {
         bytes: machine.bytes.length,
         threads: threads.attachedCount(),
+        sleepsRefused: machine.atomics.load(SUPERBLOCK + Superblock.sleepsRefused) >>> 0,
         pages: pages.stats(),
         zones: uma.stats(),
         guard: uma.guardStats(),

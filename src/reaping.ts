@@ -3,7 +3,8 @@
  *
  *   1 the locks of the dead are taken over; with each, what it guards is repaired, by the layer that it
  * belongs to
- *   2 what it had in hand goes back, its calls leave their lines, its caches are drained
+ *   2 its calls leave their lines, its mutexes go to the next, what it had in hand goes back, its caches are
+ * drained
  *   3 the items that it owned are freed, or stay, as their zones say; not those on their way through a ring
  *   4 its slot is free again
  *
@@ -12,7 +13,6 @@
  */
 
 import type { Attachment } from './machine/index.js';
-import type { Rings } from './ring/index.js';
 import { HookErrors, type OwnedItems, type Uma } from './uma/index.js';
 
 /** A thread that has died, and what became of the items that it owned. Plain data. */
@@ -33,8 +33,18 @@ export interface Reaping {
   onReaped(listener: ReapListener): void;
 }
 
-/** @param prepare makes this thread know every layer that the memory has something of */
-export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, prepare: () => void): Reaping {
+/**
+ * @param leaveLines takes a dead thread out of the lines of every layer but uma
+ * @param inTransit items on their way from one thread to another, by keg
+ * @param prepare makes this thread know every layer that the memory has something of
+ */
+export function createReaping(
+  attachment: Attachment,
+  uma: Uma,
+  leaveLines: readonly ((slot: number) => void)[],
+  inTransit: () => Map<number, Set<number>>,
+  prepare: () => void,
+): Reaping {
   const { machine, threads, locks } = attachment;
   const listeners: ReapListener[] = [];
   let reaping = false;
@@ -49,8 +59,8 @@ export function createReaping(attachment: Attachment, uma: Uma, rings: Rings, pr
     // Of all the dead: one of them may have been cleaning up here, and may have begun a change of what is
     // here.
     for (let each = 1; each <= threads.maxThreads; each++) if (threads.isDead(each)) locks.takeOverAll(each);
-    rings.leaveLines(slot);
-    const items = uma.reaper.reap(slot, errors, rings.inTransit());
+    for (const leave of leaveLines) leave(slot);
+    const items = uma.reaper.reap(slot, errors, inTransit());
     threads.finishReap(slot);
     return { thread: slot, items, errors: errors.all };
   }

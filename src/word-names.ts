@@ -12,6 +12,7 @@ import {
   Tunables,
   Waiter,
 } from './machine/index.js';
+import { MutexClass, MutexOrder, MutexRecord, MutexRegistry } from './mutex/index.js';
 import { Page, Phys } from './phys/index.js';
 import { layoutOf } from './record/index.js';
 import { RingRecord, RingRegistry } from './ring/index.js';
@@ -30,6 +31,10 @@ const areaRecords: Readonly<Record<string, object>> = {
   zones: ZoneRecord,
   guard: GuardState,
   'thread caches': ThreadCache,
+  'mutex registry': MutexRegistry,
+  'mutex classes': MutexClass,
+  mutexes: MutexRecord,
+  'mutex orders': MutexOrder,
 };
 
 function fieldName(record: object, offset: number): string {

@@ -14,6 +14,7 @@ export const ranks = {
   uma: 4,
   malloc: 5,
   mbuf: 5,
+  mutex: 5,
   ring: 5,
   uvm: 5,
   stat: 6,

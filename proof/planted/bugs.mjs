@@ -5,6 +5,7 @@ import { backendsBugs } from './backends.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
+import { mutexesBugs } from './mutexes.mjs';
 import { othersBugs } from './others.mjs';
 import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
@@ -16,6 +17,7 @@ const list = [
   ...kegsBugs,
   ...backendsBugs,
   ...guardsBugs,
+  ...mutexesBugs,
   ...othersBugs,
   ...sysctlBugs,
 ];

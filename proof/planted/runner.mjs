@@ -5,6 +5,7 @@ import { guardScenarios } from '../scenarios/guards.mjs';
 import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
+import { mutexScenarios } from '../scenarios/mutexes.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
 import { sysctlScenarios } from '../scenarios/sysctl.mjs';
@@ -21,6 +22,7 @@ const all = [
   ...mbufScenarios,
   ...sysctlScenarios,
   ...guardScenarios,
+  ...mutexScenarios,
   ...plantedScenarios,
 ];
 const scenario = all.find((each) => each.name === name);

@@ -5,6 +5,7 @@ import { guardScenarios } from './guards.mjs';
 import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
+import { mutexScenarios } from './mutexes.mjs';
 import { ringScenarios } from './rings.mjs';
 import { sysctlScenarios } from './sysctl.mjs';
 import { threadScenarios } from './threads.mjs';
@@ -23,6 +24,7 @@ export const scenarios = [
   ...mbufScenarios,
   ...sysctlScenarios,
   ...guardScenarios,
+  ...mutexScenarios,
 ].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */

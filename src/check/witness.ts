@@ -1,14 +1,18 @@
 /**
- * The order of locks. A thread may only take a lock of a higher rank than any it holds; so no two
- * threads can wait for each other. Ranks are few and stand here, in the order of taking.
+ * What a thread holds. Of the locks inside mbuma it may only take one of a higher rank than any it holds;
+ * so no two threads can wait for each other. Ranks are few and stand here, in the order of taking. Locks
+ * that users declare come before all of these, and have an order of their own (mutex/order.ts); here stands
+ * which of them the thread has, for who is about to sleep.
  */
 
 import { MbumaError } from './errors.js';
 
 /** Lock ranks, outermost first. */
 export const LockRank = {
-  /** Names of zones, kegs and rings. */
+  /** Names of zones, kegs, rings and mutexes. */
   REGISTRY: 10,
+  /** The inner lock of a user's mutex: its owner, its line. */
+  MUTEX: 12,
   /** One end of a ring. */
   RING: 15,
   /** A zone: its buckets, its limit, its sleepers. */
@@ -29,29 +33,70 @@ export const LockRank = {
 
 export type LockRank = (typeof LockRank)[keyof typeof LockRank];
 
+/** A lock of a user's that this thread has. */
+export interface UserLock {
+  readonly name: string;
+  /** Where it was taken; '': not known. */
+  readonly site: string;
+  /** Taken by a call that does not block: it belongs to a task, and others may run meanwhile. */
+  readonly isAsync: boolean;
+}
+
 /** The locks that this thread holds, in the order of taking. */
 export interface Witness {
   acquire(lock: number, rank: LockRank): void;
   release(lock: number): void;
-  /** Throws SLEEP_WITH_LOCK when any lock is held. */
-  assertMaySleep(what: string): void;
-  /** How many locks are held. */
+  /** The thread has got a user's lock; it has given it up. Known at every level of checking. */
+  hold(lock: UserLock): void;
+  drop(lock: UserLock): void;
+  /**
+   * Whether a lock is held with which a call must not sleep. For a call that blocks the thread that is any
+   * lock; for one that only awaits, none that was taken by an asynchronous call: it may be another task's.
+   */
+  isHeld(awaits: boolean): boolean;
+  /** Names those locks, and where they were taken. */
+  describeHeld(awaits: boolean): string;
+  /** Throws SLEEP_WITH_LOCK when such a lock is held. */
+  assertMaySleep(what: string, awaits?: boolean): void;
+  /** Says how a lock of this rank is called in messages. */
+  describe(rank: LockRank, name: (lock: number) => string): void;
+  /** How many locks inside mbuma are held. */
   held(): number;
   /** Holds none: see `Fabric.onRewind`. */
   reset(): void;
 }
 
+const RANK_NAMES = new Map<number, string>(
+  Object.entries(LockRank).map(([name, rank]) => [rank, name.toLowerCase().replace('_', ' ')]),
+);
+
 export function createWitness(): Witness {
   const locks: number[] = [];
-  const ranks: number[] = [];
+  const ranks: LockRank[] = [];
+  const users: UserLock[] = [];
+  const names = new Map<LockRank, (lock: number) => string>();
+
+  function nameOf(lock: number, rank: LockRank): string {
+    const name = names.get(rank)?.(lock) ?? `${RANK_NAMES.get(rank)} lock`;
+    return `${name} (word ${lock}, rank ${rank})`;
+  }
+
+  const isHeld = (awaits: boolean): boolean =>
+    locks.length > 0 || users.some(({ isAsync }) => !(awaits && isAsync));
+
+  function describeHeld(awaits: boolean): string {
+    const own = users
+      .filter(({ isAsync }) => !(awaits && isAsync))
+      .map(({ name, site }) => `mutex ${name}${site === '' ? '' : `, taken at ${site},`}`);
+    return [...own, ...locks.map((lock, at) => nameOf(lock, ranks[at] as LockRank))].join(' and ');
+  }
+
   return {
     acquire(lock, rank) {
       const top = ranks[ranks.length - 1];
       if (top !== undefined && rank <= top) {
-        throw new MbumaError(
-          'LOCK_ORDER',
-          `lock ${lock} of rank ${rank} taken while lock ${locks[locks.length - 1]} of rank ${top} is held`,
-        );
+        const holds = nameOf(locks[locks.length - 1] as number, top);
+        throw new MbumaError('LOCK_ORDER', `${nameOf(lock, rank)} taken while ${holds} is held`);
       }
       locks.push(lock);
       ranks.push(rank);
@@ -63,18 +108,27 @@ export function createWitness(): Witness {
       locks.splice(at, 1);
       ranks.splice(at, 1);
     },
-    assertMaySleep(what) {
-      if (locks.length > 0) {
-        throw new MbumaError(
-          'SLEEP_WITH_LOCK',
-          `${what} may sleep, and lock ${locks[locks.length - 1]} is held`,
-        );
-      }
+    hold(lock) {
+      users.push(lock);
+    },
+    drop(lock) {
+      const at = users.indexOf(lock);
+      if (at >= 0) users.splice(at, 1);
+    },
+    isHeld,
+    describeHeld,
+    assertMaySleep(what, awaits = false) {
+      if (!isHeld(awaits)) return;
+      throw new MbumaError('SLEEP_WITH_LOCK', `${what} may sleep, and ${describeHeld(awaits)} is held`);
+    },
+    describe(rank, name) {
+      names.set(rank, name);
     },
     held: () => locks.length,
     reset() {
       locks.length = 0;
       ranks.length = 0;
+      users.length = 0;
     },
   };
 }

@@ -33,7 +33,8 @@ export const Superblock = struct(
     deaths: u32('A', 'Threads ever declared dead: a figure.'),
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
     adoptions: u32('A', 'Numbers of agents that adopters have made up: see adopt.'),
-    reserved: array(4, 'const', 'Zero.'),
+    sleepsRefused: u32('A', 'Calls that did not sleep, as a lock was held: see noSleepWithLocks. A figure.'),
+    reserved: array(3, 'const', 'Zero.'),
   },
   { words: 16 },
 );

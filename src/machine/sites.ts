@@ -1,6 +1,7 @@
 /**
  * Call sites: where in the program something was done, such as `src/worker.js:12:5`. The texts stand in a
- * table of the whole memory, so that every thread can say what another has done, also when that one is gone.
+ * table of the whole memory, so that every thread can say what another has done, also when that one is
+ * gone.
  *
  * A site is a number from 1 on, in the order of interning; its text never changes, and stays as long as the
  * memory. 0 is a site that is not known, or found no room.
@@ -63,8 +64,9 @@ export const planSites: AreaPlanner = ({ pageCount }) => [
 /** The call sites of a memory, as one thread sees them. */
 export interface Sites {
   /**
-   * The number of a text; it is written down when it is new. 0: it is empty, or there is no room. What is no
-   * printable ASCII becomes `?`; of a long text the end stays. Some 50 ns for one that this thread knows.
+   * The number of a text; it is written down when it is new. 0: it is empty, or there is no room. What is
+   * no printable ASCII becomes `?`; of a long text the end stays. Some 50 ns for one that this thread
+   * knows.
    *
    * Takes the innermost lock: it may be called with any other held.
    */
@@ -179,7 +181,7 @@ interface StackCapture {
 }
 
 /** Where the compiled files of this library lie; '' in a bundle, where nobody can tell them from the program's. */
-const HOME: string = homeOf(import.meta.url);
+const HOME: string = homeOf((import.meta as { readonly url?: string }).url);
 
 function homeOf(url: string | undefined): string {
   const end = url?.lastIndexOf('/machine/') ?? -1;
@@ -232,15 +234,19 @@ function stackBelow(below: unknown): string[] {
 }
 
 /**
- * Where in the program the call was made that led here: the first frame outside of this library, or the first
- * behind `below` where all frames look like ours (in a bundle of everything). '' where there are no stacks.
- * Costs some microseconds.
+ * Where in the program the call was made that led here: the first frame outside of this library, or the
+ * first behind `below` where all frames look like ours (in a bundle of everything). '' where there are no
+ * stacks. Costs some microseconds.
  *
  * @param below the public function that was called: frames above it are none of the program's
  */
 export function siteHere(below: unknown): string {
-  const places = stackBelow(below).map(placeIn);
-  const found =
-    places.find((place) => place !== '' && !isOurs(place)) ?? places.find((place) => place !== '');
-  return shorten(found ?? '');
+  let first = '';
+  for (const line of stackBelow(below)) {
+    const place = placeIn(line);
+    if (place === '') continue;
+    if (!isOurs(place)) return shorten(place);
+    first ||= place;
+  }
+  return shorten(first);
 }

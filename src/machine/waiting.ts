@@ -10,12 +10,21 @@
  * Sleeps last at most SLICE_MS; between slices the thread polls, so that what is asked of it gets done.
  */
 
-import { damaged, MbumaError } from '../check/index.js';
+import { CheckLevel, damaged, type ErrorCode, MbumaError } from '../check/index.js';
 import { asRef, type Ref } from '../record/index.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { ASYNC_WAITERS, ThreadSlot, Waiter, WaiterState, WaitQueue } from './records.js';
+import {
+  ASYNC_WAITERS,
+  SUPERBLOCK,
+  Superblock,
+  ThreadSlot,
+  Waiter,
+  WaiterState,
+  WaitQueue,
+} from './records.js';
 import type { Threads } from './threads.js';
+import { createSettings } from './tunables.js';
 
 /** Longest sleep at a stretch. */
 export const SLICE_MS = 100;
@@ -45,16 +54,16 @@ export interface Waiting {
   /** Waiters in the queue: exact under the lock, a hint without it. */
   count(queue: number): number;
   /**
-   * Under the queue's lock: takes the waiter out of the line and hands it `gift`. It is woken by `unlock`: a
-   * wake is a system call, and whoever is woken wants the lock. Should this thread die before, the end of
+   * Under the queue's lock: takes the waiter out of the line and hands it `gift`. It is woken by `unlock`:
+   * a wake is a system call, and whoever is woken wants the lock. Should this thread die before, the end of
    * its slice wakes the waiter.
    */
   grant(queue: number, waiter: WaiterRef, gift: number): void;
   /** Releases a lock under which waiters may have been granted something, and wakes them. */
   unlock(locks: Locks, lock: number): void;
   /**
-   * Under the queue's lock, taken over from a dead thread: the chain of `next` from the head is the truth of
-   * a line. Writes the rest of it anew.
+   * Under the queue's lock, taken over from a dead thread: the chain of `next` from the head is the truth
+   * of a line. Writes the rest of it anew.
    */
   rebuildLine(queue: number): void;
   /** Whether the waiter stands in a line. */
@@ -66,8 +75,20 @@ export interface Waiting {
   giftOf(waiter: WaiterRef): number;
   /** The gift; the waiter is idle again. */
   takeGrant(waiter: WaiterRef): number;
-  /** Throws WOULD_BLOCK or SLEEP_WITH_LOCK where this thread must not sleep. */
-  assertMayBlock(what: string): void;
+  /** Throws WOULD_BLOCK where this thread must not block. */
+  assertCanBlock(what: string): void;
+  /**
+   * Throws WOULD_BLOCK where this thread must not block. While it holds a lock: SLEEP_WITH_LOCK where locks
+   * are witnessed; or `refusal`, where the setting `noSleepWithLocks` says that such a call does not sleep
+   * instead.
+   */
+  assertMayBlock(what: string, refusal?: ErrorCode): void;
+  /** The same for a call that awaits, and does not block. */
+  assertMayAwait(what: string, refusal?: ErrorCode): void;
+  /** Whether a call must do what its form does that never sleeps: a lock is held, and the setting says so. */
+  mustStayAwake(awaits: boolean): boolean;
+  /** Throws SLEEP_WITH_LOCK at once, whether or not the call will sleep; not where it would not. */
+  assertMaySleep(what: string, awaits: boolean): void;
   /** Sleeps until granted (true), or for `timeoutMs` or one slice, whichever is shorter (maybe false). */
   sleepSlice(waiter: WaiterRef, timeoutMs: number): boolean;
   /** The same without blocking. Keeps the process alive meanwhile. */
@@ -80,11 +101,14 @@ export interface Waiting {
 
 export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { words, witness, mayBlock, floats, wait, waitAsync } = machine;
-  const { load, store, notify } = machine.atomics;
+  const { atomics } = machine;
+  const { load, store, notify } = atomics;
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
   const { request: REQUEST, slot: SLOT, ticket: TICKET } = Waiter;
   const { head: HEAD, tail: TAIL, count: COUNT, sleeps: SLEEPS } = WaitQueue;
-  const { sleepingOn: SLEEPING_ON, heldCount: HELD_COUNT } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON } = ThreadSlot;
+  const settings = createSettings(machine);
+  const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
   const { IDLE, WAITING, GRANTED } = WaiterState;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
@@ -157,6 +181,30 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     store(waiter + STATE, IDLE);
   }
 
+  function assertCanBlock(what: string): void {
+    if (mayBlock) return;
+    throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread must not: use the async form`);
+  }
+
+  function mustStayAwake(awaits: boolean): boolean {
+    return witness.isHeld(awaits) && settings.read('noSleepWithLocks') === 1;
+  }
+
+  function assertMaySleep(what: string, awaits: boolean): void {
+    if (witnessed && !mustStayAwake(awaits)) witness.assertMaySleep(what, awaits);
+  }
+
+  /** The call has found that it must sleep. */
+  function assertSleeps(what: string, awaits: boolean, refusal: ErrorCode): void {
+    assertMaySleep(what, awaits);
+    if (!mustStayAwake(awaits)) return;
+    atomics.add(SUPERBLOCK + Superblock.sleepsRefused, 1);
+    throw new MbumaError(
+      refusal,
+      `${what} would sleep, and does not while ${witness.describeHeld(awaits)} is held: see noSleepWithLocks`,
+    );
+  }
+
   return {
     blockingWaiter,
     takeWaiter: () => freeWaiters.pop() ?? 0,
@@ -221,15 +269,16 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       words[waiter + QUEUE] = 0;
       return gift;
     },
-    assertMayBlock(what) {
-      if (!mayBlock) {
-        throw new MbumaError(
-          'WOULD_BLOCK',
-          `${what} would block, and this thread must not: use the async form`,
-        );
-      }
-      if (words[threads.self + HELD_COUNT] !== 0) witness.assertMaySleep(what);
+    assertCanBlock,
+    assertMayBlock(what, refusal = 'WOULD_BLOCK') {
+      assertCanBlock(what);
+      assertSleeps(what, false, refusal);
     },
+    assertMayAwait(what, refusal = 'WOULD_BLOCK') {
+      assertSleeps(what, true, refusal);
+    },
+    mustStayAwake,
+    assertMaySleep,
     sleepSlice(waiter, timeoutMs) {
       floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;
       store(threads.self + SLEEPING_ON, waiter + STATE);

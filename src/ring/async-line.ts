@@ -144,6 +144,7 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
     if (home === undefined) {
       attempt(call);
       if (settled(call)) return;
+      waiting.assertMayAwait('waiting for a ring');
       takeWaiter(call);
     }
     if (call.waiter === 0) {

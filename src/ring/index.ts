@@ -1,6 +1,6 @@
 // See README.md.
 
-import { MbumaError, requireInteger, requireName, requireObject } from '../check/index.js';
+import { LockRank, MbumaError, requireInteger, requireName, requireObject } from '../check/index.js';
 import type { Branch } from '../sysctl/index.js';
 import { createAsyncLine } from './async-line.js';
 import { auditRings, type Report } from './audit.js';
@@ -10,7 +10,7 @@ import { createHandOver } from './hand-over.js';
 import { createRingHandle } from './handle.js';
 import { ringBranches } from './leaves.js';
 import { createLine } from './line.js';
-import { RING_CAPACITY_MAX, type RingRef } from './records.js';
+import { RING_CAPACITY_MAX, RING_WORDS, type RingRef } from './records.js';
 import { createRegistry } from './registry.js';
 import { createRepair } from './repair.js';
 import type { Ring } from './ring.js';
@@ -68,6 +68,10 @@ export function createRings(context: RingContext, carryItem: Carry = () => {}): 
   const attachment = { here: true };
   context.machine.onRewind(() => {
     attachment.here = true;
+  });
+  context.machine.witness.describe(LockRank.RING, (lock) => {
+    const place = Math.floor((lock - registry.at(0)) / RING_WORDS);
+    return `lock of ring ${registry.nameOf(registry.at(place))}`;
   });
   const parts = { context, handOver, ringWords, line, asyncLine, attachment };
 

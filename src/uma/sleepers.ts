@@ -185,7 +185,7 @@ export function createSleepers(
   function allocBlocking(zone: ZoneState, timeoutMs: number): number {
     const what = `alloc of zone ${zone.name}`;
     assertAttached();
-    waiting.assertMayBlock(what);
+    waiting.assertMayBlock(what, 'OUT_OF_MEMORY');
     const waiter = waiting.blockingWaiter;
     // A hook that must not sleep does, while its caller stands in line: there is one such waiter a thread.
     if (waiting.isInLine(waiter)) {
@@ -255,6 +255,7 @@ export function createSleepers(
   async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
     assertAttached();
     signal?.throwIfAborted();
+    waiting.assertMayAwait(`alloc of zone ${zone.name}`, 'OUT_OF_MEMORY');
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
     const waiter = waiting.takeWaiter() || (await waitForWaiter(signal));
     const call: Call = { zone, waiter, inLine: false };

@@ -237,6 +237,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
+  machine.witness.describe(
+    LockRank.ZONE,
+    (at) => `lock of zone ${readText(words, at + ZoneRecord.name, 12)}`,
+  );
   const byNumber = new Map<number, ZoneState>();
   const reaper = createUmaReaper({
     context,

@@ -68,7 +68,8 @@ export interface Zone {
   /**
    * An item; blocks this thread until there is one, first come, first served.
    * @param timeoutMs gives up with TIMED_OUT after so many milliseconds; without it, never
-   * @throws WOULD_BLOCK where this thread must not block, SLEEP_WITH_LOCK, OUT_OF_MEMORY with CANFAIL
+   * @throws WOULD_BLOCK where this thread must not block, SLEEP_WITH_LOCK, OUT_OF_MEMORY with CANFAIL, or
+   *   where the setting `noSleepWithLocks` keeps it from sleeping with a lock
    */
   alloc(flags?: number, timeoutMs?: number): Addr;
   /** The same without blocking the event loop; keeps the process alive while it waits. */

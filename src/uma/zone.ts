@@ -82,7 +82,8 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   const outSeen: SeenArray = { array: words, address: 0 };
   const itemsSeen: SeenArray = { array: words, address: 0 };
   context.machine.helper.setMaps(owners.byteOffset, pageKegs.byteOffset, words.length * 4, slot);
-  const { witness, checkLevel } = context.machine;
+  const { checkLevel } = context.machine;
+  const { waiting } = context;
 
   class CachedZone implements OpenZone {
     readonly name: string;
@@ -140,9 +141,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 
     alloc(flags = 0, timeoutMs?: number): Addr {
       const timeout = requireTimeout(timeoutMs);
-      if (checkLevel >= CheckLevel.WITNESS) witness.assertMaySleep(`alloc of zone ${this.name}`);
+      if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`alloc of zone ${this.name}`, false);
       if (flags === 0 && ((words[this.cache] as number) & COUNT) !== 0) return this.tryAlloc() as Addr;
-      const item = allocSlow(this.state, flags, How.WAITOK);
+      const how = waiting.mustStayAwake(false) ? How.NOWAIT : How.WAITOK;
+      const item = allocSlow(this.state, flags, how);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
       const waited = sleepers.allocBlocking(this.state, timeout);
@@ -154,6 +156,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       requireObject(options, 'options');
       requireSignal(options.signal);
       options.signal?.throwIfAborted();
+      if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`alloc of zone ${this.name}`, true);
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
