@@ -30,6 +30,8 @@ export const SUITES = {
   ring: 'ring, bulks of 32, two threads, per item',
   ring1: 'ring, one by one, two threads, per item',
   ringBlocking: 'ring, bulks of 32, sleeping instead of spinning, per item',
+  lookup1000: 'off-page lookup: from an address to one of 1,000 headers',
+  lookup100000: 'off-page lookup: from an address to one of 100,000 headers',
   replay: 'replay of a capture, 1 worker, per packet',
 };
 
@@ -72,6 +74,15 @@ const oneZone = {
   inJavaScript: true,
   prepare: () => null,
   command: (_suite, size) => ours.command('zones1', size),
+};
+
+/** Ours with ten headers, in the loop that the suites run with more. */
+const tenHeaders = {
+  name: 'lookup10',
+  suites: sizesOf(['lookup1000', 'lookup100000'], [4]),
+  inJavaScript: true,
+  prepare: () => null,
+  command: (_suite, size) => ours.command('lookup10', size),
 };
 
 function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
@@ -126,5 +137,6 @@ export const PEERS = [
   native('magazine', sizesOf(['a', 'b', 'c'], ALL_SIZES), buildMagazine),
   native('dpdk', dpdkSuites, buildDpdk),
   oneZone,
+  tenHeaders,
   ringInC,
 ];

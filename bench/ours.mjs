@@ -1,6 +1,7 @@
 // One cell of ours: node bench/ours.mjs SUITE SIZE. Prints one JSON line.
 import { createMemory } from '../dist/index.js';
 import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
+import { makeLookupLoop } from './lookup.mjs';
 import { makeLoop } from './loops.mjs';
 import { measureLoop } from './timing.mjs';
 
@@ -60,6 +61,10 @@ function makeOurLoop(memory, suite, size) {
     case 'ring1':
     case 'ringBlocking':
       return makeRingLoop(memory, suite);
+    case 'lookup10':
+    case 'lookup1000':
+    case 'lookup100000':
+      return makeLookupLoop(memory, Number(suite.slice('lookup'.length)));
     case 'zones8':
       return makeLoop('zones8', zonesWay(memory, size, 8));
     case 'zones1':
