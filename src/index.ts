@@ -61,6 +61,8 @@ export type { Ring, RingOptions, RingWaitOptions } from './ring/index.js';
 export {
   type AsyncOptions,
   CANFAIL,
+  type CountedZone,
+  type CountedZoneOptions,
   type Hook,
   How,
   NO_MEMORY,

@@ -7,7 +7,7 @@ import type { Mbufs } from './mbuf/index.js';
 import type { PagesStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
-import type { Zone, ZoneOptions, ZoneStats } from './uma/index.js';
+import type { CountedZone, CountedZoneOptions, Zone, ZoneOptions, ZoneStats } from './uma/index.js';
 
 /** One broken invariant that the audit found. */
 export interface Violation {
@@ -44,6 +44,7 @@ export interface Memory {
   /** Named places that can be made to fail, for this thread. */
   readonly failpoints: Failpoints;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
+  zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
   /** Network buffers. The zones are made, or opened, at the first use. */
   readonly mbufs: Mbufs;

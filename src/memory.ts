@@ -95,10 +95,10 @@ function assemble(
     thread: threads.slot,
     name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
-    zone(options) {
+    zone: ((options) => {
       assertAttached();
       return uma.zone(options);
-    },
+    }) as Memory['zone'],
     get mbufs() {
       assertAttached();
       return openMbufs();

@@ -74,7 +74,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   const cluster = uma.zone({
     name: 'mbuf_cluster',
     size: CLUSTER_SIZE,
-    referenceCounted: true,
+    referenceCounted: 'layer',
     max: clusterMax,
     onExhausted: () => drainPackets(),
     onOwnerDeath: 'free',
@@ -161,7 +161,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     return uma.zone({
       name,
       size,
-      referenceCounted: true,
+      referenceCounted: 'layer',
       max: defaultMax(pageCount, pagesEach),
       onOwnerDeath: 'free',
     });

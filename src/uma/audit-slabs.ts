@@ -54,7 +54,9 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     const flags = field(Keg.flags);
     if (field(Keg.number) !== number || size < 1 || size > SIZE_MAX) return false;
     if (align < 16 || align > 4096 || !isPowerOfTwo(align)) return false;
-    if ((flags & ~(KegFlag.INTERNAL | KegFlag.REFERENCE_COUNTED | KegFlag.ZEROED)) !== 0) return false;
+    const { INTERNAL, REFERENCE_COUNTED, ZEROED, LAYER_COUNTED } = KegFlag;
+    if ((flags & ~(INTERNAL | REFERENCE_COUNTED | ZEROED | LAYER_COUNTED)) !== 0) return false;
+    if ((flags & (REFERENCE_COUNTED | LAYER_COUNTED)) === LAYER_COUNTED) return false;
     if (((flags & KegFlag.INTERNAL) !== 0) !== number <= INTERNAL_KEGS) return false;
     const geometry = chooseGeometry({
       size,

@@ -7,6 +7,7 @@
  */
 
 import { createBucketAudit } from './audit-buckets.js';
+import { createCounterAudit } from './audit-counters.js';
 import { createRecordAudit } from './audit-records.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -28,6 +29,7 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
   const auditSlabs = createSlabAudit(context, kegs, maps);
   const auditBuckets = createBucketAudit(context, maps, dead);
   const auditRecords = createRecordAudit(context, maps, dead);
+  const auditCounters = createCounterAudit(context, maps);
 
   /** The law of conservation, keg by keg. */
   function auditSums(walk: Walk): void {
@@ -63,6 +65,7 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
       itemsOut: [],
     };
     auditSlabs(walk);
+    auditCounters(walk);
     auditBuckets(walk);
     auditSums(walk);
     auditRecords(walk);

@@ -11,7 +11,7 @@ import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
 import { createKegRepair } from './keg-repair.js';
-import { HEADER_SIZES, type KegState, readKeg, writeKeg } from './keg-state.js';
+import { HEADER_SIZES, HeaderKind, type KegState, readKeg, writeKeg } from './keg-state.js';
 import {
   BUCKET_WORDS,
   KEG_WORDS,
@@ -186,7 +186,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       const items = Math.min(32, keg.itemsPerSlab - first);
       words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
     }
-    if (keg.counterOffset !== 0) {
+    if (keg.header !== HeaderKind.PLAIN) {
       words.fill(0, slab + keg.counterOffset, slab + (words[keg.record + Keg.headerWords] as number));
     }
   }

@@ -229,7 +229,8 @@ function makeZones({ uma, words: shared }: Party): Zone[] {
     small,
     uma.zone({ name: 'tiny', size: 1 }),
     uma.zone({ name: 'aligned', size: 200, align: 256 }),
-    uma.zone({ name: 'counted', size: 2048, referenceCounted: true }),
+    uma.zone({ name: 'counted', size: 2048, referenceCounted: 'layer' }),
+    uma.zone({ name: 'shared', size: 700, referenceCounted: true }),
     uma.zone({ name: 'jumbo', size: 9216 }),
     uma.zone({ name: 'huge', size: 100_000 }),
     uma.zone({

@@ -11,6 +11,7 @@ import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/inde
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
+import type { Counters } from './counters.js';
 import type { Drains } from './drains.js';
 import { type HookErrors, type Hooks, How } from './hooks.js';
 import type { Kegs } from './kegs.js';
@@ -59,6 +60,7 @@ export interface ReaperParts {
   readonly accounts: Accounts;
   readonly ladder: Ladder;
   readonly drains: Drains;
+  readonly counters: Counters;
   readonly owners: Uint8Array;
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */

@@ -173,6 +173,8 @@ export const KegFlag = {
   INTERNAL: 2,
   /** New slabs are zeroed. */
   ZEROED: 4,
+  /** There are counters, and the layer that made the zone counts: `hold` and `drop` do not. */
+  LAYER_COUNTED: 8,
 } as const;
 
 /** What becomes of the items that a thread owned when it died. */

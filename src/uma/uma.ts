@@ -7,10 +7,12 @@ import { readText, writeText } from '../record/index.js';
 import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
+import { createCounters } from './counters.js';
 import { createDrains } from './drains.js';
 import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
-import type { KegState } from './keg-state.js';
+import { HeaderKind, type KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
@@ -20,12 +22,10 @@ import {
   BUCKET_ITEMS,
   BUCKET_WORDS,
   CACHE_WORDS,
-  COUNTER_STRIDE,
   GRANULE_SHIFT,
   HookBit,
   KEG_WORDS,
   KegFlag,
-  Slab,
   ThreadCache,
   UmaState,
   ZONE_WORDS,
@@ -33,13 +33,19 @@ import {
 } from './records.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
-import type { Zone } from './zone-api.js';
-import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
+import type { CountedZone, Zone } from './zone-api.js';
+import {
+  type CheckedZoneOptions,
+  type CountedZoneOptions,
+  readZoneOptions,
+  type ZoneOptions,
+} from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 
 export interface Uma {
+  zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
   /** The zone of this name that this thread has opened. */
   findZone(name: string): Zone | undefined;
@@ -49,7 +55,7 @@ export interface Uma {
   zoneNames(): readonly string[];
   /** Figures of every zone of the memory, opened by this thread or not. */
   stats(): readonly ZoneStats[];
-  /** Word index of the reference counter of an item of a `referenceCounted` zone. About 10 ns. */
+  /** Word index of the reference counter of an item; 0: its zone has none. About 10 ns. */
   counterOf(item: number): number;
   /** Owner byte of each 16-byte granule: 0 free, 1 to 254 a slot, OWNER_MEMORY. */
   readonly owners: Uint8Array;
@@ -75,6 +81,10 @@ function hookBits(hooks: Hooks): number {
   );
 }
 
+function isCounted(state: ZoneState): state is CountedZoneState {
+  return state.kegState.header === HeaderKind.COUNTED;
+}
+
 export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
@@ -93,7 +103,15 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const reclaimer = createReclaimer(context, kegs, drains, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
   const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
-  const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer, slow });
+  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow };
+  const makeZone = createZoneClass(zoneParts);
+  const counters = createCounters(context, kegs, maps);
+  const makeCountedZone = createCountedZoneClass(
+    zoneParts,
+    counters,
+    makeZone,
+    accounts.cacheOf(threads.slot, 0),
+  );
   const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
@@ -161,7 +179,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
     if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
-    const keg = primary?.kegState ?? kegs.create(name, shape, options.zeroed ? KegFlag.ZEROED : 0);
+    const flags = (options.zeroed ? KegFlag.ZEROED : 0) | (options.layerCounted ? KegFlag.LAYER_COUNTED : 0);
+    const keg = primary?.kegState ?? kegs.create(name, shape, flags);
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
     const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
@@ -189,9 +208,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const differences: string[] = [];
     if (keg.size !== shape.size) differences.push(`size is ${keg.size}, not ${shape.size}`);
     if (keg.align !== shape.align) differences.push(`align is ${keg.align}, not ${shape.align}`);
-    const counted = keg.counterOffset !== 0;
-    if (primary === null && counted !== shape.referenceCounted)
-      differences.push(`referenceCounted is ${counted}`);
+    const counted = keg.header !== HeaderKind.PLAIN;
+    const byLayer = keg.header === HeaderKind.LAYER;
+    if (primary === null && (counted !== shape.referenceCounted || byLayer !== options.layerCounted))
+      differences.push(`referenceCounted is ${byLayer ? "'layer'" : counted}`);
     if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
       differences.push('its primary zone is another');
     if (differences.length > 0) {
@@ -231,7 +251,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       onExhausted: given.onExhausted ?? null,
       lack: Lack.NONE,
     };
-    const made = makeZone(zoneState);
+    const made = isCounted(zoneState) ? makeCountedZone(zoneState) : makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);
     reclaimer.register(zoneState);
@@ -260,13 +280,6 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   function allHooks(zoneState: ZoneState): Hooks {
     if (zoneState.primaryRecord !== 0) return zoneState.hooks;
     return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
-  }
-
-  function counterOf(item: number): number {
-    const slab = kegs.slabOf(item);
-    const keg = kegs.byNumber(pageKegs[item >>> 12] as number);
-    const index = ((item - (words[slab + Slab.data] as number)) / keg.itemSize) | 0;
-    return slab + keg.counterOffset + index * COUNTER_STRIDE;
   }
 
   /** What is not counted does not exist: its record is empty again. Nor does a keg without a zone. */
@@ -299,6 +312,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     drains,
     owners,
     pageKegs,
+    counters,
     dead,
     openedByNumber: (number) => byNumber.get(number),
     freeOwned: slow.freeSlow,
@@ -313,7 +327,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   waiting.onPoll(() => reclaimer.answerAttention());
   const parts: UmaParts = { context, kegs, maps, dead };
   return {
-    zone,
+    zone: zone as Uma['zone'],
     findZone: (name) => opened.get(name)?.zone,
     zones: () => [...opened.values()].map((each) => each.zone),
     zoneNames() {
@@ -334,10 +348,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       }
       return figures;
     },
-    counterOf,
+    counterOf: counters.counterOf,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
         owners[each >>> GRANULE_SHIFT] = slot;
+        counters.adopt(keg, each);
       });
     },
     owners,

@@ -13,7 +13,7 @@ import { isPowerOfTwo } from '../record/index.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
 import { GRANULE, OwnerDeath, type OwnerDeath as OwnerDeathPolicy } from './records.js';
-import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { type CountedZone, LIMIT_MAX, type Zone } from './zone-api.js';
 import type { ZoneState } from './zone-state.js';
 
 /** What a zone is made of. The maker's limit stands; everything else must agree when attaching. */
@@ -32,8 +32,12 @@ export interface ZoneOptions {
   readonly fini?: Hook;
   /** Makes a secondary zone: stacked on the keg of this one. */
   readonly primary?: Zone;
-  /** Each item has a reference counter beside the slab: see `counterOf`. */
-  readonly referenceCounted?: boolean;
+  /**
+   * Each item has a reference counter beside the slab, in a cache line of its own: the zone is a `CountedZone`,
+   * with `hold`, `drop` and `references`. 'layer': the counters are there, and who makes the zone counts by
+   * himself. Default false.
+   */
+  readonly referenceCounted?: boolean | 'layer';
   /** Starts with the largest buckets, for zones of busy small items. */
   readonly maxBucket?: boolean;
   /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
@@ -51,6 +55,10 @@ export interface ZoneOptions {
   readonly finiIsSafe?: boolean;
 }
 
+/** What makes a `CountedZone`: a zone with counters of its own, or one that is stacked on such a zone. */
+export type CountedZoneOptions = ZoneOptions &
+  ({ readonly referenceCounted: true } | { readonly primary: CountedZone });
+
 /** The same, checked. */
 export interface CheckedZoneOptions {
   readonly name: string;
@@ -61,6 +69,8 @@ export interface CheckedZoneOptions {
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
   readonly zeroed: boolean;
+  /** The counters are those of the layer that makes the zone. */
+  readonly layerCounted: boolean;
 }
 
 /** Largest item, in bytes. */
@@ -69,6 +79,14 @@ export const ITEM_SIZE_MAX = 1 << 20;
 function optionalBoolean(value: unknown, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
   throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
+}
+
+function readCounted(value: unknown): boolean | 'layer' {
+  if (value === undefined || typeof value === 'boolean' || value === 'layer') return value ?? false;
+  throw new MbumaError(
+    'BAD_ARGUMENT',
+    `referenceCounted must be true, false or 'layer', not ${describeValue(value)}`,
+  );
 }
 
 function readOwnerDeath(value: unknown): number {
@@ -124,8 +142,8 @@ export function readZoneOptions(
   attempt(() => optionalBoolean(given.finiIsSafe, 'finiIsSafe'), undefined);
   const zeroed = attempt(() => optionalBoolean(given.zeroFresh, 'zeroFresh'), false) === true;
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
-  const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
-  const shape = { size, align, referenceCounted: counted === true };
+  const counted = attempt(() => readCounted(given.referenceCounted), false);
+  const shape = { size, align, referenceCounted: counted !== false };
   if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
     reasons.push(`items of ${size} bytes do not fit a slab`);
   }
@@ -133,5 +151,5 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed };
+  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed, layerCounted: counted === 'layer' };
 }
