@@ -7,7 +7,9 @@ import { attachMemory, createMemory } from '../memory.js';
 import { createPages, planPages } from '../phys/index.js';
 import type { Addr } from '../record/index.js';
 import { OWNERLESS, REFERENCES, SHARED } from './counters.js';
+import { chooseGeometry, type Geometry } from './geometry.js';
 import { type CountedZone, createUma, OWNER_MEMORY, planUma, type Zone, type ZoneOptions } from './index.js';
+import { Slab } from './records.js';
 import { assertClean, assertEmpty, codeOf, joinParty, makeParty, type Party } from './uma.test-kit.js';
 
 const counted = { name: 'counted', size: 100, referenceCounted: true } as const;
@@ -53,7 +55,8 @@ describe('a zone with reference counters', () => {
   });
 
   it('finds the counter from any address of the item, in slabs of any form', () => {
-    for (const size of [1, 100, 700, 816, 1312, 2048, 3984, 20_000, 300_000]) {
+    // 784: to multiply by the inverse of 784 gives less than 1 for the second item.
+    for (const size of [1, 100, 700, 784, 816, 1312, 2048, 3984, 20_000, 300_000]) {
       const party = makeParty({ pageCount: 1024 });
       const free = party.pages.freePages();
       const zone = party.uma.zone({ ...counted, size });
@@ -215,6 +218,18 @@ describe('misuse of references, with the memory as it was', () => {
     assertRefused(party, 'BAD_ARGUMENT', () => zone.freeMany(new Int32Array(1), 2));
     zone.free(0);
     assertClean(party);
+  });
+
+  it('an address behind the last item of a slab: FREE_FOREIGN, whatever stands where its counter would', () => {
+    const { party, zone, item } = makeZone({ size: 816 });
+    const { words, pages, uma } = party;
+    const geometry = chooseGeometry({ size: 816, align: 16, referenceCounted: true }) as Geometry;
+    const slab = pages.objectOf(item >>> 12);
+    const behind = (words[slab + Slab.data] as number) + geometry.itemsPerSlab * geometry.itemSize;
+    assert.equal(uma.pageKegs[behind >>> 12], zone.keg, 'the slab has a rest');
+    words[slab + geometry.headerWords] = 1;
+    for (const call of [zone.hold, zone.drop, zone.references, zone.free] as ((item: Addr) => unknown)[])
+      assertRefused(party, 'FREE_FOREIGN', () => call.call(zone, behind as Addr));
   });
 
   it('more references than can be counted: TOO_MANY_REFERENCES', () => {
