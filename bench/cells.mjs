@@ -10,6 +10,9 @@ const SINGLE_SIZE = {
   ring: 4,
   ring1: 4,
   ringBlocking: 4,
+  refLife: 4,
+  refPair: 4,
+  refShared: 4,
   lookup1000: 4,
   lookup100000: 4,
 };

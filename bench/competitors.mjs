@@ -30,6 +30,9 @@ export const SUITES = {
   ring: 'ring, bulks of 32, two threads, per item',
   ring1: 'ring, one by one, two threads, per item',
   ringBlocking: 'ring, bulks of 32, sleeping instead of spinning, per item',
+  refLife: 'an item with one reference: taken, and dropped with the last',
+  refPair: 'one more reference taken and dropped, by the thread that has the only one',
+  refShared: 'the same by two threads at one item',
   lookup1000: 'off-page lookup: from an address to one of 1,000 headers',
   lookup100000: 'off-page lookup: from an address to one of 100,000 headers',
   replay: 'replay of a capture, 1 worker, per packet',
@@ -85,6 +88,15 @@ const tenHeaders = {
   command: (_suite, size) => ours.command('lookup10', size),
 };
 
+/** Ours without counters: the loop a. */
+const uncounted = {
+  name: 'uncounted',
+  suites: { refLife: [4] },
+  inJavaScript: true,
+  prepare: () => null,
+  command: () => ours.command('a', 64),
+};
+
 function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
   let built;
   let prepared;
@@ -138,5 +150,6 @@ export const PEERS = [
   native('dpdk', dpdkSuites, buildDpdk),
   oneZone,
   tenHeaders,
+  uncounted,
   ringInC,
 ];

@@ -3,6 +3,7 @@ import { createMemory } from '../dist/index.js';
 import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
 import { makeLookupLoop } from './lookup.mjs';
 import { makeLoop } from './loops.mjs';
+import { makeReferencesLoop } from './references.mjs';
 import { measureLoop } from './timing.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
@@ -65,6 +66,10 @@ function makeOurLoop(memory, suite, size) {
     case 'lookup1000':
     case 'lookup100000':
       return makeLookupLoop(memory, Number(suite.slice('lookup'.length)));
+    case 'refLife':
+    case 'refPair':
+    case 'refShared':
+      return makeReferencesLoop(memory, suite);
     case 'zones8':
       return makeLoop('zones8', zonesWay(memory, size, 8));
     case 'zones1':

@@ -46,6 +46,12 @@ const TARGETS = [
     figure: 'ours',
   },
   {
+    text: 'an item with a reference counter to one without',
+    cells: cross(['refLife'], [4], ['uncounted']),
+    aim: 2,
+    floor: 3,
+  },
+  {
     // The aim is log2(100,000) to log2(10). These headers are 6.4 MB: the lower steps miss the caches.
     text: 'off-page lookup, one of 100,000 headers to one of 10',
     cells: cross(['lookup100000'], [4], ['lookup10']),

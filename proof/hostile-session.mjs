@@ -93,6 +93,7 @@ function makeStage() {
     memory.zone({ name: 'points', size: 48 }),
     memory.zone({ name: 'limited', size: 300, max: 6 }),
     memory.zone({ name: 'built', size: 64, ctor: () => 0, dtor: () => 0 }),
+    memory.zone({ name: 'counted', size: 200, referenceCounted: true }),
   ];
   const ring = memory.ring({ name: 'work', capacity: 9 });
   const site = memory.failpoints.site('mine');
@@ -105,6 +106,7 @@ function makeStage() {
     ...['points', 'work', 'uma.alloc', 'nothing', 'mine'],
     { name: 'points', size: 48 },
     { name: 'more', size: 100, max: 3 },
+    { name: 'shared', size: 100, referenceCounted: true },
     { name: 'work', capacity: 9 },
     { signal },
     { nth: 2 },
