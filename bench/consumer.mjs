@@ -1,5 +1,5 @@
-// The second thread of the cells d, ring, ring1 and ringBlocking: takes what handoff.mjs puts, for ever. And that
-// of refShared.
+// The second thread of the cells d, ring, ring1 and ringBlocking: takes what handoff.mjs puts, for ever. And
+// that of refShared.
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachMemory } from '../dist/index.js';

@@ -1,5 +1,5 @@
-// The cells of reference counters: an item's life with one reference, and references taken and dropped, by one
-// thread and by two at one item. The second thread is consumer.mjs with the role 'refShared': it spins.
+// The cells of reference counters: an item's life with one reference, and references taken and dropped, by
+// one thread and by two at one item. The second thread is consumer.mjs with the role 'refShared': it spins.
 import { startConsumer } from './handoff.mjs';
 
 const ITEM_BYTES = 64;

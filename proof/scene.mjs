@@ -8,7 +8,7 @@ import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
 import { INTERNAL_KEGS } from '../dist/uma/context.js';
-import { KEG_WORDS, Slab, ThreadCache, Zone } from '../dist/uma/records.js';
+import { COUNTER_STRIDE, KEG_WORDS, Keg, Slab, ThreadCache, Zone } from '../dist/uma/records.js';
 
 const BYTES = 1 << 20;
 const MAX_THREADS = 4;
@@ -105,14 +105,26 @@ export function makeScene(checkLevel = 0) {
   return { memory, machine, other, zones, theirs, rings, held, rewind };
 }
 
+/** The lines of the reference counters of a slab; of an item in use only what stands behind the count. */
+function findCounters(words, owners, keg, slab) {
+  const first = slab + words[keg + Keg.counterOffset];
+  return Array.from({ length: words[keg + Keg.itemsPerSlab] }, (_, item) => {
+    const address = words[slab + Slab.data] + item * words[keg + Keg.itemSize];
+    const counted = owners[address >>> 4] === 0 ? 0 : 1;
+    return [first + item * COUNTER_STRIDE + counted, COUNTER_STRIDE - counted];
+  });
+}
+
 /** Every slab's header with its bitmap, and every bucket, from the page map; and every mbuf's header. */
-function findPieces({ memory, machine, held }) {
+function findPieces({ memory, machine, held, zones }) {
   const { words } = memory;
   const { pageCount } = machine.layout.parameters;
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const kegAt = (number) => machine.area('kegs') + number * KEG_WORDS;
   const objectOf = (page) => words[machine.area('pages') + page * 16 + 5];
+  const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const seen = new Set();
+  const counters = [];
   const slabs = [];
   const buckets = [];
   for (let page = machine.layout.firstPage; page < pageCount; page++) {
@@ -122,6 +134,7 @@ function findPieces({ memory, machine, held }) {
     seen.add(slab);
     const itemsPerSlab = words[kegAt(keg) + 20];
     slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
+    if (keg === zones.counted.keg) counters.push(...findCounters(words, owners, kegAt(keg), slab));
     if (keg !== 1) continue;
     for (let item = 0; item < itemsPerSlab; item++) {
       const isFree = (words[slab + 8 + (item >>> 5)] & (1 << (item & 31))) !== 0;
@@ -129,7 +142,7 @@ function findPieces({ memory, machine, held }) {
     }
   }
   const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
-  return { slabs, buckets, mbufs };
+  return { slabs, counters, buckets, mbufs };
 }
 
 /** Offsets in a record from `from` to `to`, the last included. */
@@ -210,7 +223,7 @@ export function metadataOf(scene) {
       [start, (starts[index + 1]?.[1] ?? firstPage * 1024) - start],
     ]),
   );
-  const { slabs, buckets, mbufs } = findPieces(scene);
+  const { slabs, counters, buckets, mbufs } = findPieces(scene);
   const ranges = {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
@@ -225,6 +238,7 @@ export function metadataOf(scene) {
     'page map': [[areas['page kegs'][0], machine.layout.parameters.pageCount / 2]],
     'owner bytes': [[areas.owners[0], machine.layout.parameters.pageCount * 64]],
     'slab headers': slabs,
+    'reference counters': counters,
     buckets,
     'ring records': [[areas.rings[0], 16 + 64 * 96]],
     'mbuf headers': mbufs,

@@ -8,7 +8,7 @@ import { createPages, planPages } from '../phys/index.js';
 import type { Addr } from '../record/index.js';
 import { OWNERLESS, REFERENCES, SHARED } from './counters.js';
 import { chooseGeometry, type Geometry } from './geometry.js';
-import { type CountedZone, createUma, OWNER_MEMORY, planUma, type Zone, type ZoneOptions } from './index.js';
+import { type CountedZone, createUma, OWNER_MEMORY, planUma, type ZoneOptions } from './index.js';
 import { Slab } from './records.js';
 import { assertClean, assertEmpty, codeOf, joinParty, makeParty, type Party } from './uma.test-kit.js';
 
@@ -19,6 +19,9 @@ function makeZone(options: Partial<ZoneOptions> = {}): { party: Party; zone: Cou
   const zone = party.uma.zone({ ...counted, ...options } as typeof counted);
   return { party, zone, item: zone.tryAlloc() as Addr };
 }
+
+/** What the compiler says of a zone: whether it can count. */
+type Counts<Type> = Type extends { hold: unknown } ? true : false;
 
 /** Calls, expects the error, and that not a word has changed. */
 function assertRefused({ words }: Party, code: string, call: () => unknown): void {
@@ -142,11 +145,15 @@ describe('a zone with reference counters', () => {
 
   it('is no zone without counters, by its type', () => {
     const party = makeParty();
-    const plain: Zone = party.uma.zone({ name: 'plain', size: 64 });
-    const layer: Zone = party.uma.zone({ name: 'layer', size: 64, referenceCounted: 'layer' });
+    const plain = party.uma.zone({ name: 'plain', size: 64 });
+    const layer = party.uma.zone({ name: 'layer', size: 64, referenceCounted: 'layer' });
+    const said: [Counts<typeof plain>, Counts<typeof layer>, Counts<CountedZone>] = [false, false, true];
+    assert.deepEqual(
+      [plain, layer, makeZone().zone].map((zone) => 'hold' in zone),
+      said,
+    );
     for (const zone of [plain, layer]) {
-      // @ts-expect-error a zone that does not count has nothing to count with
-      assert.equal(zone.hold, undefined);
+      assert.equal('hold' in zone, false);
       const item = zone.tryAlloc() as Addr;
       assert.equal(party.uma.counterOf(item) !== 0, zone === layer);
       zone.free(item);
@@ -230,6 +237,16 @@ describe('misuse of references, with the memory as it was', () => {
     words[slab + geometry.headerWords] = 1;
     for (const call of [zone.hold, zone.drop, zone.references, zone.free] as ((item: Addr) => unknown)[])
       assertRefused(party, 'FREE_FOREIGN', () => call.call(zone, behind as Addr));
+  });
+
+  it('a slab that says that its counters are outside of the memory: MEMORY_DAMAGED', () => {
+    const { party, zone, item } = makeZone();
+    const { words, pages } = party;
+    const slab = words.length - 8;
+    words[slab + Slab.data] = item;
+    pages.setObject(item >>> 12, 1, slab);
+    for (const call of [zone.hold, zone.drop, zone.free, zone.references] as ((item: Addr) => unknown)[])
+      assertRefused(party, 'MEMORY_DAMAGED', () => call.call(zone, item));
   });
 
   it('more references than can be counted: TOO_MANY_REFERENCES', () => {

@@ -267,13 +267,20 @@ export function createCountedZoneClass(
     return { counter, start: address - ((address - (words[slab + DATA] as number)) % zone.itemSize) };
   }
 
+  /** A slab that is damaged may say that its counters are anywhere. */
+  function assertInside(zone: Counted, counter: number, index: number, item: number): void {
+    if (index >>> 0 >= zone.items) refuse(zone, item);
+    if (counter > 0 && counter < words.length) return;
+    throw damaged(`item ${hex(item)} has its counter at word ${counter}`, { zone: zone.name });
+  }
+
   function freeError(zone: Counted, item: number): MbumaError {
     const place = { address: item, zone: zone.name, owner: owners[item >>> GRANULE] as number };
     return new MbumaError('FREE_TWICE', `zone ${zone.name}: item ${hex(item)} is free already`, place);
   }
 
   function holdShared(zone: Counted, counter: number, index: number, start: number, item: number): void {
-    if (index >>> 0 >= zone.items) refuse(zone, item);
+    assertInside(zone, counter, index, item);
     threads.assertHere();
     if (counters.hold(counter, start)) return;
     const references = counters.references(counter, start);
@@ -286,7 +293,7 @@ export function createCountedZoneClass(
 
   /** Gives up a reference when there may be others, or names the item by an address inside of it. */
   function dropShared(zone: Counted, counter: number, index: number, start: number, item: number): boolean {
-    if (index >>> 0 >= zone.items) refuse(zone, item);
+    assertInside(zone, counter, index, item);
     threads.assertHere();
     if (words[counter] === 1) {
       freeAlone(zone, counter, start);
@@ -301,6 +308,7 @@ export function createCountedZoneClass(
   function freeShared(zone: Counted, counter: number, item: number): void {
     const error = diagnoseFree(maps, kegs, zone.state.kegState, zone.name, item);
     if (error !== null) throw error;
+    assertInside(zone, counter, 0, item);
     const references = counters.references(counter, item);
     if (references > 1) {
       throw new MbumaError(

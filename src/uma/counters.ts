@@ -4,18 +4,18 @@
  *   counter word:   31 .. 30  29        28          27              0
  *                  [ 0       | shared  | ownerless | references     ]
  *
- * The word counts references, whoever has them: 0 exactly for an item that is free or about to be. One of them is
- * *owned*, by the thread that the owner byte names; *ownerless* says that this one was given up, and that the
- * byte means nothing any more. *Shared* is set by who leaves a single reference behind.
+ * The word counts references, whoever has them: 0 exactly for an item that is free or about to be. One of
+ * them is *owned*, by the thread that the owner byte names; *ownerless* says that this one was given up, and
+ * that the byte means nothing any more. *Shared* is set by who leaves a single reference behind.
  *
- * A word of exactly 1 says: one reference, and it was the only one ever since the item was allocated, or since
- * its holder has looked atomically. Who has that reference needs no atomic operation: nobody else has one
- * to give up or to make others of, and what a plain look sees can be too old only by being too high. A count
- * that comes down to 1 carries a flag, so that the last holder looks once atomically: that orders what the
- * others did with the item before what becomes of it.
+ * A word of exactly 1 says: one reference, and it was the only one ever since the item was allocated, or
+ * since its holder has looked atomically. Who has that reference needs no atomic operation: nobody else has
+ * one to give up or to make others of, and what a plain look sees can be too old only by being too high. A
+ * count that comes down to 1 carries a flag, so that the last holder looks once atomically: that orders what
+ * the others did with the item before what becomes of it.
  *
- * Every change is one store, so a thread may be killed before any of them: the count is never too low, and too
- * high only by what the dead thread had beside the reference that it owned.
+ * Every change is one store, so a thread may be killed before any of them: the count is never too low, and
+ * too high only by what the dead thread had beside the reference that it owned.
  *
  * Guard: `A`, but a word of exactly 1 and the way to it, which are the holder's alone.
  */
@@ -54,11 +54,13 @@ export interface Counters {
   drop(counter: number, item: number): Dropped;
   /** How many references there are. */
   references(counter: number, item: number): number;
-  /** The owner byte has been set for a new owner, who has a reference. Nothing, for kegs that do not count. */
+  /**
+   * The owner byte has been set for a new owner, who has a reference. Nothing, for kegs that do not count.
+   */
   adopt(keg: number, item: number): void;
   /**
-   * Gives up the reference that a dead thread owned; the item's byte is this thread's now. Whether that was the
-   * last, and the item is this thread's to free. True for kegs that do not count.
+   * Gives up the reference that a dead thread owned; the item's byte is this thread's now. Whether that was
+   * the last, and the item is this thread's to free. True for kegs that do not count.
    */
   disown(keg: number, item: number): boolean;
 }
@@ -77,7 +79,8 @@ export function createCounters({ machine, threads }: UmaContext, kegs: Kegs, map
   function counterIn(keg: CountedKeg, slab: CountedSlab, address: number): number {
     const index = Math.floor((address - (words[slab + Slab.data] as number)) / keg.itemSize);
     if (!(index >= 0 && index < keg.itemsPerSlab)) return 0;
-    return slab + keg.counterOffset + index * COUNTER_STRIDE;
+    const counter = slab + keg.counterOffset + index * COUNTER_STRIDE;
+    return counter < words.length ? counter : 0;
   }
 
   function kegAt(address: number): KegState | null {
@@ -98,8 +101,8 @@ export function createCounters({ machine, threads }: UmaContext, kegs: Kegs, map
   }
 
   /**
-   * The word, atomically. A thread that died while it allocated may have left an item without a count, which then
-   * is the memory's: it has one reference, of whoever learns of it.
+   * The word, atomically. A thread that died while it allocated may have left an item without a count, which
+   * then is the memory's: it has one reference, of whoever learns of it.
    */
   function look(counter: number, item: number): number {
     const word = load(counter);
@@ -108,7 +111,9 @@ export function createCounters({ machine, threads }: UmaContext, kegs: Kegs, map
     return load(counter);
   }
 
-  /** The item is this thread's, whoever had its byte. Atomically: who had it may be dead, and be cleaned up. */
+  /**
+   * The item is this thread's, whoever had its byte. Atomically: who had it may be dead, and be cleaned up.
+   */
   function takeByte(item: number): void {
     const granule = item >>> GRANULE_SHIFT;
     for (let owner = owners[granule] as number; owner !== slot; owner = owners[granule] as number) {

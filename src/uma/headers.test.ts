@@ -1,7 +1,7 @@
 /**
- * Slab headers of all kinds side by side: bitmaps, counters and items never touch each other's words, whatever
- * order of calls; and every path takes a header for what it is. In 2004 it did not: a header with counters
- * was read as one without, and a free list walked off through half a megabyte.
+ * Slab headers of all kinds side by side: bitmaps, counters and items never touch each other's words,
+ * whatever order of calls; and every path takes a header for what it is. In 2004 it did not: a header with
+ * counters was read as one without, and a free list walked off through half a megabyte.
  */
 
 import assert from 'node:assert/strict';
@@ -73,7 +73,9 @@ function checkItem({ parties, zones }: World, address: Addr, item: Item): void {
   assert.equal(zone.references((address + size - 1) as Addr), item.references, name);
 }
 
-/** What each word of the memory belongs to, from the headers as they are; fails where two things share one. */
+/**
+ * What each word of the memory belongs to, from the headers as they are; fails where two things share one.
+ */
 function checkDisjoint({ parties, items }: World): void {
   const { words, uma, machine, pages } = parties[0] as Party;
   const taken = new Map<number, string>();

@@ -33,9 +33,9 @@ export interface ZoneOptions {
   /** Makes a secondary zone: stacked on the keg of this one. */
   readonly primary?: Zone;
   /**
-   * Each item has a reference counter beside the slab, in a cache line of its own: the zone is a `CountedZone`,
-   * with `hold`, `drop` and `references`. 'layer': the counters are there, and who makes the zone counts by
-   * himself. Default false.
+   * Each item has a reference counter beside the slab, in a cache line of its own: the zone is a
+   * `CountedZone`, with `hold`, `drop` and `references`. 'layer': the counters are there, and who makes the
+   * zone counts by himself. Default false.
    */
   readonly referenceCounted?: boolean | 'layer';
   /** Starts with the largest buckets, for zones of busy small items. */
