@@ -70,8 +70,7 @@ export function createCountedZoneClass(
 
     constructor(state: CountedZoneState) {
       const { kegState } = state;
-      this.plain = makePlain(state);
-      this.plain.cache = deadCache;
+      this.plain = makePlain(state, deadCache);
       this.name = state.name;
       this.size = kegState.size;
       this.index = state.number;
