@@ -105,22 +105,18 @@ export function work(mbuma, threads) {
   const free = { onOwnerDeath: 'free' };
   const plain = kind('plain', { size: 64, ...free });
   const limited = kind('limited', { size: 128, max: 30, ...free });
-  const hooked = kind('hooked', { size: 96, finiIsSafe: true, ...free, ...hooks, ...constructors });
-  const hookedLimited = kind('both', {
-    size: 200,
-    max: 24,
-    finiIsSafe: true,
-    ...free,
-    ...hooks,
-    ...constructors,
-  });
+  const withHooks = { finiIsSafe: true, ...free, ...hooks, ...constructors };
+  const hooked = kind('hooked', { size: 96, ...withHooks });
+  const hookedLimited = kind('both', { size: 200, max: 24, ...withHooks });
+  // With one reference each: of more than that, a dead thread's would stay.
+  const counted = kind('counted', { size: 400, referenceCounted: true, ...free });
   const big = kind('big', { size: 3000, ...free });
   const prim = kind('prim', { size: 256 });
   const second = kind('second', { primary: prim.zone, finiIsSafe: true, ...hooks });
   const carried = kind('carried', { size: 48 });
   const rings = [0, 1].map((each) => memory.ring({ name: `ring ${each}`, capacity: 24 }));
   const sleepy = [limited, hookedLimited];
-  const cheap = [plain, limited, hooked, hookedLimited, big, prim, second];
+  const cheap = [plain, limited, hooked, hookedLimited, counted, big, prim, second];
 
   // --- stamps ---
 
@@ -169,7 +165,10 @@ export function work(mbuma, threads) {
       if (kind.held.length < HELD_MOST && random(2) === 0) {
         const item = attempt(() => kind.zone.tryAlloc());
         if (item !== 0) take(kind, item);
-      } else if (kind.held.length > 0) kind.zone.free(leave(kind));
+      } else if (kind.held.length > 0) {
+        if (kind === counted) kind.zone.drop(leave(kind) + random(400));
+        else kind.zone.free(leave(kind));
+      }
     }
   }
 
