@@ -201,7 +201,7 @@ const scenarios = [
     threads: [
       (_memory, { zones, rings, item }) => {
         zones[0].hold(item);
-        rings[0].tryPut(item);
+        if (!rings[0].tryPut(item)) zones[0].drop(item);
         return zones[0].drop(item);
       },
       (_memory, { zones, rings }) => {
