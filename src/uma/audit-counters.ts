@@ -1,4 +1,4 @@
-/** The audit of reference counters: U17 of README.md, and what lies between them. */
+/** The audit of reference counters: U21 of README.md, and what lies between them. */
 
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
@@ -53,7 +53,7 @@ export function createCounterAudit(context: UmaContext, maps: Maps): (walk: Walk
         walk.report('U14', `${where} has words behind it that are not 0`);
       if (keg.header !== HeaderKind.COUNTED || gifts.has(item)) continue;
       const fault = judge(read(counter), owners[item >>> GRANULE_SHIFT] as number);
-      if (fault !== null) walk.report('U17', `${where} is ${hex(read(counter))}: ${fault}`);
+      if (fault !== null) walk.report('U21', `${where} is ${hex(read(counter))}: ${fault}`);
     }
   }
 

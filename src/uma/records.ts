@@ -174,7 +174,7 @@ export const KegFlag = {
   /** New slabs are zeroed. */
   ZEROED: 4,
   /** There are counters, and the layer that made the zone counts: `hold` and `drop` do not. */
-  LAYER_COUNTED: 8,
+  LAYER_COUNTED: 1024,
 } as const;
 
 /** What becomes of the items that a thread owned when it died. */
