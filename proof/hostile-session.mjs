@@ -78,6 +78,7 @@ function targetsOf({ memory, zones, ring, site }) {
     ...functionsOf('memory', memory),
     ...functionsOf('failpoints', memory.failpoints),
     ...functionsOf('site', site),
+    ...functionsOf('sysctl', memory.sysctl),
     ...functionsOf('mbufs', memory.mbufs),
     ...functionsOf('ring', ring),
     ...zones.flatMap((zone) => functionsOf(`zone ${zone.name}`, zone)),
@@ -104,6 +105,7 @@ function makeStage() {
   const sound = [
     ...[0, 1, 2, 3, 5, 16, 40, 2048, 9216, 16384],
     ...['points', 'work', 'uma.alloc', 'nothing', 'mine'],
+    ...['vm.uma.points', 'vm.uma.limited.limit.max_items', 'kern.ipc.nmbclusters', 'vm.zone_warnings'],
     { name: 'points', size: 48 },
     { name: 'more', size: 100, max: 3 },
     { name: 'shared', size: 100, referenceCounted: true },

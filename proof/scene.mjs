@@ -3,12 +3,24 @@
 import { createFabric } from '../dist/machine/fabric.js';
 import { createWasmMemory, wasmPageBytes } from '../dist/machine/helper/index.js';
 import { FORMAT_VERSION, SUPERBLOCK, Superblock, ThreadSlot, Waiter } from '../dist/machine/records.js';
+import { SETTING_RANGES, Tunables } from '../dist/machine/tunables.js';
 import { HEADER_SIZE, kindOf, Mbuf } from '../dist/mbuf/records.js';
 import { attachMemory, createMemoryOver } from '../dist/memory.js';
 import { Page, PageState, Phys } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
 import { INTERNAL_KEGS } from '../dist/uma/context.js';
-import { COUNTER_STRIDE, KEG_WORDS, Keg, Slab, ThreadCache, Zone } from '../dist/uma/records.js';
+import {
+  BACKEND_WORDS,
+  BACKENDS_MAX,
+  Backend,
+  COUNTER_STRIDE,
+  KEG_WORDS,
+  Keg,
+  Slab,
+  ThreadCache,
+  UmaState,
+  Zone,
+} from '../dist/uma/records.js';
 
 const BYTES = 1 << 20;
 const MAX_THREADS = 4;
@@ -38,7 +50,11 @@ export function openZones(memory) {
   return {
     small,
     middle: memory.zone({ name: 'middle', size: 700 }),
-    large: memory.zone({ name: 'large', size: 3000 }),
+    large: memory.zone({
+      name: 'large',
+      size: 3000,
+      backend: memory.backend({ name: 'bounded', max: 30 }),
+    }),
     counted: memory.zone({ name: 'counted', size: 256, referenceCounted: true }),
     limited: memory.zone({ name: 'limited', size: 96, max: 24 }),
     hooked: memory.zone({ name: 'hooked', size: 64, ctor: () => 0, dtor: () => 0 }),
@@ -164,10 +180,15 @@ function findUncheckable({ memory, machine, held }, areas) {
   const slotAt = (slot) => areas.threads[0] + slot * SLOT_WORDS;
   const taken = (slot) => words[slotAt(slot) + ThreadSlot.state] !== 0;
   add(SUPERBLOCK, [Superblock.deaths, Superblock.adoptions]);
+  add(
+    areas.tunables[0],
+    Object.keys(SETTING_RANGES).map((name) => Tunables[name]),
+  );
   for (let slot = 1; slot <= maxThreads; slot++) {
     if (!taken(slot)) continue;
     const at = slotAt(slot);
     add(at, [ThreadSlot.agent, ThreadSlot.native, ThreadSlot.counted, ThreadSlot.heartbeat]);
+    add(at, [ThreadSlot.asked, ThreadSlot.answered]);
     add(at, offsets(ThreadSlot.held, ThreadSlot.held + 7));
     add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 30));
     // A hand whose kind is 0 holds nothing.
@@ -198,9 +219,22 @@ function findUncheckable({ memory, machine, held }, areas) {
       Zone.cachedMax,
       Zone.cachedMin,
       Zone.workingSet,
+      Zone.batchMin,
+      Zone.longMin,
+      Zone.idlePeriods,
+      Zone.maxCached,
+      Zone.warnedAt,
+      Zone.warnings,
+      Zone.tickedAt,
       Zone.waitSleeps,
     ]);
     add(at, offsets(Zone.retiredRequests, Zone.retiredFailures + 1));
+  }
+  for (let keg = INTERNAL_KEGS + 1; keg <= words[areas.uma[0] + UmaState.kegCount]; keg++)
+    add(areas.kegs[0] + keg * KEG_WORDS, [Keg.reserve, Keg.lowWater, Keg.highWater, Keg.lowMisses]);
+  for (let backend = 1; backend <= words[areas.uma[0] + UmaState.backendCount]; backend++) {
+    const { pagesMax, rotor, reclaims, shortages } = Backend;
+    add(areas.backends[0] + backend * BACKEND_WORDS, [pagesMax, rotor, reclaims, shortages]);
   }
   for (const m of held.mbufs) {
     add(m >> 2, [Mbuf.nextPacket]);
@@ -228,10 +262,12 @@ export function metadataOf(scene) {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
     waiters: [areas.waiters],
+    settings: [[areas.tunables[0], 16]],
     'phys record': [areas.phys],
     'page records': [areas.pages],
     'uma state': [[areas.uma[0], 16]],
     'dead bucket': [[areas['dead bucket'][0], 256]],
+    'backend records': [[areas.backends[0], (BACKENDS_MAX + 1) * BACKEND_WORDS]],
     'keg records': [[areas.kegs[0], (MAX_ZONES + INTERNAL_KEGS + 1) * KEG_WORDS]],
     'zone records': [[areas.zones[0], (MAX_ZONES + 1) * 64]],
     'thread caches': [[areas['thread caches'][0], (MAX_THREADS + 1) * (MAX_ZONES + 1) * 16]],

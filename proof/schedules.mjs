@@ -9,7 +9,7 @@ import { withThird } from './scenarios/kit.mjs';
 /** Preemptions without deaths and with them, for two threads and for three; and how long one exploration may take. */
 const levels = {
   ci: { two: { races: 1, deaths: 1 }, three: { races: 1, deaths: 0 }, seconds: 300 },
-  nightly: { two: { races: 2, deaths: 2 }, three: { races: 1, deaths: 1 }, seconds: 3600 },
+  nightly: { two: { races: 2, deaths: 2 }, three: { races: 1, deaths: 1 }, seconds: 14_400 },
 };
 
 /** States that are known at one time: 27 bytes each. */

@@ -58,17 +58,27 @@ export {
   u32,
 } from './record/index.js';
 export type { Ring, RingOptions, RingWaitOptions } from './ring/index.js';
+export type { SysctlLeaf, SysctlUnit, SysctlValue } from './sysctl/index.js';
+export type { Sysctl, SysctlNames, SysctlValueOf } from './sysctl-api.js';
 export {
   type AsyncOptions,
+  type Backend,
+  type BackendOptions,
+  type BackendStats,
   CANFAIL,
   type CountedZone,
   type CountedZoneOptions,
+  type FlagName,
+  type FlagOptions,
   type Hook,
   How,
   NO_MEMORY,
   type OwnedItems,
+  type Reclaimed,
+  type ReclaimLevel,
   USE_INTERRUPT_RESERVE,
   USE_RESERVE,
+  type WarningListener,
   ZERO,
   type Zone,
   type ZoneOptions,

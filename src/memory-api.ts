@@ -7,7 +7,19 @@ import type { Mbufs } from './mbuf/index.js';
 import type { PagesStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
-import type { CountedZone, CountedZoneOptions, Zone, ZoneOptions, ZoneStats } from './uma/index.js';
+import type { Sysctl } from './sysctl-api.js';
+import type {
+  Backend,
+  BackendOptions,
+  CountedZone,
+  CountedZoneOptions,
+  Reclaimed,
+  ReclaimLevel,
+  WarningListener,
+  Zone,
+  ZoneOptions,
+  ZoneStats,
+} from './uma/index.js';
 
 /** One broken invariant that the audit found. */
 export interface Violation {
@@ -43,9 +55,23 @@ export interface Memory {
   readonly name: ThreadName;
   /** Named places that can be made to fail, for this thread. */
   readonly failpoints: Failpoints;
+  /** Tunables and figures by name. */
+  readonly sysctl: Sysctl;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
   zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
+  /**
+   * Makes a backend, or finds the one of this name: pages that several kegs share, bounded together. Name it
+   * in the options of a zone.
+   *
+   * @throws TOO_MANY_BACKENDS, BAD_ARGUMENT
+   */
+  backend(options: BackendOptions): Backend;
+  /**
+   * Calls `listener` for each warning of this thread: `[zone: NAME] TEXT` when a limit is met. Without a
+   * listener they go to the console.
+   */
+  onWarning(listener: WarningListener): void;
   /** Network buffers. The zones are made, or opened, at the first use. */
   readonly mbufs: Mbufs;
   /** Makes a ring, or finds the one of this name. */
@@ -81,8 +107,19 @@ export interface Memory {
    *   are no Web Locks that can be relied on
    */
   adopt(thread: object | 'lock'): Adoption;
-  /** Gives back all that is cached and not needed now: buckets, empty slabs, pages. */
+  /** The same as `reclaim('drain')`. */
   drain(): void;
+  /**
+   * Gives back what zones cache. Zones that are `unmanaged` are passed by, and by `trim` those that are
+   * `noTrim`; only zones that this thread has opened are reached here, the others by the threads that have.
+   *
+   * @param level `trim`: beyond the working sets. `drain`: all that the zones and this thread cache.
+   *   `threads`: every other thread is asked as well; who has not answered by the next call is `overdue`
+   * @throws the first error of a `fini`; everything has been done then
+   */
+  reclaim(level: ReclaimLevel): Reclaimed;
+  /** Threads that have not answered yet what this one has asked by `reclaim('threads')`. */
+  overdue(): ThreadName[];
   /** Gives the thread slot back. Items that this thread still holds stay allocated. */
   detach(): void;
   /** Checks every invariant. The memory must be quiet: no other thread may work on it meanwhile. */

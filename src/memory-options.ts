@@ -9,7 +9,7 @@ import {
   requireInteger,
   requireObject,
 } from './check/index.js';
-import { type AreaPlanner, PAGE_SIZE, planLayout, THREADS_MAX } from './machine/index.js';
+import { type AreaPlanner, PAGE_SIZE, planLayout, SETTING_RANGES, THREADS_MAX } from './machine/index.js';
 import { alignUp } from './record/index.js';
 
 /** How a memory is made. */
@@ -24,6 +24,12 @@ export interface MemoryOptions {
   readonly checkLevel?: CheckLevel;
   /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
   readonly wasm?: boolean;
+  /**
+   * Milliseconds between two runs of each thread's periodic timer, 0 to 3,600,000; 0: it is off. It does what
+   * others ask of an idle thread, and gives back what zones have cached in vain for a quarter of an hour and
+   * more. Default 20,000.
+   */
+  readonly timerMs?: number;
   /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */
   readonly mbufs?: { readonly max?: number };
 }
@@ -42,6 +48,7 @@ export interface CheckedOptions {
   readonly checkLevel: CheckLevel;
   readonly wasm: boolean | undefined;
   readonly mbufs: { max?: number };
+  readonly timerMs: number;
 }
 
 /** All reasons why the options cannot be, at once. */
@@ -76,6 +83,8 @@ export function readOptions(
     requireObject(mbufs, 'mbufs');
     return optionalInteger(mbufs.max, 'mbufs.max', 0, 0x7fffffff, 0);
   }, 0);
+  const { initial, least, most } = SETTING_RANGES.timerMs;
+  const timerMs = attempt(() => optionalInteger(options.timerMs, 'timerMs', least, most, initial), initial);
   const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
   const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
   if (reasons.length === 0 && pageCount - firstPage < 16) {
@@ -86,5 +95,5 @@ export function readOptions(
   if (reasons.length > 0) {
     throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
   }
-  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs };
+  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs, timerMs };
 }

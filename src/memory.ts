@@ -6,7 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { MbumaError, requireInteger, requireObject } from './check/index.js';
+import { MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import {
   type AreaPlanner,
   type Attachment,
@@ -28,15 +28,36 @@ import {
   WaitQueue,
   type Weave,
 } from './machine/index.js';
-import { createMbufs, type Mbufs, mbufRecords, planMbufs } from './mbuf/index.js';
+import { machineBranches } from './machine-leaves.js';
+import {
+  createMbufs,
+  LAST_MBUF_ZONE,
+  type Mbufs,
+  mbufBranches,
+  mbufRecords,
+  planMbufs,
+} from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
-import { createPages, Page, Phys, planPages } from './phys/index.js';
-import { agentHere, nativeThreads } from './platform.js';
+import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
+import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
 import { layoutHash } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
-import { createUma, Keg, planUma, Slab, ThreadCache, type Uma, UmaState, ZoneRecord } from './uma/index.js';
+import { createTree } from './sysctl/index.js';
+import { createSysctl } from './sysctl-api.js';
+import { type Pulse, startTimer } from './timer.js';
+import {
+  BackendRecord,
+  createUma,
+  Keg,
+  planUma,
+  Slab,
+  ThreadCache,
+  type Uma,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs];
 const records = [
@@ -48,6 +69,7 @@ const records = [
   Page,
   Phys,
   UmaState,
+  BackendRecord,
   Keg,
   Slab,
   ZoneRecord,
@@ -71,8 +93,10 @@ function assemble(
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
+  // Half of the zones are of no use to anybody, and the others may be impossible to make.
+  const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
   const reaping = createReaping(attachment, uma, rings, () => {
-    if (uma.zoneNames().includes('mbuf')) openMbufs();
+    if (hasMbufs()) openMbufs();
   });
   const adopting = createAdopting(attachment, reaping, () => attached);
   let mbufs: Mbufs | null = null;
@@ -88,6 +112,15 @@ function assemble(
     threads.assertHere();
   }
 
+  const growTree = () =>
+    createTree([
+      ...machineBranches(attachment),
+      ...pagesBranches(pages),
+      ...uma.branches(),
+      ...rings.branches(),
+      ...mbufBranches({ machine, uma }, openMbufs, mbufOptions),
+    ]);
+
   const memory: Memory = {
     handle: machine.handle,
     words: machine.words,
@@ -95,10 +128,20 @@ function assemble(
     thread: threads.slot,
     name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
+    sysctl: createSysctl(growTree, assertAttached),
     zone: ((options) => {
       assertAttached();
       return uma.zone(options);
     }) as Memory['zone'],
+    backend(options) {
+      assertAttached();
+      return uma.backend(options);
+    },
+    onWarning(listener) {
+      assertAttached();
+      requireFunction(listener, 'listener');
+      uma.alarms.onWarning(listener);
+    },
     get mbufs() {
       assertAttached();
       return openMbufs();
@@ -131,7 +174,15 @@ function assemble(
     },
     drain() {
       assertAttached();
-      uma.drain();
+      uma.reclaimer.reclaim('drain');
+    },
+    reclaim(level) {
+      assertAttached();
+      return uma.reclaimer.reclaim(level);
+    },
+    overdue() {
+      assertAttached();
+      return uma.reclaimer.overdue();
     },
     detach() {
       assertAttached();
@@ -158,7 +209,7 @@ function assemble(
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
-      layer(() => uma.zoneNames().includes('mbuf') && this.mbufs.audit(report));
+      layer(() => hasMbufs() && this.mbufs.audit(report));
       return { clean: violations.length === 0, violations };
     },
     stats() {
@@ -171,11 +222,28 @@ function assemble(
       };
     },
   };
+  uma.alarms.otherwise(warnPeople);
   attachments.set(memory, attachment);
+  const { settings } = attachment;
+  pulses.set(memory, {
+    period: () => settings.read('timerMs'),
+    beat() {
+      assertAttached();
+      // In the middle of something it comes again; nothing is asked for that could not wait.
+      if (attachment.locks.holdsAny()) return;
+      waiting.poll();
+      uma.reclaimer.tick(settings.read('timerMs'));
+    },
+    failed(error) {
+      uma.alarms.warn(`the periodic timer of thread ${threads.slot}: ${(error as Error)?.message ?? error}`);
+    },
+  });
   return memory;
 }
 
 const attachments = new WeakMap<Memory, Attachment>();
+/** Kept by the memory: the timer itself keeps nothing. */
+const pulses = new WeakMap<Memory, Pulse>();
 
 /** What a memory object is an attachment by. */
 export function attachmentOf(memory: Memory): Attachment {
@@ -188,7 +256,9 @@ export function attachmentOf(memory: Memory): Attachment {
  * @throws BAD_ARGUMENT or BAD_CONFIGURATION with every reason; OUT_OF_MEMORY when the platform refuses
  */
 export function createMemory(options: MemoryOptions): Memory {
-  return createMemoryOver(options).memory;
+  const { memory } = createMemoryOver(options);
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }
 
 /** As `createMemory`, over the fabric that `weave` makes; the machine is for `joinMemory`. */
@@ -199,6 +269,7 @@ export function createMemoryOver(
   const checked = readOptions(options, planners, weave !== undefined);
   const machine = createMachine(checked, planners, hash, weave);
   const memory = assemble(machine, agentHere(), true, checked.mbufs);
+  attachmentOf(memory).settings.write('timerMs', checked.timerMs);
   publishMachine(machine);
   return { memory, machine };
 }
@@ -217,5 +288,7 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent: number = age
 export function attachMemory(handle: MemoryHandle, options: AttachOptions = {}): Memory {
   requireObject(options, 'options');
   const machine = openMachine(handle, planners, hash);
-  return assemble(machine, answerAdopter(handle, options), false, {});
+  const memory = assemble(machine, answerAdopter(handle, options), false, {});
+  startTimer(pulses.get(memory) as Pulse);
+  return memory;
 }

@@ -41,6 +41,7 @@ interface Platform {
   };
   readonly navigator?: { readonly locks?: LockManager };
   readonly MessagePort?: new () => Port;
+  readonly console?: { warn(message: string): void };
   setTimeout(callback: () => void, milliseconds: number): number | { unref(): void };
 }
 
@@ -108,6 +109,11 @@ export function isPort(value: unknown): value is Port {
  */
 export function lockManager(): LockManager | null {
   return workerThreads === undefined ? (platform.navigator?.locks ?? null) : null;
+}
+
+/** Tells a warning where people see it. */
+export function warnPeople(message: string): void {
+  platform.console?.warn(message);
 }
 
 /** A pause that does not keep the process alive. */

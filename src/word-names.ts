@@ -13,7 +13,7 @@ import {
 import { Page, Phys } from './phys/index.js';
 import { layoutOf } from './record/index.js';
 import { RingRecord, RingRegistry } from './ring/index.js';
-import { Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
+import { BackendRecord, Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
 
 /** What the words of each boot area are. */
 const areaRecords: Readonly<Record<string, object>> = {
@@ -23,6 +23,7 @@ const areaRecords: Readonly<Record<string, object>> = {
   phys: Phys,
   pages: Page,
   uma: UmaState,
+  backends: BackendRecord,
   kegs: Keg,
   zones: ZoneRecord,
   'thread caches': ThreadCache,

@@ -9,6 +9,7 @@ export const ranks = {
   record: 0,
   check: 1,
   machine: 2,
+  sysctl: 2,
   phys: 3,
   uma: 4,
   malloc: 5,

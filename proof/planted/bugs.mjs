@@ -1,14 +1,24 @@
 // The bugs that are planted. Each replaces one text of the compiled code, which must be there exactly once: a
 // change of the source that touches it is told, and the bug is to be planted anew. `file` is in dist/.
 
+import { backendsBugs } from './backends.mjs';
 import { countersBugs } from './counters.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
 import { othersBugs } from './others.mjs';
+import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
 
 /** [file, name, find, replace, scenario, options]; `third`: with its third thread. */
-const list = [...machineBugs, ...zonesBugs, ...kegsBugs, ...countersBugs, ...othersBugs];
+const list = [
+  ...machineBugs,
+  ...zonesBugs,
+  ...kegsBugs,
+  ...countersBugs,
+  ...backendsBugs,
+  ...othersBugs,
+  ...sysctlBugs,
+];
 
 export const bugs = list.map(([file, name, find, replace, scenario, options = {}]) => ({
   name,

@@ -49,24 +49,22 @@ export const kegsBugs = [
     { kill, preemptions: 0 },
   ],
   [
-    'uma/kegs.js',
+    'uma/slab-making.js',
     'the map forgets a run that is another’s already',
     `            pageKegs.fill(0, page, page + keg.pagesPerSlab);
             pages.setObject(page, keg.pagesPerSlab, 0);
         }
         const header = words[hand + HEADER];
         if (header !== 0)
-            giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
-        if (page !== 0)
-            pages.freeRun(page, keg.pagesPerSlab, hand + HELD);`,
+            headers.give(keg.headerKeg, header, hand + HEADER);
+        backends.freeRun(keg, hand);`,
     `        }
         const header = words[hand + HEADER];
         if (header !== 0)
-            giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
-        if (page !== 0) {
-            pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
-            pageKegs.fill(0, page, page + keg.pagesPerSlab);
-        }`,
+            headers.give(keg.headerKeg, header, hand + HEADER);
+        backends.freeRun(keg, hand);
+        if (page !== 0)
+            pageKegs.fill(0, page, page + keg.pagesPerSlab);`,
     goesBack,
   ],
   [
@@ -157,36 +155,20 @@ export const kegsBugs = [
     firstOff,
   ],
   [
-    'uma/uma.js',
+    'uma/registry.js',
     'a zone is looked for before the registry is locked',
-    `        locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-        let number = 0;
-        try {
-            number = findByName(options.name);
-            if (number === 0)
-                number = writeZone(options, given.maxBucket === true);
-            else
-                checkAgreement(number, options);
-        }
-        finally {
-            locks.release(state + UmaState.lock);
-        }`,
-    `        let number = 0;
-        try {
-            number = findByName(options.name);
+    `            locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
+            try {
+                const number = findByName(options.name);
+                if (number === 0)`,
+    `            const number = findByName(options.name);
             locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-            if (number === 0)
-                number = writeZone(options, given.maxBucket === true);
-            else
-                checkAgreement(number, options);
-        }
-        finally {
-            locks.release(state + UmaState.lock);
-        }`,
+            try {
+                if (number === 0)`,
     'both open the same new zone',
   ],
   [
-    'uma/kegs.js',
+    'uma/slab-making.js',
     'the run of an unmade slab still is its keg’s',
     '            pageKegs.fill(0, page, page + keg.pagesPerSlab);\n',
     '',

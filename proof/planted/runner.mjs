@@ -2,10 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { counterScenarios } from '../scenarios/counters.mjs';
+import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
 import { ringScenarios } from '../scenarios/rings.mjs';
+import { sysctlScenarios } from '../scenarios/sysctl.mjs';
 import { threadScenarios } from '../scenarios/threads.mjs';
 import { zoneScenarios } from '../scenarios/zones.mjs';
 
@@ -14,9 +16,11 @@ const { third = false, ...bounds } = options;
 const all = [
   ...zoneScenarios,
   ...counterScenarios,
+  ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,
+  ...sysctlScenarios,
   ...plantedScenarios,
 ];
 const scenario = all.find((each) => each.name === name);

@@ -2,9 +2,11 @@
 // with deaths, run by chance, and has its memory fail, without another word.
 
 import { counterScenarios } from './counters.mjs';
+import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { ringScenarios } from './rings.mjs';
+import { sysctlScenarios } from './sysctl.mjs';
 import { threadScenarios } from './threads.mjs';
 import { zoneScenarios } from './zones.mjs';
 
@@ -16,9 +18,11 @@ function complete({ races = [], ...scenario }) {
 export const scenarios = [
   ...zoneScenarios,
   ...counterScenarios,
+  ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,
+  ...sysctlScenarios,
 ].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */

@@ -24,6 +24,13 @@ export const allowedRaces = [
   },
   { where: 'zone.waitCount', reason: 'a hint, and a figure; decided upon under the lock' },
   { where: 'zone.waitHead', reason: 'whether a waiter is the first: looked at again under the lock' },
+  // Every taking of items looks whether there are marks: as places to switch at they would be most of a run.
+  ...['keg.lowWater', 'keg.highWater', 'keg.freeItems', 'keg.reserve'].map((where) => ({
+    where,
+    reason: 'whether there is something to do by a mark; decided upon under the lock',
+    switches: false,
+  })),
+  { where: 'backend.rotor', reason: 'where a rotation begins: any keg is as good as another' },
   { where: 'phys.freePages', reason: 'a hint, and a figure' },
 ];
 

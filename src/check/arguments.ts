@@ -109,6 +109,15 @@ export function requireName(value: unknown, what: string): string {
   return value;
 }
 
+/** Requires a text of 1 to 200 characters. */
+export function requireText(value: unknown, name: string): string {
+  if (typeof value === 'string' && value.length >= 1 && value.length <= 200) return value;
+  throw new MbumaError(
+    'BAD_ARGUMENT',
+    `${name} must be a string of 1 to 200 characters, not ${describeValue(value)}`,
+  );
+}
+
 /** Requires an Int32Array of at least `length` elements. */
 export function requireInt32Array(value: unknown, name: string, length: number): Int32Array {
   // An object may have the prototype of an Int32Array without being one: only `isView` cannot be deceived.

@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   DETACHED: 'this thread has detached from the memory',
   TOO_MANY_THREADS: 'every thread slot of the memory is taken',
   TOO_MANY_ZONES: 'every zone of the memory is taken',
+  TOO_MANY_BACKENDS: 'every backend of the memory is taken',
   LAYOUT_MISMATCH: 'the name exists with another layout',
   HOOKS_MISSING: 'the zone has hooks that this thread has not registered',
   HOOK_FAILED: 'a constructor or initialiser said that it failed',
@@ -36,6 +37,8 @@ export const ERROR_CODES = {
   CHAIN_TOO_SHORT: 'the chain ends before the range that was asked for',
   CHAIN_CYCLE: 'the chain of mbufs runs in a circle',
   NOT_AN_MBUF: 'the address is not an mbuf that is in use',
+  NO_SUCH_SYSCTL: 'there is no leaf of this name in the tree of tunables and figures',
+  READ_ONLY: 'the leaf is for reading',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createWitness, LockRank } from './index.js';
 
-const { REGISTRY, RING, ZONE, KEG, KEG_INTERNAL, PAGES } = LockRank;
+const { REGISTRY, RING, ZONE, KEG, KEG_INTERNAL, BACKEND, PAGES } = LockRank;
 
 describe('lock ranks', () => {
   it('stand in the order of taking, each once', () => {
@@ -11,7 +11,7 @@ describe('lock ranks', () => {
       ranks,
       [...new Set(ranks)].sort((a, b) => a - b),
     );
-    assert.deepEqual([REGISTRY, RING, ZONE, KEG, KEG_INTERNAL, PAGES], ranks);
+    assert.deepEqual([REGISTRY, RING, ZONE, KEG, KEG_INTERNAL, BACKEND, PAGES], ranks);
   });
 });
 

@@ -17,6 +17,8 @@ export const LockRank = {
   KEG: 30,
   /** The keg of slab headers, taken while a slab of another keg is made. */
   KEG_INTERNAL: 35,
+  /** A backend: how many pages its kegs have. */
+  BACKEND: 38,
   /** Page records and free runs. */
   PAGES: 40,
 } as const;

@@ -10,10 +10,11 @@ import { fileOf, MAIN, SAMPLE } from './testing/files.test-kit.js';
 
 suite('usage', () => {
   test('help goes to standard output', async () => {
-    for (const args of [['--help'], ['-h'], ['replay', '--help']]) {
+    for (const args of [['--help'], ['-h'], ['replay', '--help'], ['sysctl', '-h']]) {
       const { status, stdout, stderr } = await mbuma(...args);
       assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
-      for (const option of ['--workers', '--repeat', '--memory', '--top', '--compare', '--json']) {
+      const replayOptions = ['--workers', '--repeat', '--memory', '--top', '--set', '--sysctl', '--compare'];
+      for (const option of [...replayOptions, '--json', '--writable', '--description']) {
         assert.ok(stdout.includes(option), option);
       }
       for (const line of stdout.split('\n')) assert.ok(line.length <= 100, line);

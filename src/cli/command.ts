@@ -11,6 +11,7 @@ import { disagreements, textOf } from './output/text.js';
 import { runReplayApart } from './replay/apart.js';
 import type { JobFigures, ReplayResult } from './replay/result.js';
 import { runReplay } from './replay/run.js';
+import { runSysctl } from './sysctl/run.js';
 
 /** What the command touches of its process. */
 export interface Surroundings {
@@ -54,6 +55,9 @@ async function run(invocation: Invocation, around: Surroundings): Promise<number
       return EXIT_DONE;
     case 'version':
       around.stdout.write(`${version()}\n`);
+      return EXIT_DONE;
+    case 'sysctl':
+      around.stdout.write(runSysctl(invocation.options));
       return EXIT_DONE;
     case 'replay':
       return replay(invocation, around);

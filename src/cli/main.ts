@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command `mbuma`. */
 
-import { EXIT_INTERRUPTED, runCommand } from './command.js';
+import { EXIT_INPUT, EXIT_INTERRUPTED, runCommand } from './command.js';
 
 const controller = new AbortController();
 
@@ -16,7 +16,9 @@ process.on('SIGTERM', interrupt);
 // Whoever read the output has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // A full disk, and the like.
+  process.stderr.write(`mbuma: standard output: ${error.message}\n`);
+  process.exit(EXIT_INPUT);
 });
 
 process.exitCode = await runCommand({

@@ -4,10 +4,14 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { UsageError } from './errors.js';
 import type { ReplayOptions } from './replay/result.js';
+import { type Assignment, readAssignment } from './sysctl/assignments.js';
+import type { Detail } from './sysctl/format.js';
+import type { SysctlOptions } from './sysctl/run.js';
 
 export type Invocation =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'sysctl'; readonly options: SysctlOptions }
   | {
       readonly kind: 'replay';
       readonly options: ReplayOptions;
@@ -28,13 +32,15 @@ export function defaultWorkers(): number {
 
 /** @param args what stands after the program's name */
 export function readInvocation(args: readonly string[]): Invocation {
-  const { values, positionals } = parse(args);
+  if (args[0] === 'sysctl') return readSysctl(args.slice(1));
+  const { values, positionals } = parse(() => parseReplay(args));
   if (values.help) return { kind: 'help' };
   if (values.version) return { kind: 'version' };
   const [command, ...files] = positionals;
-  if (command === undefined) throw new UsageError('a command is missing: there is `replay`');
+  if (command === undefined) throw new UsageError('a command is missing: there are `replay` and `sysctl`');
+  if (command === 'sysctl') throw new UsageError('sysctl: its options stand behind it');
   if (command !== 'replay')
-    throw new UsageError(`unknown command ${JSON.stringify(command)}: there is \`replay\``);
+    throw new UsageError(`unknown command ${JSON.stringify(command)}: there are \`replay\` and \`sysctl\``);
   if (files.length === 0) throw new UsageError('replay: a capture file is missing');
   const options = {
     files,
@@ -42,13 +48,13 @@ export function readInvocation(args: readonly string[]): Invocation {
     repeat: readCount('--repeat', values.repeat, 1, REPEAT_MAX, 1),
     memoryBytes: readSize('--memory', values.memory ?? DEFAULT_MEMORY),
     top: readCount('--top', values.top, 0, TOP_MAX, DEFAULT_TOP),
+    ...(values.set === undefined ? {} : { settings: values.set.map(readSetting) }),
+    ...(values.sysctl === undefined ? {} : { sysctl: values.sysctl.map(readName) }),
   };
   return { kind: 'replay', options, compare: values.compare ?? false, json: values.json ?? false };
 }
 
-type Values = ReturnType<typeof parseStrictly>['values'];
-
-function parseStrictly(args: readonly string[]) {
+function parseReplay(args: readonly string[]) {
   return parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -57,6 +63,8 @@ function parseStrictly(args: readonly string[]) {
       repeat: { type: 'string', short: 'r' },
       memory: { type: 'string', short: 'm' },
       top: { type: 'string', short: 't' },
+      set: { type: 'string', multiple: true },
+      sysctl: { type: 'string', multiple: true },
       compare: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -65,9 +73,64 @@ function parseStrictly(args: readonly string[]) {
   });
 }
 
-function parse(args: readonly string[]): { values: Values; positionals: string[] } {
+function parseSysctl(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      description: { type: 'boolean', short: 'd' },
+      name: { type: 'boolean', short: 'N' },
+      type: { type: 'boolean', short: 't' },
+      value: { type: 'boolean', short: 'n' },
+      writable: { type: 'boolean', short: 'W' },
+      memory: { type: 'string', short: 'm' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'V' },
+    },
+  });
+}
+
+const details: readonly (readonly [option: 'description' | 'name' | 'type' | 'value', detail: Detail])[] = [
+  ['description', 'description'],
+  ['name', 'name alone'],
+  ['type', 'type'],
+  ['value', 'value alone'],
+];
+
+function readSysctl(args: readonly string[]): Invocation {
+  const { values, positionals } = parse(() => parseSysctl(args));
+  if (values.help) return { kind: 'help' };
+  if (values.version) return { kind: 'version' };
+  const json = values.json ?? false;
+  const chosen = details.filter(([option]) => values[option]);
+  if (chosen.length + Number(json) > 1)
+    throw new UsageError('sysctl: --description, --name, --type, --value and --json exclude each other');
+  const options = {
+    wanted: positionals.map(readName),
+    memoryBytes: readSize('--memory', values.memory ?? DEFAULT_MEMORY),
+    detail: chosen[0]?.[1] ?? 'value',
+    writableOnly: values.writable ?? false,
+    json,
+  };
+  return { kind: 'sysctl', options };
+}
+
+/** An empty name would be that of the whole tree: nobody means that. */
+function readName(name: string): string {
+  if (name !== '') return name;
+  throw new UsageError('a name of sysctl must not be empty');
+}
+
+function readSetting(text: string): Assignment {
+  const setting = readAssignment(text);
+  if (setting !== null) return setting;
+  throw new UsageError(`--set must be NAME=VALUE, not ${JSON.stringify(text)}`);
+}
+
+function parse<Parsed>(read: () => Parsed): Parsed {
   try {
-    return parseStrictly(args);
+    return read();
   } catch (error) {
     // Its messages are sentences; some go on with advice that would need a second line.
     const [sentence = ''] = (error as Error).message.split(/\.\s|\n/);

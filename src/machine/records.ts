@@ -50,7 +50,9 @@ export const ThreadSlot = struct(
     agent: i32('A', 'Who attached, as its adopter knows it; 0 exactly when the slot is free to be claimed.'),
     attention: u32('A', 'Attention bits: what others ask of this thread.'),
     native: u32('A', 'Number of the thread at the operating system; 0 where that is not known.'),
-    spare0: array(12, 'const', 'Keeps the line to the words above.'),
+    asked: u32('A', 'Requests to this thread that somebody counts; grows after the attention bit is set.'),
+    answered: u32('A', 'Value of `asked` before the last answer: what was asked until then is done.'),
+    spare0: array(10, 'const', 'Keeps the line to the words above.'),
     // Line 1: what the thread holds.
     heartbeat: u32('T', 'Grows with each poll and each slow path.'),
     pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),

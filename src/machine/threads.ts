@@ -79,6 +79,8 @@ export interface Threads {
   /** Threads attached now: a hint. */
   attachedCount(): number;
   isLive(slot: number): boolean;
+  /** Generation of the thread that has the slot now, or had it last. */
+  generationAt(slot: number): number;
   /** Whether the slot's thread has ended, and has not been cleaned up yet. */
   isDead(slot: number): boolean;
   /** Whether this very thread is attached. */
@@ -89,8 +91,16 @@ export interface Threads {
   assertHere(): void;
   /** Asks a thread for something, and wakes it from a sleep so that it looks. */
   ask(slot: number, attention: number): void;
+  /** The same, and counted, so that it can be seen whether it has been answered: the number of the request. */
+  askCounted(slot: number, attention: number): number;
+  /** Whether the thread in the slot has answered a counted request. */
+  hasAnswered(slot: number, request: number): boolean;
   /** Takes what others ask of this thread; the bits are cleared. What is asked of every thread is done. */
   takeAttention(): number;
+  /** Requests counted up to now. Asked for after `takeAttention`, and told to `answered` when it is done. */
+  askedUntilNow(): number;
+  /** All requests up to this number are done. */
+  answered(request: number): void;
   /** What this thread does when it learns that another has died. */
   onDeath(callback: () => void): void;
   /**
@@ -130,6 +140,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   const { load, store, compareExchange, add, notify } = atomics;
   const { state: STATE, agent: AGENT, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
   const { sleepingOn: SLEEPING_ON, native: NATIVE, intent: INTENT } = ThreadSlot;
+  const { asked: ASKED, answered: ANSWERED } = ThreadSlot;
   const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
@@ -162,7 +173,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
 
   function clearSlot(slot: number): void {
     const at = slotRef(slot);
-    store(at + ATTENTION, 0);
+    for (const word of [ATTENTION, ASKED, ANSWERED]) store(at + word, 0);
     // Others look at some of these, also while this one cleans up: nearly all are 0 by then.
     for (let word = at + HEARTBEAT; word <= at + INTENT; word++) if (words[word] !== 0) store(word, 0);
     words.fill(0, at + INTENT + 1, at + SLOT_WORDS);
@@ -236,6 +247,15 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     if (sleepingOn !== 0) notify(sleepingOn, 1);
   }
 
+  function askCounted(other: number, attention: number): number {
+    const at = slotRef(other);
+    ask(other, attention);
+    const request = (add(at + ASKED, 1) + 1) | 0;
+    // Taken between the two, it may be answered without having been counted: it is asked once more.
+    ask(other, attention);
+    return request;
+  }
+
   function declareDead(other: number, itsGeneration: number): boolean {
     const at = slotRef(other);
     const dead = (itsGeneration << GENERATION_SHIFT) | DEAD;
@@ -262,6 +282,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     attachedCount: () => load(SUPERBLOCK + Superblock.attached),
     // Slots that were read from the memory may be anything, when something has written there.
     isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,
+    generationAt: (other) => generationOf(load(slotRef(other) + STATE)),
     isDead(other) {
       const life = other >>> 0 <= maxThreads ? lifeIn(other) : FREE;
       return life === DEAD || life === REAPING;
@@ -281,6 +302,12 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
       if ((words[self + STATE] as number) !== here) refuse();
     },
     ask,
+    askCounted,
+    hasAnswered: (other, request) => ((load(slotRef(other) + ANSWERED) - request) | 0) >= 0,
+    askedUntilNow: () => load(self + ASKED),
+    answered(request) {
+      if ((words[self + ANSWERED] as number) !== request) store(self + ANSWERED, request);
+    },
     takeAttention() {
       if ((words[self + ATTENTION] as number) === 0) return 0;
       const asked = atomics.exchange(self + ATTENTION, 0);

@@ -1,4 +1,5 @@
 export { planMbufs } from './free-functions.js';
+export { mbufBranches } from './leaves.js';
 export { createMbufs } from './mbufs.js';
 export * from './records.js';
 export type {
@@ -12,3 +13,4 @@ export type {
   Segment,
   WaitOptions,
 } from './types.js';
+export { LAST_MBUF_ZONE } from './zones.js';

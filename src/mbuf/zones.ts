@@ -26,12 +26,38 @@ import type { MbufContext, MbufZones } from './types.js';
  * By default no kind of cluster may take more than half of the memory's pages (FreeBSD's maxmbufmem). A
  * cluster of 2048 bytes takes half a page, one of 9216 three.
  */
-const MEMORY_SHARE = 1 / 2;
+export const MEMORY_SHARE: number = 1 / 2;
 const PAGES_OF = { cluster: 1 / 2, jumboPage: 1, jumbo9k: 3, jumbo16k: 4 } as const;
 
 function defaultMax(pageCount: number, pagesEach: number): number {
   return Math.max(1, Math.floor((pageCount * MEMORY_SHARE) / pagesEach));
 }
+
+/** The limits that the zones are made with, in items; 0: none. `max`: that of the clusters. */
+export function initialLimits(pageCount: number, max: number | undefined): Readonly<Record<Limited, number>> {
+  return {
+    mbuf: 0,
+    cluster: max ?? defaultMax(pageCount, PAGES_OF.cluster),
+    jumboPage: defaultMax(pageCount, PAGES_OF.jumboPage),
+    jumbo9k: defaultMax(pageCount, PAGES_OF.jumbo9k),
+    jumbo16k: defaultMax(pageCount, PAGES_OF.jumbo16k),
+  };
+}
+
+/** Zones that have limits of their own. */
+export type Limited = 'mbuf' | 'cluster' | 'jumboPage' | 'jumbo9k' | 'jumbo16k';
+
+/** Name of the zone that is made last: where it is, all are. */
+export const LAST_MBUF_ZONE = 'mbuf_ext_refcnt';
+
+/** Names of zones, which are FreeBSD's. */
+export const ZONE_NAMES: Readonly<Record<Limited, string>> = {
+  mbuf: 'mbuf',
+  cluster: 'mbuf_cluster',
+  jumboPage: 'mbuf_jumbo_page',
+  jumbo9k: 'mbuf_jumbo_9k',
+  jumbo16k: 'mbuf_jumbo_16k',
+};
 
 /** A cache line, so that two counters never share one. */
 const COUNTER_SIZE = 64;
@@ -70,17 +96,18 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     return unmade !== before;
   }
 
-  const clusterMax = max ?? defaultMax(pageCount, PAGES_OF.cluster);
+  const limits = initialLimits(pageCount, max);
   const cluster = uma.zone({
-    name: 'mbuf_cluster',
+    name: ZONE_NAMES.cluster,
     size: CLUSTER_SIZE,
     referenceCounted: 'layer',
-    max: clusterMax,
+    max: limits.cluster,
     onExhausted: () => drainPackets(),
     onOwnerDeath: 'free',
   });
   const mbuf = uma.zone({
-    name: 'mbuf',
+    name: ZONE_NAMES.mbuf,
+    max: limits.mbuf,
     size: MBUF_SIZE,
     align: MBUF_SIZE,
     maxBucket: true,
@@ -149,7 +176,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   const packet: Zone = uma.zone({
     name: 'mbuf_packet',
     // There are never more packets than clusters; the limit keeps the buckets of packets as small as theirs.
-    max: clusterMax,
+    max: limits.cluster,
     primary: mbuf,
     init: packetInit,
     fini: packetFini,
@@ -157,12 +184,12 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     onOwnerDeath: 'free',
   });
 
-  function jumbo(name: string, size: number, pagesEach: number): Zone {
+  function jumbo(kind: 'jumboPage' | 'jumbo9k' | 'jumbo16k', size: number): Zone {
     return uma.zone({
-      name,
+      name: ZONE_NAMES[kind],
       size,
       referenceCounted: 'layer',
-      max: defaultMax(pageCount, pagesEach),
+      max: limits[kind],
       onOwnerDeath: 'free',
     });
   }
@@ -171,11 +198,11 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     mbuf,
     cluster,
     packet,
-    jumboPage: jumbo('mbuf_jumbo_page', JUMBO_PAGE_SIZE, PAGES_OF.jumboPage),
-    jumbo9k: jumbo('mbuf_jumbo_9k', JUMBO_9K_SIZE, PAGES_OF.jumbo9k),
-    jumbo16k: jumbo('mbuf_jumbo_16k', JUMBO_16K_SIZE, PAGES_OF.jumbo16k),
+    jumboPage: jumbo('jumboPage', JUMBO_PAGE_SIZE),
+    jumbo9k: jumbo('jumbo9k', JUMBO_9K_SIZE),
+    jumbo16k: jumbo('jumbo16k', JUMBO_16K_SIZE),
     externalCounter: uma.zone({
-      name: 'mbuf_ext_refcnt',
+      name: LAST_MBUF_ZONE,
       size: COUNTER_SIZE,
       align: COUNTER_SIZE,
       onOwnerDeath: 'free',

@@ -1,12 +1,14 @@
 // See README.md.
 
 import { MbumaError, requireInteger, requireName, requireObject } from '../check/index.js';
+import type { Branch } from '../sysctl/index.js';
 import { createAsyncLine } from './async-line.js';
 import { auditRings, type Report } from './audit.js';
 import { type Carry, createCarrying } from './carrying.js';
 import type { RingContext } from './context.js';
 import { createHandOver } from './hand-over.js';
 import { createRingHandle } from './handle.js';
+import { ringBranches } from './leaves.js';
 import { createLine } from './line.js';
 import { RING_CAPACITY_MAX, type RingRef } from './records.js';
 import { createRegistry } from './registry.js';
@@ -47,6 +49,8 @@ export interface Rings {
   detach(): void;
   /** After a thread's death, its locks having been taken over: its calls leave the lines they wait in. */
   leaveLines(slot: number): void;
+  /** Rings in the tree of tunables and figures. */
+  branches(): readonly Branch[];
   /** The words in rings that carry items, by keg. */
   inTransit(): Map<number, Set<number>>;
 }
@@ -98,6 +102,7 @@ export function createRings(context: RingContext, carryItem: Carry = () => {}): 
       carrying.carryGifts(slot);
       leaveLines(slot);
     },
+    branches: () => ringBranches(context, registry),
     inTransit: carrying.inTransit,
   };
 }

@@ -10,7 +10,8 @@
 import { LockRank } from '../check/index.js';
 import { Hand, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone } from './records.js';
+import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone, ZoneFlag } from './records.js';
+import { createWorkingSets } from './working-set.js';
 import type { ZoneState } from './zone-state.js';
 
 /** Gift to a waiter that is no item: "one unit of the limit is yours, fetch an item with it". */
@@ -20,11 +21,16 @@ export const GIFT_UNIT = -1;
 export const WaitFor = { UNIT: 0, MEMORY: 1 } as const;
 const ARRIVAL_SHIFT = 1;
 
+/** What the accounts of a zone need of it: there are those of zones that this thread has not opened, too. */
+export type ZoneAccount = Pick<ZoneState, 'record' | 'number'>;
+
 export interface Accounts {
   /** Items that a bucket of this zone may hold now; 0: nothing may be cached. */
   capacityOf(zone: ZoneState): number;
+  /** Most items in the zone's full buckets, so that `maxCached` holds for them and all threads' together. */
+  mostInFull(zone: ZoneState): number;
   /** Items out beyond the limit, which has been lowered; else 0. */
-  excessOf(zone: ZoneState): number;
+  excessOf(zone: ZoneAccount): number;
   /**
    * Puts a bucket with items on the full list, with the commit that is being written. `top` names bucket and
    * count.
@@ -32,6 +38,8 @@ export interface Accounts {
   planPushFull(zone: ZoneState, top: number): void;
   /** Takes the newest bucket off the full list; the list must have one. Its top. */
   planPopFull(zone: ZoneState): number;
+  /** The same, of a bucket that is to be given back: that is no demand. */
+  planReclaimFull(zone: ZoneState): number;
   planPushEmpty(zone: ZoneState, bucket: number): void;
   planPopEmpty(zone: ZoneState): number;
   /** Puts a bucket, of whatever count, on the list where it belongs. */
@@ -43,9 +51,9 @@ export interface Accounts {
   /** Whether the waiter lacks memory, and not only a unit. */
   lacksMemory(waiter: WaiterRef): boolean;
   /** Hands to the waiters what there is, first come, first served. */
-  serveWaiters(zone: ZoneState): void;
+  serveWaiters(zone: ZoneAccount): void;
   /** From now on every thread's frees take the slow way. */
-  closeCaches(zone: ZoneState): void;
+  closeCaches(zone: ZoneAccount): void;
   /**
    * Takes the lock itself: gives back the units of a hand, which is closed, and serves who waits for one. A
    * `waiter` that could not use its unit stands where it stood before anybody else gets it.
@@ -63,13 +71,14 @@ export function createAccounts(context: UmaContext): Accounts {
   const { freeLimit: FREE_LIMIT } = ThreadCache;
   const { fullTop: FULL_TOP, fullCount: FULL_COUNT, cachedItems: CACHED_ITEMS } = Zone;
   const { emptyTop: EMPTY_TOP, emptyCount: EMPTY_COUNT, itemsOut: ITEMS_OUT, limit: LIMIT } = Zone;
-  const { bucketCapacity: CAPACITY, cachedMax: CACHED_MAX, cachedMin: CACHED_MIN, waitHead: QUEUE } = Zone;
-  const { waitSleeps: SLEEPS } = Zone;
+  const { bucketCapacity: CAPACITY, waitHead: QUEUE } = Zone;
+  const workingSets = createWorkingSets(words);
+  const { waitSleeps: SLEEPS, maxCached: MAX_CACHED } = Zone;
   const { maxThreads, maxZones } = machine.layout.parameters;
   const cachesArea = machine.area('thread caches');
   const ownersAddress = machine.area('owners') << 2;
 
-  function excessOf({ record }: ZoneState): number {
+  function excessOf({ record }: ZoneAccount): number {
     const limit = words[record + LIMIT] as number;
     return limit === 0 ? 0 : Math.max(0, (words[record + ITEMS_OUT] as number) - limit);
   }
@@ -79,17 +88,23 @@ export function createAccounts(context: UmaContext): Accounts {
     const { record } = zone;
     const capacity = words[record + CAPACITY] as number;
     const limit = words[record + LIMIT] as number;
-    if (limit === 0) return capacity;
-    if (excessOf(zone) > 0) return 0;
-    return Math.min(capacity, Math.floor(limit / (4 * Math.max(1, threads.attachedCount()))));
+    const maxCached = words[record + MAX_CACHED] as number;
+    if ((zone.flags & ZoneFlag.NO_BUCKET) !== 0 || excessOf(zone) > 0) return 0;
+    const least = limit === 0 ? maxCached : maxCached === 0 ? limit >> 1 : Math.min(limit >> 1, maxCached);
+    if (least === 0) return limit === 0 ? capacity : 0;
+    return Math.min(capacity, Math.floor(least / (2 * Math.max(1, threads.attachedCount()))));
+  }
+
+  /** All threads' buckets may be full at once: the zone's own hold what is left of the bound. */
+  function mostInFull(zone: ZoneState): number {
+    const threadsHold = 2 * Math.max(1, threads.attachedCount()) * capacityOf(zone);
+    return Math.max(0, (words[zone.record + MAX_CACHED] as number) - threadsHold);
   }
 
   function countCached(record: number, buckets: number, items: number): void {
     words[record + FULL_COUNT] = (words[record + FULL_COUNT] as number) + buckets;
-    const cached = (words[record + CACHED_ITEMS] as number) + items;
-    words[record + CACHED_ITEMS] = cached;
-    if (cached > (words[record + CACHED_MAX] as number)) words[record + CACHED_MAX] = cached;
-    if (cached < (words[record + CACHED_MIN] as number)) words[record + CACHED_MIN] = cached;
+    words[record + CACHED_ITEMS] = (words[record + CACHED_ITEMS] as number) + items;
+    workingSets.changed(record);
   }
 
   function planPushFull({ record }: ZoneState, top: number): void {
@@ -107,7 +122,12 @@ export function createAccounts(context: UmaContext): Accounts {
     return top;
   }
 
-  function planPushEmpty({ record }: ZoneState, bucket: number): void {
+  function planReclaimFull(zone: ZoneState): number {
+    workingSets.reclaimed(zone.record, (words[zone.record + FULL_TOP] as number) & BUCKET_MASK);
+    return planPopFull(zone);
+  }
+
+  function planPushEmpty({ record }: ZoneAccount, bucket: number): void {
     intents.set(bucket, words[record + EMPTY_TOP] as number);
     intents.set(record + EMPTY_TOP, bucket);
     words[record + EMPTY_COUNT] = (words[record + EMPTY_COUNT] as number) + 1;
@@ -121,12 +141,12 @@ export function createAccounts(context: UmaContext): Accounts {
     return bucket;
   }
 
-  function commitItem(zone: ZoneState, waiter: WaiterRef, item: number): void {
+  function commitItem(zone: ZoneAccount, waiter: WaiterRef, item: number): void {
     intents.commitGrant(zone.record + QUEUE, waiter, item, ownersAddress + (item >>> GRANULE_SHIFT));
   }
 
   /** Gives the last item of the newest full bucket to a waiter. */
-  function grantCached(zone: ZoneState, waiter: WaiterRef): void {
+  function grantCached(zone: ZoneAccount, waiter: WaiterRef): void {
     const { record } = zone;
     const top = words[record + FULL_TOP] as number;
     const bucket = top & ~BUCKET_MASK;
@@ -166,7 +186,7 @@ export function createAccounts(context: UmaContext): Accounts {
     return (waiting.requestOf(waiter) & WaitFor.MEMORY) !== 0;
   }
 
-  function serveWaiters(zone: ZoneState): void {
+  function serveWaiters(zone: ZoneAccount): void {
     const { record } = zone;
     const queue = record + QUEUE;
     for (;;) {
@@ -191,7 +211,7 @@ export function createAccounts(context: UmaContext): Accounts {
     return cachesArea + (other * (maxZones + 1) + number) * CACHE_WORDS;
   }
 
-  function closeCaches(zone: ZoneState): void {
+  function closeCaches(zone: ZoneAccount): void {
     for (let other = 1; other <= maxThreads; other++) {
       words[cacheOf(other, zone.number) + FREE_LIMIT] = 0;
     }
@@ -234,9 +254,11 @@ export function createAccounts(context: UmaContext): Accounts {
 
   return {
     capacityOf,
+    mostInFull,
     excessOf,
     planPushFull,
     planPopFull,
+    planReclaimFull,
     planPushEmpty,
     planPopEmpty,
     planPush(zone, top) {

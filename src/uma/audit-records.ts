@@ -6,16 +6,21 @@ import type { Walk } from './audit-slabs.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
 import {
+  BACKEND_WORDS,
+  BACKENDS_MAX,
+  Backend,
   BUCKET_BYTES_MAX,
   BUCKET_ITEMS,
   CACHE_WORDS,
   HookBit,
   KEG_WORDS,
   Keg,
+  OWN_PAGES,
   OWNER_MEMORY,
   OwnerDeath,
   ThreadCache,
   UmaState,
+  ZONE_FLAGS_ALL,
   ZONE_WORDS,
   Zone,
 } from './records.js';
@@ -32,6 +37,7 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
   const { maxThreads, maxZones, pageCount } = machine.layout.parameters;
   const state = machine.area('uma');
   const kegsArea = machine.area('kegs');
+  const backendsArea = machine.area('backends');
   const zonesArea = machine.area('zones');
   const cachesArea = machine.area('thread caches');
   const read = (index: number): number => words[index] as number;
@@ -57,6 +63,34 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
       if (number <= INTERNAL_KEGS) auditInternalName({ report }, number, record);
       else if (!hasPrimary(number, record, zones))
         report('U14', `keg ${number} has the name of no zone that made it`);
+    }
+  }
+
+  /** What its kegs have, slab by slab, is what a backend counts; the memory's own pages count themselves. */
+  function auditBackends({ report }: Walk): void {
+    const count = read(state + UmaState.backendCount);
+    if (count < 1 || count > BACKENDS_MAX) report('U14', `there are ${count} backends`);
+    const kegCount = Math.min(read(state + UmaState.kegCount), maxZones + INTERNAL_KEGS);
+    for (let number = 0; number <= BACKENDS_MAX; number++) {
+      const record = backendsArea + number * BACKEND_WORDS;
+      if (number === 0 || number > count) {
+        if (!isZero(words, record, record + BACKEND_WORDS))
+          report('U14', `backend ${number} is none, and not all 0`);
+        continue;
+      }
+      for (const name of unsoundFields(words, floats, Backend, record))
+        report('U14', `backend ${number} has an unsound ${name}`);
+      if (read(record + Backend.lock) !== 0) report('U15', `the lock of backend ${number} is not free`);
+      if (read(record + Backend.number) !== number) report('U14', `backend ${number} has another number`);
+      let pages = 0;
+      for (let keg = INTERNAL_KEGS + 1; keg <= kegCount; keg++) {
+        const at = kegsArea + keg * KEG_WORDS;
+        if (read(at + Keg.backend) === number)
+          pages += read(at + Keg.slabCount) * read(at + Keg.pagesPerSlab);
+      }
+      const counted = read(record + Backend.pagesUsed);
+      if (counted !== (number === OWN_PAGES ? 0 : pages))
+        report('U17', `backend ${number} counts ${counted} pages, its kegs have ${pages}`);
     }
   }
 
@@ -99,11 +133,17 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const tell = (message: string): void => report('U14', `zone ${number} ${message}`);
     if (field(Zone.lock) !== 0) report('U15', `the lock of zone ${number} is not free`);
     const cached = field(Zone.cachedItems);
-    if (field(Zone.cachedMin) < 0 || field(Zone.cachedMin) > cached || field(Zone.cachedMax) < cached)
-      tell(`has cached ${cached} items, not ${field(Zone.cachedMin)} to ${field(Zone.cachedMax)}`);
+    for (const least of [field(Zone.cachedMin), field(Zone.batchMin)]) {
+      if (least < 0 || least > cached || field(Zone.cachedMax) < cached)
+        tell(`has cached ${cached} items, not ${least} to ${field(Zone.cachedMax)}`);
+    }
     const most = pageCount * 256;
-    if (field(Zone.cachedMax) > most || field(Zone.workingSet) < 0 || field(Zone.workingSet) > most)
-      tell('has had more items than the memory has room for');
+    for (const estimate of [Zone.cachedMax, Zone.workingSet, Zone.longMin]) {
+      if (field(estimate) < 0 || field(estimate) > most)
+        tell('has had more items than the memory has room for');
+    }
+    if (field(Zone.idlePeriods) >>> 0 > 0xffff) tell('has been idle for longer than is counted');
+    if ((field(Zone.flags) & ~ZONE_FLAGS_ALL) !== 0) tell(`has the flags ${field(Zone.flags)}`);
     if (!ownerDeaths.includes(field(Zone.onOwnerDeath)))
       tell(`does ${field(Zone.onOwnerDeath)} with the items of the dead`);
     const allHooks = HookBit.CTOR | HookBit.DTOR | HookBit.INIT | HookBit.FINI;
@@ -174,6 +214,7 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const zones = Math.max(0, Math.min(read(state + UmaState.zoneCount), maxZones));
     auditState(walk);
     auditKegs(walk, zones);
+    auditBackends(walk);
     auditZones(walk, zones);
     auditCaches(walk, zones);
     auditOwners(walk);

@@ -8,7 +8,16 @@ import type { Maps } from './diagnose.js';
 import { chooseGeometry, headerItemBytes } from './geometry.js';
 import { headerKegNumber, type KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
-import { GRANULE_SHIFT, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
+import {
+  GRANULE_SHIFT,
+  KEG_FLAGS_ALL,
+  KEG_WORDS,
+  Keg,
+  KegFlag,
+  SLAB_HEADER_WORDS,
+  Slab,
+  SlabList,
+} from './records.js';
 
 export type Report = (rule: string, message: string) => void;
 
@@ -41,7 +50,7 @@ const SIZE_MAX = 1 << 20;
 export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (walk: Walk) => void {
   const { machine, pages } = context;
   const { words, owners, pageKegs } = maps;
-  const { pageCount, maxZones } = machine.layout.parameters;
+  const { pageCount, maxThreads, maxZones } = machine.layout.parameters;
   const { firstPage } = machine.layout;
   const read = (index: number): number => words[index] as number;
 
@@ -54,14 +63,15 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     const flags = field(Keg.flags);
     if (field(Keg.number) !== number || size < 1 || size > SIZE_MAX) return false;
     if (align < 16 || align > 4096 || !isPowerOfTwo(align)) return false;
-    const { INTERNAL, REFERENCE_COUNTED, ZEROED, LAYER_COUNTED } = KegFlag;
-    if ((flags & ~(INTERNAL | REFERENCE_COUNTED | ZEROED | LAYER_COUNTED)) !== 0) return false;
-    if ((flags & (REFERENCE_COUNTED | LAYER_COUNTED)) === LAYER_COUNTED) return false;
+    if ((flags & ~KEG_FLAGS_ALL) !== 0) return false;
+    const counting = flags & (KegFlag.REFERENCE_COUNTED | KegFlag.LAYER_COUNTED);
+    if (counting === KegFlag.LAYER_COUNTED) return false;
     if (((flags & KegFlag.INTERNAL) !== 0) !== number <= INTERNAL_KEGS) return false;
     const geometry = chooseGeometry({
       size,
       align,
-      referenceCounted: (flags & KegFlag.REFERENCE_COUNTED) !== 0,
+      flags,
+      copies: maxThreads,
       inlineOnly: number > BUCKET_KEG && number <= INTERNAL_KEGS,
     });
     if (geometry === null) return false;

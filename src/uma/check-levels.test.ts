@@ -9,7 +9,7 @@ import { assertClean, assertEmpty, codeOf, codeOfPromise, makeParty, type Party 
 
 /** A lock of ours that has nothing to do with zones, with the rank of one that has. */
 function holding(party: Party, rank: LockRank, call: () => void): void {
-  const lock = party.machine.area('uma') + 3;
+  const lock = party.machine.area('uma') + 8;
   party.locks.acquire(lock, rank);
   try {
     call();
@@ -80,7 +80,7 @@ describe('check level 1: the witness', () => {
       'TIMED_OUT',
     );
     for (const item of items) zone.free(item);
-    party.uma.drain();
+    party.uma.reclaimer.reclaim('drain');
     assertClean(party);
   });
 });
@@ -235,7 +235,7 @@ describe('check level 2: trash', () => {
     picky.forget(forgotten);
     primary.free(forgotten);
     primary.free(kept);
-    uma.drain();
+    uma.reclaimer.reclaim('drain');
     assertClean(party);
     assert.ok(party.pages.freePages() >= free - 2, 'but for the item that `own` has');
   });

@@ -2,7 +2,7 @@
 
 import type { AreaPlanner, Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
-import { BUCKET_WORDS, CACHE_WORDS, KEG_WORDS, ZONE_WORDS } from './records.js';
+import { BACKEND_WORDS, BACKENDS_MAX, BUCKET_WORDS, CACHE_WORDS, KEG_WORDS, ZONE_WORDS } from './records.js';
 
 /** The layers below. */
 export interface UmaContext extends Attachment {
@@ -19,12 +19,13 @@ export const REAPER_BATCH = 256;
 export const BUCKET_KEG = 1;
 
 /**
- * Boot areas: the registry, the dead bucket, kegs, zones, thread caches, then the two maps over the
+ * Boot areas: the registry, the dead bucket, backends, kegs, zones, thread caches, then the two maps over the
  * whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
  */
 export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'uma', words: 16 },
   { name: 'dead bucket', words: BUCKET_WORDS, align: BUCKET_WORDS },
+  { name: 'backends', words: (BACKENDS_MAX + 1) * BACKEND_WORDS },
   { name: 'kegs', words: (maxZones + INTERNAL_KEGS + 1) * KEG_WORDS },
   { name: 'zones', words: (maxZones + 1) * ZONE_WORDS },
   { name: 'thread caches', words: (maxThreads + 1) * (maxZones + 1) * CACHE_WORDS },

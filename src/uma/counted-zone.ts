@@ -21,6 +21,7 @@ import { BUCKET_MASK, COUNTER_STRIDE, GRANULE_SHIFT, Slab, ThreadCache } from '.
 import type { AsyncOptions } from './sleepers.js';
 import type { MakeZone, OpenZone, ZoneParts } from './zone.js';
 import { type CountedZone, LIMIT_MAX } from './zone-api.js';
+import type { FlagName } from './zone-flags.js';
 import type { ZoneState } from './zone-state.js';
 import type { ZoneStats } from './zone-stats.js';
 
@@ -190,6 +191,50 @@ export function createCountedZoneClass(
 
     set max(limit: number) {
       this.plain.max = limit;
+    }
+
+    get maxCached(): number {
+      return this.plain.maxCached;
+    }
+
+    set maxCached(items: number) {
+      this.plain.maxCached = items;
+    }
+
+    get reserve(): number {
+      return this.plain.reserve;
+    }
+
+    set reserve(items: number) {
+      this.plain.reserve = items;
+    }
+
+    get lowWater(): number {
+      return this.plain.lowWater;
+    }
+
+    set lowWater(items: number) {
+      this.plain.lowWater = items;
+    }
+
+    get highWater(): number {
+      return this.plain.highWater;
+    }
+
+    set highWater(items: number) {
+      this.plain.highWater = items;
+    }
+
+    get flags(): readonly FlagName[] {
+      return this.plain.flags;
+    }
+
+    preallocate(items: number): number {
+      return this.plain.preallocate(items);
+    }
+
+    copyOf(item: Addr, thread: number = slot): Addr {
+      return this.plain.copyOf(item, thread);
     }
 
     get sleepers(): number {

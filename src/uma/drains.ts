@@ -31,9 +31,19 @@ export interface Drains {
 export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts, dead: number): Drains {
   const { machine, locks, waiting, intents, hands } = context;
   const { words } = machine;
-  const { excessOf, planPush, planPopFull, planPopEmpty, serveWaiters, returnUnits, cacheOf } = accounts;
+  const {
+    excessOf,
+    mostInFull,
+    planPush,
+    planReclaimFull,
+    planPopEmpty,
+    serveWaiters,
+    returnUnits,
+    cacheOf,
+  } = accounts;
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { fullTop: FULL_TOP, emptyTop: EMPTY_TOP, cachedItems: CACHED_ITEMS, itemsOut: ITEMS_OUT } = Zone;
+  const { maxCached: MAX_CACHED } = Zone;
   const { maxThreads } = machine.layout.parameters;
   const { HELD, SECOND: UNITS, THIRD: INITIALISED } = Hand;
 
@@ -50,10 +60,11 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
       intents.commit();
     }
     serveWaiters(zone);
-    const excess = excessOf(zone);
     const cached = words[record + CACHED_ITEMS] as number;
+    const bounded = words[record + MAX_CACHED] === 0 ? cached : Math.min(cached, mostInFull(zone));
+    const keep = Math.max(0, Math.min(bounded, cached - excessOf(zone)));
     waiting.unlock(locks, record);
-    if (excess > 0 && cached > 0) drainBuckets(zone, Math.max(0, cached - excess));
+    if (keep < cached) drainBuckets(zone, keep);
   }
 
   /** A full bucket of the zone into a hand, with its units. False: no more than `keep` items are cached. */
@@ -63,7 +74,7 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
     const taken = (words[record + CACHED_ITEMS] as number) > keep && words[record + FULL_TOP] !== 0;
     if (taken) {
       intents.begin(record);
-      const top = planPopFull(zone);
+      const top = planReclaimFull(zone);
       intents.set(hand + HELD, (top & ~BUCKET_MASK) << 2);
       intents.set(hand + UNITS, top & BUCKET_MASK);
       intents.set(hand + INITIALISED, top & BUCKET_MASK);

@@ -11,6 +11,7 @@ import { assertClean, assertEmpty, joinParty, makeParty, type Party } from './um
 const sites = [
   'phys.run',
   'uma.alloc',
+  'uma.backend',
   'uma.bucket',
   'uma.ctor',
   'uma.init',
@@ -109,6 +110,15 @@ const scenarios: Record<string, Scenario> = {
       holder.free();
       zone.drain();
       holder.keep(zone, zone.tryAlloc());
+    });
+  },
+  'kegs that share a backend'(party, holder) {
+    holder.attempt(() => {
+      const backend = party.uma.backend({ name: 'shared', max: 6 });
+      const zones = [1000, 2000].map((size) => party.uma.zone({ name: `${size}`, size, backend }));
+      for (let round = 0; round < 20; round++) for (const zone of zones) holder.keep(zone, zone.tryAlloc());
+      holder.free();
+      for (const zone of zones) holder.keep(zone, zone.tryAlloc());
     });
   },
   'a second thread takes and frees'(party, holder) {

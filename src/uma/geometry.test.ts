@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
 import {
+  CACHE_LINE,
   chooseGeometry,
+  copyStride,
   type Geometry,
   HEADER_BYTES_MAX,
   headerItemBytes,
@@ -10,10 +12,11 @@ import {
   itemStride,
   type Shape,
 } from './geometry.js';
-import { COUNTER_STRIDE, SLAB_HEADER_WORDS } from './records.js';
+import { COUNTER_STRIDE, KegFlag, SLAB_HEADER_WORDS } from './records.js';
 import { assertEmpty, makeParty } from './uma.test-kit.js';
 
 const PAGE = 4096;
+const { REFERENCE_COUNTED } = KegFlag;
 
 function cut(shape: Shape): Geometry {
   const geometry = chooseGeometry(shape);
@@ -60,7 +63,7 @@ const golden: readonly [
 describe('slab geometry: golden vectors', () => {
   for (const [size, align, theirs, ours, theirPercent, ourPercent, why] of golden) {
     it(`${size} bytes: ${ours}, ${ourPercent} %${why === '' ? '' : ` (${why})`}`, () => {
-      const found = cut({ size, align, referenceCounted: false });
+      const found = cut({ size, align, flags: 0 });
       const form = found.offPage ? 'off-page' : 'inline';
       assert.equal(`${form} ${found.pagesPerSlab}x${found.itemsPerSlab}`, ours);
       assert.equal(Number((found.efficiency * 100).toFixed(1)), ourPercent);
@@ -69,7 +72,7 @@ describe('slab geometry: golden vectors', () => {
   }
 
   it('clusters with counters: off-page, a line for each counter', () => {
-    const cluster = cut({ size: 2048, align: 16, referenceCounted: true });
+    const cluster = cut({ size: 2048, align: 16, flags: REFERENCE_COUNTED });
     assert.deepEqual(
       { ...cluster, efficiency: Number(cluster.efficiency.toFixed(3)) },
       {
@@ -87,13 +90,13 @@ describe('slab geometry: golden vectors', () => {
 
   it('a keg that holds headers keeps its own inline', () => {
     for (const size of [64, 128, 256, 512, 1024]) {
-      const headers = cut({ size, align: 64, referenceCounted: false, inlineOnly: true });
+      const headers = cut({ size, align: 64, flags: 0, inlineOnly: true });
       assert.equal(headers.offPage, false);
     }
   });
 
   it('the largest item has a slab of its own', () => {
-    const largest = cut({ size: 1 << 20, align: 16, referenceCounted: false });
+    const largest = cut({ size: 1 << 20, align: 16, flags: 0 });
     assert.deepEqual([largest.itemsPerSlab, largest.pagesPerSlab, largest.offPage], [1, 256, true]);
   });
 });
@@ -116,7 +119,7 @@ function assertDisjoint(shape: Shape, geometry: Geometry): void {
   else assert.ok(headerEnd <= slabBytes && headerOffset % 16 === 0, what);
   // Bitmap and counters: one behind the other, one line for each counter, from the start of a line.
   const bitmapEnd = SLAB_HEADER_WORDS + Math.ceil(itemsPerSlab / 32);
-  if (!shape.referenceCounted) {
+  if ((shape.flags & REFERENCE_COUNTED) === 0) {
     assert.deepEqual([counterOffset, headerWords], [0, bitmapEnd], what);
     return;
   }
@@ -127,11 +130,11 @@ function assertDisjoint(shape: Shape, geometry: Geometry): void {
 }
 
 describe('slab geometry: nothing overlaps', () => {
-  for (const referenceCounted of [false, true]) {
+  for (const flags of [0, REFERENCE_COUNTED]) {
     for (const align of [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]) {
-      it(`sizes 1 to 20000, align ${align}${referenceCounted ? ', counted' : ''}`, () => {
+      it(`sizes 1 to 20000, align ${align}${flags === 0 ? '' : ', counted'}`, () => {
         for (let size = 1; size <= 20_000; size++) {
-          const shape = { size, align, referenceCounted };
+          const shape = { size, align, flags };
           assertDisjoint(shape, cut(shape));
         }
       });
@@ -140,10 +143,72 @@ describe('slab geometry: nothing overlaps', () => {
 
   it('large sizes up to 1 MiB', () => {
     for (let size = 20_001; size <= 1 << 20; size += 997) {
-      for (const referenceCounted of [false, true]) {
-        const shape = { size, align: 16, referenceCounted };
+      for (const flags of [0, REFERENCE_COUNTED]) {
+        const shape = { size, align: 16, flags };
         assertDisjoint(shape, cut(shape));
       }
+    }
+  });
+});
+
+describe('slab geometry: flags', () => {
+  const PAGE_ENDS = (geometry: Geometry): number[] => {
+    const { itemSize, itemsPerSlab } = geometry;
+    const across: number[] = [];
+    for (let start = 0; start < itemsPerSlab * itemSize; start += itemSize) {
+      const last = start + itemSize - 1;
+      if (itemSize <= PAGE && Math.floor(start / PAGE) !== Math.floor(last / PAGE)) across.push(start);
+    }
+    return across;
+  };
+
+  it('contiguous: the smallest slab, and no item of up to a page across the end of one', () => {
+    const { CONTIGUOUS } = KegFlag;
+    // Jumbo frames of 9 KiB, after the vectors: 75 % of three pages, one item.
+    const jumbo = cut({ size: 9216, align: 16, flags: CONTIGUOUS });
+    assert.deepEqual([jumbo.pagesPerSlab, jumbo.itemsPerSlab, jumbo.efficiency], [3, 1, 0.75]);
+    const straddling = cut({ size: 3000, align: 16, flags: 0 });
+    assert.notDeepEqual(PAGE_ENDS(straddling), [], 'without the flag some do');
+    for (let size = 1; size <= 20_000; size += 7) {
+      const shape = { size, align: 16, flags: CONTIGUOUS };
+      const geometry = cut(shape);
+      assert.equal(geometry.pagesPerSlab, Math.ceil(geometry.itemSize / PAGE));
+      assert.deepEqual(PAGE_ENDS(geometry), [], `${size}`);
+      assertDisjoint(shape, geometry);
+    }
+  });
+
+  it('noTouch: the header is never inline', () => {
+    for (let size = 1; size <= 20_000; size += 7) {
+      const shape = { size, align: 16, flags: KegFlag.NO_TOUCH };
+      assert.equal(cut(shape).offPage, true, `${size}`);
+      assertDisjoint(shape, cut(shape));
+    }
+  });
+
+  it('cacheSpread: the items of a page start at all of its lines', () => {
+    for (const size of [64, 100, 128, 256, 512, 1024]) {
+      const shape = { size, align: 16, flags: KegFlag.CACHE_SPREAD };
+      const { itemSize, itemsPerSlab, pagesPerSlab } = cut(shape);
+      assertDisjoint(shape, cut(shape));
+      assert.equal((itemSize / CACHE_LINE) % 2, 1, `${size}`);
+      assert.ok(pagesPerSlab * PAGE <= 128 * 1024, `${size}: slabs of ${pagesPerSlab} pages`);
+      const lines = new Set(Array.from({ length: 64 }, (_, at) => ((at * itemSize) % PAGE) / CACHE_LINE));
+      assert.equal(lines.size, 64, `${size}: ${itemsPerSlab} items`);
+    }
+  });
+
+  it('perThread: a copy for each slot, none on the line of another', () => {
+    for (const [size, copies] of [
+      [4, 1],
+      [64, 3],
+      [65, 32],
+      [1000, 254],
+    ] as const) {
+      const shape = { size, align: 16, flags: KegFlag.PER_THREAD, copies };
+      const { itemSize } = cut(shape);
+      assert.ok(copyStride(size) >= size && copyStride(size) % CACHE_LINE === 0);
+      assert.equal(itemSize, copyStride(size) * copies);
     }
   });
 });
@@ -151,14 +216,14 @@ describe('slab geometry: nothing overlaps', () => {
 describe('slab geometry: the rule', () => {
   it('reaches 90 % without counters, at every size', () => {
     for (let size = 1; size <= 20_000; size++) {
-      const { efficiency } = cut({ size, align: 16, referenceCounted: false });
+      const { efficiency } = cut({ size, align: 16, flags: 0 });
       assert.ok(efficiency >= 0.9, `${size}: ${efficiency}`);
     }
   });
 
   it('takes the smallest slab that does', () => {
     for (let size = 1; size <= 20_000; size++) {
-      const shape = { size, align: 16, referenceCounted: false };
+      const shape = { size, align: 16, flags: 0 };
       const { pagesPerSlab, itemSize } = cut(shape);
       for (let pages = Math.ceil(itemSize / PAGE); pages < pagesPerSlab; pages++) {
         const bytes = pages * PAGE;
@@ -188,7 +253,11 @@ describe('slabs as they are cut', () => {
   ];
   for (const { size, referenceCounted, header } of shapes) {
     it(`${size} bytes, ${header === 0 ? 'header inline' : `header of ${header} bytes`}: all comes back`, () => {
-      const { headerWords, offPage } = cut({ size, align: 16, referenceCounted });
+      const { headerWords, offPage } = cut({
+        size,
+        align: 16,
+        flags: referenceCounted ? REFERENCE_COUNTED : 0,
+      });
       assert.equal(offPage ? headerItemBytes(headerWords) : 0, header);
       const party = makeParty();
       const { uma, words, machine } = party;

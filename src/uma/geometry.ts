@@ -7,7 +7,7 @@
  */
 
 import { alignUp } from '../record/index.js';
-import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, SLAB_HEADER_WORDS } from './records.js';
+import { BUCKET_ITEMS, COUNTER_STRIDE, GRANULE, KegFlag, SLAB_HEADER_WORDS } from './records.js';
 
 /** A way to cut slabs. */
 export interface Geometry {
@@ -29,12 +29,22 @@ export interface Geometry {
 export interface Shape {
   readonly size: number;
   readonly align: number;
-  readonly referenceCounted: boolean;
+  /** KegFlag bits. */
+  readonly flags: number;
   /** Kegs that off-page headers come from must be inline themselves. */
   readonly inlineOnly?: boolean;
+  /** Copies of an item that is one for each thread slot; else 1. */
+  readonly copies?: number;
 }
 
 const PAGE = 4096;
+
+/** Bytes of a cache line, and of the unit in which copies and spread items are laid out. */
+export const CACHE_LINE = 64;
+
+function isCounted({ flags }: Shape): boolean {
+  return (flags & KegFlag.REFERENCE_COUNTED) !== 0;
+}
 
 /** A slab holds at most this many items: one bit each in a bitmap of 16 words. */
 export const ITEMS_PER_SLAB_MAX = 512;
@@ -73,8 +83,8 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
   const slabBytes = pages * PAGE;
   let items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize) + 1);
   for (; items > 0; items--) {
-    const { words, counterOffset } = headerShape(items, shape.referenceCounted);
-    const headerOffset = inlineHeaderOffset(slabBytes, words, shape.referenceCounted);
+    const { words, counterOffset } = headerShape(items, isCounted(shape));
+    const headerOffset = inlineHeaderOffset(slabBytes, words, isCounted(shape));
     // The padding of the last item counts too: zeroing and trashing fill an item to the start of the next.
     if (items * itemSize > headerOffset) continue;
     return {
@@ -95,7 +105,7 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
   const slabBytes = pages * PAGE;
   const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize));
   if (items === 0) return null;
-  const { words, counterOffset } = headerShape(items, shape.referenceCounted);
+  const { words, counterOffset } = headerShape(items, isCounted(shape));
   if (words * 4 > HEADER_BYTES_MAX) return null;
   return {
     itemSize,
@@ -109,9 +119,19 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
   };
 }
 
+/** Bytes from one copy of an item to the next, of items that have one for each thread. */
+export function copyStride(size: number): number {
+  return alignUp(size, CACHE_LINE);
+}
+
 /** Bytes from one item to the next: whole granules, and a multiple of the alignment. */
-export function itemStride(shape: Shape): number {
-  return alignUp(Math.max(shape.size, GRANULE), Math.max(shape.align, GRANULE));
+export function itemStride({ size, align, flags, copies = 1 }: Shape): number {
+  if ((flags & KegFlag.PER_THREAD) !== 0) return alignUp(copyStride(size) * copies, align);
+  if ((flags & KegFlag.CACHE_SPREAD) === 0) return alignUp(Math.max(size, GRANULE), Math.max(align, GRANULE));
+  // An odd number of lines has no divisor in common with the lines of a page: every start comes up.
+  const unit = Math.max(align, CACHE_LINE);
+  const stride = alignUp(size, unit);
+  return (stride / unit) % 2 === 0 ? stride + unit : stride;
 }
 
 /** The cut for items of this shape; null when they are too large for any slab. */
@@ -120,12 +140,14 @@ export function chooseGeometry(shape: Shape): Geometry | null {
   let best: Geometry | null = null;
   let pages = Math.ceil(itemSize / PAGE);
   for (;;) {
-    const candidates = [tryInline(shape, itemSize, pages)];
+    const candidates: (Geometry | null)[] = [];
+    if ((shape.flags & KegFlag.NO_TOUCH) === 0) candidates.push(tryInline(shape, itemSize, pages));
     if (shape.inlineOnly !== true) candidates.push(tryOffPage(shape, itemSize, pages));
     for (const candidate of candidates) {
       if (candidate !== null && (best === null || candidate.efficiency > best.efficiency)) best = candidate;
     }
     if (best !== null && best.efficiency >= EFFICIENCY_WANTED) return best;
+    if (best !== null && (shape.flags & KegFlag.CONTIGUOUS) !== 0) return best;
     const grown =
       itemSize <= PAGE
         ? pages + 1

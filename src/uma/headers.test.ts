@@ -167,7 +167,7 @@ describe('slab headers of all kinds', () => {
       const { offPage, headerWords } = chooseGeometry({
         size,
         align: 16,
-        referenceCounted: counted !== false,
+        flags: counted === false ? 0 : KegFlag.REFERENCE_COUNTED,
       }) as Geometry;
       return offPage ? headerItemBytes(headerWords) : 0;
     });
@@ -191,7 +191,7 @@ describe('slab headers of all kinds', () => {
             assert.equal(zoneOf(world, 0, item.kind).drop(address), false);
           zoneOf(world, item.cookie & 1, item.kind).free(address);
         }
-        for (const party of [...world.parties, ...world.parties]) party.uma.drain();
+        for (const party of [...world.parties, ...world.parties]) party.uma.reclaimer.reclaim('drain');
         assertClean(world.parties[0] as Party);
         for (const { used, pages } of world.parties[0]?.uma.stats() ?? [])
           assert.deepEqual([used, pages], [0, 0]);

@@ -191,7 +191,7 @@ describe('hooks: when they run', () => {
     assert.deepEqual(hows.slice(0, 4), [2, 2, 2, 2]);
     assert.ok(hows.length > 8 && hows.slice(4).every((how) => how === How.NOWAIT));
     scene.inited.clear();
-    scene.party.uma.drain();
+    scene.party.uma.reclaimer.reclaim('drain');
     assertClean(scene.party);
   });
 
@@ -206,7 +206,7 @@ describe('hooks: when they run', () => {
         for (const item of items) scene.zone.free(item as Addr);
         scene.constructed.clear();
         scene.inited.delete = () => true;
-        scene.party.uma.drain();
+        scene.party.uma.reclaimer.reclaim('drain');
         assertClean(scene.party);
         assert.equal(scene.party.pages.freePages(), scene.freePages);
         assert.ok(scene.said(kind).length >= 50, `${kind} ran ${scene.said(kind).length} times`);
@@ -347,7 +347,7 @@ describe('hooks: dtor and fini fail', () => {
         // In the first of several slabs or buckets: the others go all the same.
         scene.fail('fini', 0, answer);
         assert.throws(() => zone.drain(), check);
-        scene.party.uma.drain();
+        scene.party.uma.reclaimer.reclaim('drain');
         assert.equal(zone.stats().cached, 0);
         scene.end();
       }

@@ -1,8 +1,13 @@
+export type { WarningListener } from './alarms.js';
+export type { BackendOptions } from './backend-api.js';
+export type { BackendStats } from './backends.js';
 export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
 export type { OwnedItems } from './reaper-owned.js';
+export type { Reclaimed, ReclaimLevel } from './reclaim.js';
 export {
+  Backend as BackendRecord,
   COUNTER_STRIDE,
   GRANULE_SHIFT,
   Keg,
@@ -16,6 +21,7 @@ export {
 export type { AsyncOptions } from './sleepers.js';
 export { createUma, type Uma } from './uma.js';
 export {
+  type Backend,
   CANFAIL,
   type CountedZone,
   USE_INTERRUPT_RESERVE,
@@ -23,5 +29,6 @@ export {
   ZERO,
   type Zone,
 } from './zone-api.js';
+export type { FlagName, FlagOptions } from './zone-flags.js';
 export type { CountedZoneOptions, ZoneOptions } from './zone-options.js';
 export type { ZoneStats } from './zone-stats.js';

@@ -44,7 +44,7 @@ const acts: Record<string, Act> = {
   },
   trim: ({ zone }) => void zone.trim(),
   drain: ({ zone }) => void zone.drain(),
-  drainAll: ({ party }) => party.uma.drain(),
+  drainAll: ({ party }) => party.uma.reclaimer.reclaim('drain'),
   poll: ({ party }) => party.waiting.poll(),
   leave: ({ party }) => party.uma.reclaimer.leave(),
 };
@@ -101,7 +101,7 @@ function play(start: Start, act: Act, other: Act, step: number): number {
   assert.equal(new Set(items).size, items.length, 'an item twice');
   assert.equal(watcher.zone.stats().used, items.length, 'used');
   for (const item of items) watcher.zone.free(item);
-  for (const { party } of actors) party.uma.drain();
+  for (const { party } of actors) party.uma.reclaimer.reclaim('drain');
   assertEmpty(one, free);
   return steps;
 }

@@ -18,7 +18,13 @@ export interface KegItems {
    * One item from the keg for this thread, on the unit of the limit that a hand holds, which is closed. 0
    * gives the unit back; `waiter` then stands in the line again, where it stood, and lacks memory.
    */
-  takeReserved(zone: ZoneState, hand: number, how: How, waiter?: WaiterRef | 0): number;
+  takeReserved(
+    zone: ZoneState,
+    hand: number,
+    how: How,
+    waiter?: WaiterRef | 0,
+    usesReserve?: boolean,
+  ): number;
   /** Gives one item that is in use back to the keg, past all caches. */
   releaseItem(zone: ZoneState, item: number): void;
   /** Marks a fresh item as this thread's and counts the request. */
@@ -70,10 +76,16 @@ export function createKegItems(
     return index;
   }
 
-  function takeReserved(zone: ZoneState, hand: number, how: How, waiter: WaiterRef | 0 = 0): number {
+  function takeReserved(
+    zone: ZoneState,
+    hand: number,
+    how: How,
+    waiter: WaiterRef | 0 = 0,
+    usesReserve = false,
+  ): number {
     let item = 0;
     try {
-      item = kegs.takeItem(zone.kegState, hand + HELD, how);
+      item = kegs.takeItem(zone.kegState, hand + HELD, how, usesReserve);
       if (item !== 0 && !initItem(zone, item, how)) item = 0;
     } catch (error) {
       giveBack(zone, hand);

@@ -30,6 +30,8 @@ interface AnyKeg {
   readonly headerOffset: number;
   readonly headerKeg: number;
   readonly flags: number;
+  /** Number of the backend that its pages come from. */
+  readonly backend: number;
   readonly lockRank: LockRank;
   /** Hooks of the primary zone that work on slabs. */
   init: Hook | null;
@@ -83,6 +85,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     header: headerKindOf(flags),
     counterOffset: read(Keg.counterOffset),
     flags,
+    backend: read(Keg.backend),
     lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
     init: null,
     fini: null,
@@ -97,7 +100,7 @@ export function writeKeg(
   name: string,
   shape: Shape,
   geometry: Geometry,
-  flags: number,
+  backend: number,
 ): void {
   const write = (offset: number, value: number): void => {
     words[record + offset] = value;
@@ -114,6 +117,7 @@ export function writeKeg(
   write(Keg.headerKeg, geometry.offPage ? headerKegNumber(headerBytes) : 0);
   write(Keg.headerWords, geometry.headerWords);
   write(Keg.counterOffset, geometry.counterOffset);
-  write(Keg.flags, flags | (shape.referenceCounted ? KegFlag.REFERENCE_COUNTED : 0));
+  write(Keg.flags, shape.flags);
+  write(Keg.backend, backend);
   writeText(words, record + Keg.name, 12, name);
 }

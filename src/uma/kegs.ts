@@ -4,40 +4,45 @@
  * fetched or a hook runs.
  */
 
-import { CheckLevel, damaged, LockRank, MbumaError, trashFill } from '../check/index.js';
-import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
-import { PageState } from '../phys/index.js';
-import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
+import { damaged, LockRank, MbumaError } from '../check/index.js';
+import { HandKind, PAGE_SHIFT } from '../machine/index.js';
+import type { Backends } from './backends.js';
+import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { chooseGeometry, type Shape } from './geometry.js';
-import { type Hook, HookErrors, How, runHook } from './hooks.js';
+import { HookErrors, How } from './hooks.js';
 import { createKegRepair } from './keg-repair.js';
-import { HEADER_SIZES, HeaderKind, type KegState, readKeg, writeKeg } from './keg-state.js';
-import {
-  BUCKET_WORDS,
-  KEG_WORDS,
-  Keg,
-  KegFlag,
-  SLAB_HEADER_WORDS,
-  Slab,
-  SlabList,
-  UmaState,
-} from './records.js';
+import { HEADER_SIZES, type KegState, readKeg, writeKeg } from './keg-state.js';
+import { BUCKET_WORDS, KEG_WORDS, Keg, KegFlag, OWN_PAGES, Slab, SlabList, UmaState } from './records.js';
+import { createSlabMaking } from './slab-making.js';
 import { createSlabs } from './slabs.js';
+
+/** How many free items a keg keeps. */
+export interface KegMarks {
+  /** Only USE_RESERVE may take these; no drain gives them back. */
+  readonly reserve: number;
+  /** So many should be free at any time: slabs are made ahead, and no drain goes below. */
+  readonly lowWater: number;
+  /** An empty slab goes back at once when as many are free without it; 0: empty slabs stay until a drain. */
+  readonly highWater: number;
+}
 
 export interface Kegs {
   /** Makes a keg. The caller holds the registry lock, or is alone. */
-  create(name: string, shape: Shape, flags: number): KegState;
+  create(name: string, shape: Shape, backend: number): KegState;
   /** The keg of this number. */
   byNumber(number: number): KegState;
   count(): number;
-  /** Moves up to `want` items into the slots from `slot` on. How many; fewer when pages run out. */
-  takeItems(keg: KegState, slot: number, want: number, how: How): number;
+  /**
+   * Moves up to `want` items into the slots from `slot` on. How many; fewer when pages run out, or only the
+   * reserve is left.
+   */
+  takeItems(keg: KegState, slot: number, want: number, how: How, usesReserve?: boolean): number;
   /** Puts back the items in the `count` slots from `slot` on, and clears the slots. Slots may be 0. */
   giveItems(keg: KegState, slot: number, count: number): void;
   /**
    * One item, no owner set; 0 when there is none. `held`: word of a hand of this thread that names it then.
    */
-  takeItem(keg: KegState, held: number, how: How): number;
+  takeItem(keg: KegState, held: number, how: How, usesReserve?: boolean): number;
   /** Puts an item back. `held`: word of a hand that names it; 0 from the moment when it is back. */
   giveItem(keg: KegState, item: number, held: number): void;
   /**
@@ -45,8 +50,12 @@ export interface Kegs {
    * has written to an item that goes back to the keg.
    */
   trash(keg: KegState, item: number): void;
-  /** Gives back the pages of all empty slabs; how many pages. */
+  /** Gives back the pages of all empty slabs that no mark keeps; how many pages. */
   drain(keg: KegState): number;
+  /** Makes slabs until so many items are free, as far as there are pages; how many are free then. */
+  preallocate(keg: KegState, items: number): number;
+  /** Changes marks, and does what they say. */
+  setMarks(keg: KegState, marks: Partial<KegMarks>): void;
   /** How often this thread found no pages for a slab: tells that from a hook that lacks memory. */
   shortages(): number;
   /** The slab that the address lies in; 0 when it lies in none. */
@@ -58,22 +67,30 @@ export interface Kegs {
   unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void;
 }
 
-export function createKegs(context: UmaContext, initialise: boolean): Kegs {
+export function createKegs(context: UmaContext, backends: Backends, initialise: boolean): Kegs {
   const { machine, locks, pages, hands } = context;
   const { words } = machine;
   const slabs = createSlabs(machine);
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
-  const trashing = machine.checkLevel >= CheckLevel.TRASH;
-  const slabSite = machine.failpoints.site('uma.slab', 'the pages of a new slab, by keg');
   const itemSite = machine.failpoints.site('uma.item', 'items from the slabs of a keg, one or a bucketful');
-  const initSite = machine.failpoints.site('uma.init', 'an `init` hook: as if it lacked memory');
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
-  const { freeCount: FREE_COUNT, data: DATA, page: PAGE, list: LIST } = Slab;
+  const { reserve: RESERVE, lowWater: LOW, highWater: HIGH, lowMisses: LOW_MISSES } = Keg;
+  const { page: PAGE, list: LIST } = Slab;
   const states: KegState[] = [];
-  let shortages = 0;
-  const { HELD, SECOND: HEADER, THIRD: INITIALISED } = Hand;
+  /** Kegs that are being filled up to their low mark: an `init` may allocate from the same one. */
+  const filling = new Set<KegState>();
+  machine.onRewind(() => filling.clear());
+  const { allocSlab, unmakeSlab, slabInHand, trash, shortages } = createSlabMaking(
+    context,
+    backends,
+    pageKegs,
+    {
+      take: (keg, held) => takeItem(byNumber(keg), held, How.NOWAIT),
+      give: (keg, header, held) => giveItem(byNumber(keg), header, held),
+    },
+  );
 
   function recordOf(number: number): number {
     return kegsArea + number * KEG_WORDS;
@@ -90,7 +107,7 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     return state;
   }
 
-  function create(name: string, shape: Shape, flags: number): KegState {
+  function create(name: string, shape: Shape, backend: number): KegState {
     const geometry = chooseGeometry(shape);
     if (geometry === null)
       throw new MbumaError(
@@ -99,115 +116,13 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       );
     const number = (words[uma + UmaState.kegCount] as number) + 1;
     const record = recordOf(number);
-    writeKeg(words, record, number, name, shape, geometry, flags);
+    writeKeg(words, record, number, name, shape, geometry, backend);
     machine.atomics.store(uma + UmaState.kegCount, number);
     return byNumber(number);
   }
 
   function slabOf(address: number): number {
     return pages.objectOf(address >>> PAGE_SHIFT);
-  }
-
-  /** The header of the slab that a hand holds. */
-  function slabInHand(keg: KegState, hand: number): number {
-    if (keg.headerKeg !== 0) return (words[hand + HEADER] as number) >>> 2;
-    return (((words[hand + HELD] as number) << PAGE_SHIFT) + keg.headerOffset) >>> 2;
-  }
-
-  /** Undoes `init` of the items that have been through it, last first. */
-  function finiItems(keg: KegState, hand: number, errors: HookErrors): void {
-    if (keg.fini === null) return;
-    const data = (words[hand + HELD] as number) << PAGE_SHIFT;
-    for (let index = (words[hand + INITIALISED] as number) - 1; index >= 0; index--) {
-      words[hand + INITIALISED] = index;
-      errors.run(keg.fini, 'fini', keg.name, data + index * keg.itemSize, How.NOWAIT);
-    }
-  }
-
-  function unmakeSlab(keg: KegState, hand: number, errors: HookErrors): void {
-    const page = words[hand + HELD] as number;
-    if (page !== 0) {
-      finiItems(keg, hand, errors);
-      // Before the run is anybody else's: who repairs the keg believes the map.
-      pageKegs.fill(0, page, page + keg.pagesPerSlab);
-      pages.setObject(page, keg.pagesPerSlab, 0);
-    }
-    const header = words[hand + HEADER] as number;
-    if (header !== 0) giveItem(byNumber(keg.headerKeg), header, hand + HEADER);
-    if (page !== 0) pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
-    hands.close(hand);
-  }
-
-  /** A hand with a new slab, every item free and initialised, in no list; 0 when there is no memory. */
-  function allocSlab(keg: KegState, how: How): number {
-    const hand = hands.open(HandKind.SLAB, keg.number, 0, 0, 0);
-    const failed = slabSite.fails(keg.name);
-    const page = failed ? 0 : pages.tryAllocRun(keg.pagesPerSlab, PageState.SLAB, hand + HELD);
-    if (page === 0) {
-      shortages++;
-      hands.close(hand);
-      return 0;
-    }
-    const data = page << PAGE_SHIFT;
-    if (keg.headerKeg !== 0 && takeItem(byNumber(keg.headerKeg), hand + HEADER, How.NOWAIT) === 0) {
-      pages.freeRun(page, keg.pagesPerSlab, hand + HELD);
-      hands.close(hand);
-      return 0;
-    }
-    const slab = slabInHand(keg, hand);
-    clearBuckets(keg, data);
-    writeHeader(keg, slab, page, data);
-    pages.setObject(page, keg.pagesPerSlab, slab);
-    pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
-    if (keg.init !== null && !initItems(keg, keg.init, hand, data, how)) return 0;
-    for (let index = 0; trashing && index < keg.itemsPerSlab; index++)
-      trash(keg, data + index * keg.itemSize);
-    return hand;
-  }
-
-  function trash(keg: KegState, item: number): void {
-    if (trashing && keg.init === null && (keg.flags & KegFlag.INTERNAL) === 0)
-      trashFill(words, item, keg.itemSize);
-  }
-
-  /** Free slots of buckets are 0, and pages come with whatever they held. */
-  function clearBuckets(keg: KegState, data: number): void {
-    if (keg.number === BUCKET_KEG || (keg.flags & KegFlag.ZEROED) !== 0)
-      machine.fillBytes(data, 0, keg.pagesPerSlab << PAGE_SHIFT);
-  }
-
-  function writeHeader(keg: KegState, slab: number, page: number, data: number): void {
-    words.fill(0, slab, slab + SLAB_HEADER_WORDS);
-    words[slab + FREE_COUNT] = keg.itemsPerSlab;
-    words[slab + Slab.keg] = keg.record;
-    words[slab + DATA] = data;
-    words[slab + PAGE] = page;
-    for (let first = 0; first < keg.itemsPerSlab; first += 32) {
-      const items = Math.min(32, keg.itemsPerSlab - first);
-      words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
-    }
-    if (keg.header !== HeaderKind.PLAIN) {
-      words.fill(0, slab + keg.counterOffset, slab + (words[keg.record + Keg.headerWords] as number));
-    }
-  }
-
-  /** Runs `init` over a new slab. False (and the slab is gone again) when one lacks memory. */
-  function initItems(keg: KegState, init: Hook, hand: number, data: number, how: How): boolean {
-    try {
-      for (let index = 0; index < keg.itemsPerSlab; index++) {
-        const item = data + index * keg.itemSize;
-        if (initSite.fails(keg.name) || runHook(init, 'init', keg.name, item, how) !== 0) {
-          unmakeSlab(keg, hand, new HookErrors());
-          return false;
-        }
-        words[hand + INITIALISED] = index + 1;
-      }
-      return true;
-    } catch (error) {
-      // An error of `fini` is dropped here: that of `init` came first.
-      unmakeSlab(keg, hand, new HookErrors());
-      throw error;
-    }
   }
 
   /** Under the keg's lock: the slab in hand is the keg's from the moment when it says its list. */
@@ -230,15 +145,28 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     return damaged(`slab ${slab} of keg ${keg.name} is not what it should be`, { zone: keg.name });
   }
 
-  function takeItems(keg: KegState, slot: number, want: number, how: How): number {
+  function takeItems(keg: KegState, slot: number, want: number, how: How, usesReserve = false): number {
+    const taken = takeSome(keg, slot, want, how, usesReserve);
+    if (words[keg.record + LOW] !== 0) fillToLowMark(keg);
+    return taken;
+  }
+
+  /** Items that a request may take from slabs there are: the reserve is for those who may use it. */
+  function takeable(record: number, usesReserve: boolean): number {
+    const free = words[record + FREE_ITEMS] as number;
+    return usesReserve ? free : free - (words[record + RESERVE] as number);
+  }
+
+  function takeSome(keg: KegState, slot: number, want: number, how: How, usesReserve: boolean): number {
     const { record } = keg;
     let taken = 0;
     if (itemSite.fails(keg.name)) return 0;
     locks.acquire(record, keg.lockRank);
     while (taken < want) {
-      const slab = (words[record + PARTIAL] as number) || (words[record + EMPTY] as number);
+      const most = Math.min(want - taken, takeable(record, usesReserve));
+      const slab = most > 0 ? (words[record + PARTIAL] as number) || (words[record + EMPTY] as number) : 0;
       if (slab !== 0) {
-        const got = slabs.takeItems(record, slab, keg.itemSize, slot + taken, want - taken);
+        const got = slabs.takeItems(record, slab, keg.itemSize, slot + taken, most);
         if (!(got > 0)) throw damagedLocked(keg, slab);
         taken += got;
         continue;
@@ -261,6 +189,42 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     return taken;
   }
 
+  /** Slabs until so many items are free as the low mark says; a lack of pages is counted, and no error. */
+  function fillToLowMark(keg: KegState): void {
+    const { record } = keg;
+    if (filling.has(keg)) return;
+    filling.add(keg);
+    try {
+      while ((words[record + FREE_ITEMS] as number) < (words[record + LOW] as number)) {
+        if (addSlab(keg, How.NOWAIT)) continue;
+        locks.acquire(record, keg.lockRank);
+        words[record + LOW_MISSES] = (words[record + LOW_MISSES] as number) + 1;
+        locks.release(record);
+        return;
+      }
+    } catch {
+      // An `init` failed: the error comes again to whoever needs the slab.
+    } finally {
+      filling.delete(keg);
+    }
+  }
+
+  /** One more slab, empty. False: there are no pages, or `init` lacks memory. */
+  function addSlab(keg: KegState, how: How): boolean {
+    const hand = allocSlab(keg, how);
+    if (hand === 0) return false;
+    locks.acquire(keg.record, keg.lockRank);
+    addSlabLocked(keg, slabInHand(keg, hand));
+    hands.close(hand);
+    locks.release(keg.record);
+    return true;
+  }
+
+  function preallocate(keg: KegState, items: number): number {
+    while ((words[keg.record + FREE_ITEMS] as number) < items && addSlab(keg, How.WAITOK));
+    return words[keg.record + FREE_ITEMS] as number;
+  }
+
   function giveItems(keg: KegState, slot: number, count: number): void {
     const { record, itemSize, itemsPerSlab } = keg;
     locks.acquire(record, keg.lockRank);
@@ -273,10 +237,11 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       words[slot + index] = 0;
     }
     locks.release(record);
+    drainToHighMark(keg);
   }
 
-  function takeItem(keg: KegState, held: number, how: How): number {
-    if (takeItems(keg, held, 1, how) === 0) return 0;
+  function takeItem(keg: KegState, held: number, how: How, usesReserve = false): number {
+    if (takeItems(keg, held, 1, how, usesReserve) === 0) return 0;
     return words[held] as number;
   }
 
@@ -286,24 +251,33 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       throw damagedLocked(keg, slabOf(item));
     words[held] = 0;
     locks.release(keg.record);
+    drainToHighMark(keg);
   }
 
-  function drain(keg: KegState): number {
+  /** Whether this thread may unmake slabs of the keg: it knows `fini`, and pages may go. */
+  function mayUnmake({ flags, fini }: KegState): boolean {
+    return (flags & KegFlag.NO_FREE) === 0 && ((flags & KegFlag.HAS_FINI) === 0 || fini !== null);
+  }
+
+  /** Gives back empty slabs as long as `keep` items stay free without them, and the marks. How many pages. */
+  function drainTo(keg: KegState, keep: number, errors: HookErrors): number {
     const { record } = keg;
     let freed = 0;
-    const errors = new HookErrors();
+    if (!mayUnmake(keg)) return 0;
     for (;;) {
       locks.acquire(record, keg.lockRank);
       const slab = words[record + EMPTY] as number;
       if (slab === 0) break;
       if (words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
+      const least = Math.max(keep, words[record + LOW] as number, words[record + RESERVE] as number);
+      if ((words[record + FREE_ITEMS] as number) - keg.itemsPerSlab < least) break;
       const header = keg.headerKeg === 0 ? 0 : slab << 2;
       const hand = hands.open(
         HandKind.SLAB,
         keg.number,
         words[slab + PAGE] as number,
         header,
-        keg.itemsPerSlab,
+        keg.itemsPerSlab | backends.markOf(keg),
       );
       removeSlabLocked(keg, slab);
       locks.release(record);
@@ -311,8 +285,24 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
       freed += keg.pagesPerSlab;
     }
     locks.release(record);
-    errors.throwFirst();
     return freed;
+  }
+
+  /** After items came back: what stands beyond the high mark goes at once. */
+  function drainToHighMark(keg: KegState): void {
+    const high = words[keg.record + HIGH] as number;
+    // An error of `fini` is dropped: it is none of the one whose item came back.
+    if (high !== 0) drainTo(keg, high, new HookErrors());
+  }
+
+  function setMarks(keg: KegState, marks: Partial<KegMarks>): void {
+    locks.acquire(keg.record, keg.lockRank);
+    for (const name of Object.keys(marks) as (keyof KegMarks)[]) {
+      words[keg.record + Keg[name]] = marks[name] as number;
+    }
+    locks.release(keg.record);
+    drainToHighMark(keg);
+    fillToLowMark(keg);
   }
 
   const repairKeg = createKegRepair(context, slabs, pageKegs, slabInHand);
@@ -329,16 +319,12 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
   }
 
   if (initialise) {
-    create(
-      'bucket',
-      { size: BUCKET_WORDS * 4, align: BUCKET_WORDS * 4, referenceCounted: false },
-      KegFlag.INTERNAL,
-    );
+    create('bucket', { size: BUCKET_WORDS * 4, align: BUCKET_WORDS * 4, flags: KegFlag.INTERNAL }, OWN_PAGES);
     for (const size of HEADER_SIZES) {
       create(
         `slab header ${size}`,
-        { size, align: 64, referenceCounted: false, inlineOnly: true },
-        KegFlag.INTERNAL,
+        { size, align: 64, flags: KegFlag.INTERNAL, inlineOnly: true },
+        OWN_PAGES,
       );
     }
     if ((words[uma + UmaState.kegCount] as number) !== INTERNAL_KEGS)
@@ -353,8 +339,15 @@ export function createKegs(context: UmaContext, initialise: boolean): Kegs {
     takeItem,
     giveItem,
     trash,
-    drain,
-    shortages: () => shortages,
+    drain(keg) {
+      const errors = new HookErrors();
+      const freed = drainTo(keg, 0, errors);
+      errors.throwFirst();
+      return freed;
+    },
+    preallocate,
+    setMarks,
+    shortages,
     slabOf,
     unmakeSlab,
   };

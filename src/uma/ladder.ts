@@ -14,15 +14,16 @@ import { damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
+import type { Drains } from './drains.js';
 import { How } from './hooks.js';
 import { createKegItems, type KegItems } from './keg-items.js';
 import type { Kegs } from './kegs.js';
-import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone } from './records.js';
+import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone, ZoneFlag } from './records.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 export interface Ladder extends Omit<KegItems, 'importItems'> {
   /** An item with its owner set, or 0: then `zone.lack` says why. Counts the request. */
-  allocItem(zone: ZoneState, how: How): number;
+  allocItem(zone: ZoneState, how: How, usesReserve: boolean): number;
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
   /** Takes back an item that is owned and has been through `dtor`. */
@@ -33,10 +34,13 @@ export interface Ladder extends Omit<KegItems, 'importItems'> {
 /** More than others can spoil in a row, by emptying or closing a cache between two looks at it. */
 const ROUNDS_MAX = 10_000;
 
+const NO_BOUND: number = Number.POSITIVE_INFINITY;
+
 export function createLadder(
   context: UmaContext,
   kegs: Kegs,
   accounts: Accounts,
+  drains: Drains,
   owners: Uint8Array,
   dead: number,
 ): Ladder {
@@ -51,6 +55,7 @@ export function createLadder(
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { failures: FAILURES } = ThreadCache;
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
+  const { maxCached: MAX_CACHED, cachedItems: CACHED_ITEMS } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
   const { HELD, SECOND: UNITS } = Hand;
   const { importItems, takeReserved, releaseItem, own } = createKegItems(context, kegs, accounts, owners);
@@ -217,7 +222,7 @@ export function createLadder(
 
   // --- single items ---
 
-  function takeUncached(zone: ZoneState, how: How): number {
+  function takeUncached(zone: ZoneState, how: How, usesReserve: boolean): number {
     const { record } = zone;
     const hand = hands.open(HandKind.ITEM, zone.number, 0, 0, 0);
     locks.acquire(record, LockRank.ZONE);
@@ -232,18 +237,22 @@ export function createLadder(
       intents.commit();
     }
     locks.release(record);
-    if (!refused) return takeReserved(zone, hand, how);
+    if (!refused) return takeReserved(zone, hand, how, 0, usesReserve);
     hands.close(hand);
     zone.lack = Lack.LIMIT;
     return 0;
   }
 
-  function allocItem(zone: ZoneState, how: How): number {
+  function allocItem(zone: ZoneState, how: How, usesReserve: boolean): number {
     const cache = zone.realCache;
     threads.beat();
+    if ((zone.flags & ZoneFlag.NO_BUCKET) !== 0) {
+      threads.assertHere();
+      return takeUncached(zone, how, usesReserve);
+    }
     if (!refillCache(zone, how)) {
-      // Without a bucket there may still be an item: UMA must work with no bucket at all.
-      return zone.lack === Lack.MEMORY ? takeUncached(zone, how) : 0;
+      // Without a bucket there may still be an item: UMA must work with no bucket at all. And the reserve.
+      return zone.lack === Lack.MEMORY ? takeUncached(zone, how, usesReserve) : 0;
     }
     const top = words[cache] as number;
     const item = words[top] as number;
@@ -254,10 +263,18 @@ export function createLadder(
   }
 
   function freeItem(zone: ZoneState, item: number): void {
+    const bound = putBack(zone, item);
+    // Only now that the item is safe: a `fini` may throw.
+    if (bound !== NO_BOUND) drains.drainBuckets(zone, bound);
+  }
+
+  /** Puts an item into the cache, the line or the slab. How many items the zone may keep, if it has more. */
+  function putBack(zone: ZoneState, item: number): number {
     const { record, realCache: cache } = zone;
     threads.assertHere();
     // Whoever had it: from here on it is this thread's to put back, or its reaper's.
     owners[item >>> GRANULE_SHIFT] = slot;
+    let keep = NO_BOUND;
     for (let round = 0; ; round++) {
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
@@ -266,19 +283,21 @@ export function createLadder(
         words[top + 1] = item;
         words[cache] = top + 1;
         owners[item >>> GRANULE_SHIFT] = 0;
-        return;
+        return keep;
       }
       locks.acquire(record, LockRank.ZONE);
       if (handToFirst(zone, item)) {
         waiting.unlock(locks, record);
-        return;
+        return keep;
       }
       const capacity = capacityOf(zone);
       const wanting = capacity !== 0 && !makeRoomLocked(zone, capacity);
+      const bound = words[record + MAX_CACHED] === 0 ? NO_BOUND : accounts.mostInFull(zone);
+      if ((words[record + CACHED_ITEMS] as number) > bound) keep = bound;
       waiting.unlock(locks, record);
       if (capacity === 0 || (wanting && !addBucket(zone))) {
         releaseItem(zone, item);
-        return;
+        return keep;
       }
     }
   }

@@ -165,7 +165,7 @@ describe('the line of a zone', () => {
       Array.from({ length: 60 }, (_, index) => index),
     );
     for (const item of items) zones[0]?.free(item);
-    for (const { uma } of parties) uma.drain();
+    for (const { uma } of parties) uma.reclaimer.reclaim('drain');
     assertClean(a);
   });
 
@@ -191,7 +191,7 @@ describe('the line of a zone', () => {
     items.push(...(await Promise.all(calls.slice(4))));
     assert.equal(zone.sleepers, 0);
     for (const item of items) zone.free(item);
-    party.uma.drain();
+    party.uma.reclaimer.reclaim('drain');
     assertClean(party);
   });
 
@@ -225,7 +225,7 @@ describe('the line of a zone', () => {
     zone.forget(item);
     zone.free(await wait);
     primary.free(item);
-    party.uma.drain();
+    party.uma.reclaimer.reclaim('drain');
     assertClean(party);
   });
 

@@ -47,7 +47,7 @@ describe('a hook that fails in the line', () => {
       }
       assert.equal(zone.tryAlloc(), 0, 'the limit is exact still');
       for (const item of items) zone.free(item);
-      a.uma.drain();
+      a.uma.reclaimer.reclaim('drain');
       assertClean(a);
     });
   }
@@ -69,7 +69,7 @@ describe('a hook that fails in the line', () => {
     failing = false;
     const item = zone.alloc(0, 0);
     zone.free(item);
-    a.uma.drain();
+    a.uma.reclaimer.reclaim('drain');
     assertClean(a);
   });
 
@@ -101,7 +101,7 @@ describe('a hook that fails in the line', () => {
       return false;
     };
     const zone = a.uma.zone({ name: 'zone', size: 4096, onExhausted });
-    a.uma.drain();
+    a.uma.reclaimer.reclaim('drain');
     const give = takeAllPages(a);
     assert.equal(
       codeOf(() => zone.alloc(0, 20)),
@@ -136,7 +136,7 @@ describe('a hook that fails in the line', () => {
     zone.free(first);
     zone.free(second);
     bounded.free(item);
-    a.uma.drain();
+    a.uma.reclaimer.reclaim('drain');
     assertClean(a);
   });
 });
@@ -194,7 +194,7 @@ describe('a thread that detaches while its calls wait', () => {
     const wait = zone.allocAsync();
     pair.zoneA.free(items.shift() as Addr);
     zone.free(await wait);
-    heir.uma.drain();
+    heir.uma.reclaimer.reclaim('drain');
     assertEmpty(pair.a, pair.freePages);
   });
 });

@@ -218,7 +218,12 @@ class SetMax extends Step {
 class GiveBack extends Step {
   act(_model: Model, real: Real, who: number, _at: number, zone: Zone): void {
     const { uma, waiting } = real.parties[who] as Party;
-    const ways = [() => zone.trim(), () => zone.drain(), () => uma.drain(), () => waiting.poll()];
+    const ways = [
+      () => zone.trim(),
+      () => zone.drain(),
+      () => uma.reclaimer.reclaim('drain'),
+      () => waiting.poll(),
+    ];
     ways[this.number % ways.length]?.();
   }
 }
@@ -273,7 +278,7 @@ function replay(parties: readonly Party[], commands: Iterable<fc.Command<Model, 
       zones[0]?.[at]?.free(item as never);
     }
   }
-  for (const party of [...parties, ...parties]) party.uma.drain();
+  for (const party of [...parties, ...parties]) party.uma.reclaimer.reclaim('drain');
   assertClean(parties[0] as Party, 'at the end');
   assert.equal((parties[0] as Party).pages.freePages(), free, 'pages');
   for (const each of (parties[0] as Party).uma.stats()) {

@@ -34,7 +34,7 @@ export function takeAll(zone: Zone, count: number): Addr[] {
 
 export function end({ a, b, zoneA, freePages }: Pair, items: Iterable<number>): void {
   for (const item of items) zoneA.free(item as Addr);
-  b.uma.drain();
+  b.uma.reclaimer.reclaim('drain');
   assert.equal(zoneA.sleepers, 0, 'somebody is left in the line');
   assertEmpty(a, freePages);
   assert.equal(zoneA.stats().used, 0);

@@ -104,6 +104,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       record,
       number,
       kegState: kegs.byNumber(words[record + Zone.keg] as number),
+      flags: words[record + Zone.flags] as number,
       cache,
       realCache: cache,
       hooks: NO_HOOKS,
@@ -111,6 +112,9 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
       capacityMax: words[record + Zone.capacityMax] as number,
       onExhausted: null,
+      warning: null,
+      maxAction: null,
+      actionIsDue: false,
       lack: Lack.NONE,
     };
   }

@@ -1,29 +1,63 @@
 /**
- * Giving memory back: one zone on request, all zones when pages run out, this thread's caches when
- * another thread asks, everything of this thread when it detaches.
+ * Giving memory back: one zone on request, all zones on request or by the timer, the zones of a backend in
+ * turn when it has no pages, this thread's caches when another thread asks, everything when it detaches.
+ *
+ * What is drained are zones that this thread has opened: it may lack the hooks of others.
  */
 
-import { LockRank } from '../check/index.js';
-import { Attention } from '../machine/index.js';
-import type { UmaContext } from './context.js';
-import { BUCKET_KEG, INTERNAL_KEGS } from './context.js';
+import { LockRank, MbumaError } from '../check/index.js';
+import { Attention, type ThreadName } from '../machine/index.js';
+import type { Backends } from './backends.js';
+import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
+import { HookErrors } from './hooks.js';
+import type { KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
-import { CACHE_WORDS, OWNER_MEMORY, ThreadCache, Zone } from './records.js';
+import { CACHE_WORDS, OWN_PAGES, OWNER_MEMORY, ThreadCache, Zone, ZoneFlag } from './records.js';
+import { createWorkingSets } from './working-set.js';
 import type { ZoneState } from './zone-state.js';
 import { requestsOf } from './zone-stats.js';
 
+/**
+ * How much is given back. `trim`: what zones cache beyond their working sets. `drain`: all that zones cache,
+ * and what this thread does. `threads`: that, and every other thread is asked for what it caches.
+ */
+export type ReclaimLevel = 'trim' | 'drain' | 'threads';
+
+/** What a reclaim has given back, and who is still to answer. Plain data. */
+export interface Reclaimed {
+  /** Cached items that went back to their kegs. */
+  readonly items: number;
+  /** Pages that went back, of all threads together meanwhile. */
+  readonly pages: number;
+  /** Threads that were asked. They answer at their next slow path, sleep, `poll`, or run of their timer. */
+  readonly asked: readonly ThreadName[];
+  /** Threads that have not answered yet what they were asked by an earlier reclaim. */
+  readonly overdue: readonly ThreadName[];
+}
+
 export interface Reclaimer {
-  /** Zones that this thread has opened; only these can it drain, for it may lack the hooks of others. */
   register(zone: ZoneState): void;
   /** Gives back what the zone caches beyond its working set; how many items. */
   trim(zone: ZoneState): number;
   /** Gives back all that the zone caches; how many items. */
   drain(zone: ZoneState): number;
+  /** Gives back what all zones cache, but unmanaged ones. */
+  reclaim(level: ReclaimLevel): Reclaimed;
+  /** Threads that have not answered what this one has asked. */
+  overdue(): ThreadName[];
   /**
-   * Pages are lacking: drains every zone, and asks the other threads to. True when pages or items came free.
+   * What the periodic timer does: ends a period of every zone, and gives back what was idle for long.
+   *
+   * @param periodMs zones whose last period has ended less than three quarters of this ago are passed by:
+   *   another thread's timer has come first
    */
-  reclaimPages(): boolean;
+  tick(periodMs: number): void;
+  /**
+   * A keg found no pages: drains the kegs that share its backend, one after the other, until one has freed
+   * something; asks the other threads if none has. True: something came free, and it is worth another try.
+   */
+  reclaimPages(keg: KegState): boolean;
   /** Gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
@@ -40,23 +74,23 @@ export interface Reclaimer {
 export function createReclaimer(
   context: UmaContext,
   kegs: Kegs,
+  backends: Backends,
   drains: Drains,
   owners: Uint8Array,
 ): Reclaimer {
   const { machine, threads, locks, pages } = context;
   const { words, floats } = machine;
-  const {
-    cachedMax: CACHED_MAX,
-    cachedMin: CACHED_MIN,
-    workingSet: WORKING_SET,
-    cachedItems: CACHED_ITEMS,
-  } = Zone;
+  const { bucketCapacity: CAPACITY } = Zone;
   const { compareExchangeByte } = machine.atomics;
   const ownersAddress = machine.area('owners') << 2;
+  const workingSets = createWorkingSets(words);
   const zones: ZoneState[] = [];
+  /** The counted requests of this thread that have not been answered, by slot. */
+  const requests = new Map<number, { readonly thread: ThreadName; readonly request: number }>();
   let reclaiming = false;
   machine.onRewind(() => {
     reclaiming = false;
+    requests.clear();
   });
 
   function drain(zone: ZoneState): number {
@@ -66,24 +100,171 @@ export function createReclaimer(
     return freed;
   }
 
+  /** Ends a period; how many items the zone should keep. Each reclaim makes its buckets a little smaller. */
+  function endPeriod({ record }: ZoneState): number {
+    locks.acquire(record, LockRank.ZONE);
+    workingSets.endPeriod(record);
+    words[record + CAPACITY] = Math.max(1, (words[record + CAPACITY] as number) - 1);
+    const keep = words[record + Zone.workingSet] as number;
+    locks.release(record);
+    return keep;
+  }
+
+  function trim(zone: ZoneState): number {
+    const freed = drains.drainBuckets(zone, endPeriod(zone));
+    kegs.drain(zone.kegState);
+    return freed;
+  }
+
   /** Headers and buckets come last: draining the others frees them. */
   function drainInternal(): void {
     for (let number = BUCKET_KEG; number <= INTERNAL_KEGS; number++) kegs.drain(kegs.byNumber(number));
   }
 
-  /** How many items went back to their kegs. */
-  function drainAll(): number {
-    let freed = 0;
-    for (const zone of zones) freed += drain(zone);
+  function isManaged({ flags }: ZoneState): boolean {
+    return (flags & ZoneFlag.UNMANAGED) === 0;
+  }
+
+  /**
+   * Drains zones, until nothing comes back any more: what leaves one zone may go to another, as a packet's
+   * cluster does. How many items went back to their kegs.
+   */
+  function drainEach(chosen: readonly ZoneState[], errors: HookErrors): number {
+    let items = 0;
+    for (let pass = 0, freed = 1; freed > 0 && pass <= chosen.length; pass++) {
+      freed = 0;
+      for (const zone of chosen) {
+        errors.attempt(() => {
+          freed += drain(zone);
+        });
+      }
+      items += freed;
+    }
     drainInternal();
+    return items;
+  }
+
+  function nameOf(slot: number): ThreadName {
+    return { slot, generation: threads.generationAt(slot) };
+  }
+
+  function overdue(): ThreadName[] {
+    for (const [slot, { thread, request }] of requests) {
+      const gone = !threads.lives(slot, thread.generation);
+      if (gone || threads.hasAnswered(slot, request)) requests.delete(slot);
+    }
+    return [...requests.values()].map(({ thread }) => thread);
+  }
+
+  function askOthers(attention: number): ThreadName[] {
+    const asked: ThreadName[] = [];
+    for (let slot = 1; slot <= threads.maxThreads; slot++) {
+      if (slot === threads.slot || !threads.isLive(slot)) continue;
+      const thread = nameOf(slot);
+      requests.set(slot, { thread, request: threads.askCounted(slot, attention) });
+      asked.push(thread);
+    }
+    return asked;
+  }
+
+  function reclaim(level: ReclaimLevel): Reclaimed {
+    const before = pages.freePages();
+    const late = overdue();
+    const errors = new HookErrors();
+    let items = 0;
+    if (level === 'trim') {
+      for (const zone of zones) {
+        if (!isManaged(zone) || (zone.flags & ZoneFlag.NO_TRIM) !== 0) continue;
+        errors.attempt(() => {
+          items += trim(zone);
+        });
+      }
+      drainInternal();
+    } else {
+      items = drainEach(zones.filter(isManaged), errors);
+    }
+    const asked = level === 'threads' ? askOthers(Attention.RECLAIM) : [];
+    errors.throwFirst();
+    return { items, pages: Math.max(0, pages.freePages() - before), asked, overdue: late };
+  }
+
+  /** Ends a period of a zone, if it has not just been ended; how many cached items are too many. */
+  function endPeriodInTime({ record }: ZoneState, periodMs: number): number {
+    const now = Date.now() | 0;
+    let beyond = 0;
+    locks.acquire(record, LockRank.ZONE);
+    if (((now - (words[record + Zone.tickedAt] as number)) >>> 0) * 4 >= periodMs * 3) {
+      words[record + Zone.tickedAt] = now;
+      workingSets.endPeriod(record);
+      beyond = (words[record + Zone.cachedItems] as number) - workingSets.idleTarget(record);
+    }
+    locks.release(record);
+    return beyond;
+  }
+
+  function tick(periodMs: number): void {
+    const errors = new HookErrors();
+    for (const zone of zones) {
+      if (!isManaged(zone)) continue;
+      const beyond = endPeriodInTime(zone, periodMs);
+      if (beyond <= 0 || (zone.flags & ZoneFlag.NO_TRIM) !== 0) continue;
+      const keep = Math.max(0, (words[zone.record + Zone.cachedItems] as number) - beyond);
+      errors.attempt(() => {
+        drains.drainBuckets(zone, keep);
+        kegs.drain(zone.kegState);
+      });
+    }
+    errors.throwFirst();
+  }
+
+  /**
+   * Drains one keg, with every zone on it that this thread has opened. Whether pages came back, or items of
+   * the keg that `lacking` is.
+   */
+  function drainKeg(keg: KegState, lacking: KegState, errors: HookErrors): boolean {
+    const own = zones.filter((zone) => zone.kegState === keg && isManaged(zone));
+    const before = pages.freePages();
+    let items = 0;
+    let freed = 0;
+    // The hook comes first, without any lock: it may free items into the caches that are drained then.
+    for (const zone of own) errors.attempt(() => zone.onExhausted?.());
+    for (const zone of own) {
+      drains.drainCache(zone);
+      errors.attempt(() => {
+        items += drains.drainBuckets(zone, 0);
+      });
+    }
+    errors.attempt(() => {
+      freed = own.length === 0 ? 0 : kegs.drain(keg);
+    });
+    return freed > 0 || pages.freePages() > before || (keg === lacking && items > 0);
+  }
+
+  function userKegs(): KegState[] {
+    const found = new Set(zones.map(({ kegState }) => kegState));
+    return [...found].sort((one, other) => one.number - other.number);
+  }
+
+  /** The kegs of a backend in turn, beginning behind the one that gave last. Whether one has freed something. */
+  function rotate(lacking: KegState, errors: HookErrors): boolean {
+    const { backend } = lacking;
+    for (const keg of backends.rotation(backend, userKegs())) {
+      if (!drainKeg(keg, lacking, errors)) continue;
+      backends.endRotation(backend, keg);
+      return true;
+    }
+    const before = pages.freePages();
+    drainInternal();
+    const freed = pages.freePages() > before && backend === OWN_PAGES;
+    if (!freed) backends.endRotation(backend, null);
     return freed;
   }
 
   function retireCounts(zone: ZoneState, cache: number): void {
-    const requests = (zone.record + Zone.retiredRequests) >> 1;
+    const retired = (zone.record + Zone.retiredRequests) >> 1;
     const failures = (zone.record + Zone.retiredFailures) >> 1;
     locks.acquire(zone.record, LockRank.ZONE);
-    floats[requests] = (floats[requests] as number) + requestsOf(words, cache);
+    floats[retired] = (floats[retired] as number) + requestsOf(words, cache);
     floats[failures] = (floats[failures] as number) + (floats[(cache + ThreadCache.failures) >> 1] as number);
     locks.release(zone.record);
     words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
@@ -97,44 +278,33 @@ export function createReclaimer(
     compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }
 
-  /** Estimates anew what the zone wants cached, and begins to count anew. */
-  function beginPeriod({ record }: ZoneState): number {
-    const read = (offset: number): number => words[record + offset] as number;
-    locks.acquire(record, LockRank.ZONE);
-    // Only what allocations have drawn since the last trim is demand: a great free is none.
-    const workingSet = Math.max(Math.floor(read(WORKING_SET) * 0.75), read(CACHED_MAX) - read(CACHED_MIN));
-    const kept = Math.min(read(CACHED_ITEMS), workingSet);
-    words[record + WORKING_SET] = workingSet;
-    words[record + CACHED_MAX] = kept;
-    words[record + CACHED_MIN] = kept;
-    locks.release(record);
-    return workingSet;
-  }
-
   return {
     register(zone) {
       zones.push(zone);
     },
-    trim(zone) {
-      const freed = drains.drainBuckets(zone, beginPeriod(zone));
-      kegs.drain(zone.kegState);
-      return freed;
-    },
+    trim,
     drain,
     drainInternal,
     retireCounts,
-    reclaimPages() {
+    reclaim(level) {
+      if (!['trim', 'drain', 'threads'].includes(level)) {
+        throw new MbumaError('BAD_ARGUMENT', "level must be 'trim', 'drain' or 'threads'");
+      }
+      return reclaim(level);
+    },
+    overdue,
+    tick,
+    reclaimPages(keg) {
+      // A hook that is run here may lack pages itself: it does without.
       if (reclaiming) return false;
       reclaiming = true;
       try {
-        const before = pages.freePages();
-        const items = drainAll();
-        if (pages.freePages() > before) return true;
+        // What hooks throw is dropped: who lacks pages is none of those whose hooks they are.
+        if (rotate(keg, new HookErrors())) return true;
         for (let slot = 1; slot <= threads.maxThreads; slot++) {
           if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, Attention.RECLAIM);
         }
-        // Items of a keg may have gone back to it from another of its zones.
-        return items > 0;
+        return false;
       } finally {
         reclaiming = false;
       }
@@ -142,7 +312,10 @@ export function createReclaimer(
     answerAttention() {
       const asked = threads.takeAttention();
       if ((asked & Attention.RECLAIM) !== 0) {
-        drainAll();
+        // Looked at between taking the bit and doing it: what was counted by now is done then.
+        const until = threads.askedUntilNow();
+        drainEach(zones.filter(isManaged), new HookErrors());
+        threads.answered(until);
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);
       }

@@ -26,6 +26,27 @@
 
 import { addr, array, f64, ref, struct, text, u32 } from '../record/index.js';
 
+/**
+ * A backend: who gives pages to the kegs that share it. Number 1 is the memory's own pages, without a bound.
+ * Guard `P`: the backend's lock.
+ */
+export const Backend = struct(
+  'backend',
+  {
+    lock: u32('A', 'Backend lock.'),
+    pagesMax: u32('P', 'Most pages that its kegs may have together; 0: no bound.'),
+    pagesUsed: u32('P', 'Pages that its kegs have, or that hands hold for them.'),
+    rotor: u32('P', 'Number of the keg that was drained last: the next rotation begins behind it.'),
+    reclaims: u32('P', 'Times that draining one keg has freed pages for another.'),
+    shortages: u32('P', 'Times that there were no pages, and draining freed none.'),
+    number: u32('const', 'Number, from 1.'),
+    spare0: array(9, 'const', 'Fills the line.'),
+    name: text(12, 'const', 'Name, unique.'),
+    spare1: array(4, 'const', 'Fills the line.'),
+  },
+  { words: 32 },
+);
+
 /** The registry: how many kegs and zones there are. */
 export const UmaState = struct(
   'uma',
@@ -33,7 +54,8 @@ export const UmaState = struct(
     lock: u32('A', 'Registry lock.'),
     kegCount: u32('R', 'Kegs made; numbers are 1 to kegCount.'),
     zoneCount: u32('R', 'Zones made; numbers are 1 to zoneCount. Written after the record is complete.'),
-    spare: array(13, 'const', 'Fills the line.'),
+    backendCount: u32('R', 'Backends made; numbers are 1 to backendCount.'),
+    spare: array(12, 'const', 'Fills the line.'),
   },
   { words: 16 },
 );
@@ -49,7 +71,11 @@ export const Keg = struct(
     freeItems: u32('K', 'Items free in slabs.'),
     slabCount: u32('K', 'Slabs of the keg.'),
     emptyCount: u32('K', 'Slabs in the empty list.'),
-    spare0: array(9, 'const', 'Fills the line.'),
+    reserve: u32('K', 'Free items that only USE_RESERVE may take, and that no drain gives back.'),
+    lowWater: u32('K', 'Free items that there should always be: see `watermarks`.'),
+    highWater: u32('K', 'Free items beyond which an empty slab goes back at once; 0: no such mark.'),
+    lowMisses: u32('K', 'Times that no pages were found to stay above the low mark.'),
+    spare0: array(5, 'const', 'Fills the line.'),
     // Line 1: what the slabs look like.
     number: u32('const', 'Number in the page map, from 1.'),
     size: u32('const', 'Bytes asked for.'),
@@ -62,7 +88,8 @@ export const Keg = struct(
     headerWords: u32('const', 'Words of header, bitmap and counters.'),
     counterOffset: u32('const', 'Words from the header to the first counter; 0 when there are none.'),
     flags: u32('const', 'KegFlag bits.'),
-    spare1: array(5, 'const', 'Fills the line.'),
+    backend: u32('const', 'Number of the backend that its pages come from.'),
+    spare1: array(4, 'const', 'Fills the line.'),
     // Line 2: rare.
     name: text(12, 'const', 'Name of the first zone.'),
     spare2: array(4, 'const', 'Fills the line.'),
@@ -117,10 +144,18 @@ export const Zone = struct(
     primary: u32('const', 'Number of the zone whose keg it is stacked on; 0 when it is primary itself.'),
     retiredRequests: f64('Z', 'Allocations by threads that have detached.'),
     retiredFailures: f64('Z', 'Failures of threads that have detached.'),
-    spare0: array(6, 'const', 'Fills the line.'),
+    flags: u32('const', 'ZoneFlag bits.'),
+    spare0: array(5, 'const', 'Fills the line.'),
     // Lines 2 and 3: rare.
     name: text(12, 'const', 'Name, unique.'),
-    spare1: array(20, 'const', 'Fills the line.'),
+    maxCached: u32('Z', 'Most items in buckets of zone and threads together; 0: no such bound.'),
+    batchMin: u32('Z', 'Fewest cachedItems since the last new most: where the batch of allocations began.'),
+    longMin: u32('Z', 'Long-term estimate of the items cached beyond the working set.'),
+    idlePeriods: u32('Z', 'Periods in a row in which the zone never lacked a cached item.'),
+    warnedAt: u32('A', 'Second of the clock at which the zone has warned last; 0: never.'),
+    warnings: u32('A', 'Times that the zone has warned.'),
+    tickedAt: u32('Z', 'Milliseconds of the clock, of 2^32, at which its last period ended.'),
+    spare1: array(13, 'const', 'Fills the line.'),
   },
   { words: 64 },
 );
@@ -173,9 +208,40 @@ export const KegFlag = {
   INTERNAL: 2,
   /** New slabs are zeroed. */
   ZEROED: 4,
+  /** Its pages never go back. */
+  NO_FREE: 8,
+  /** The allocator writes nothing into items. */
+  NO_TOUCH: 16,
+  /** Slabs are as small as they can be. */
+  CONTIGUOUS: 32,
+  /** Items start at all cache lines in turn. */
+  CACHE_SPREAD: 64,
+  /** An item is a copy for each thread slot. */
+  PER_THREAD: 128,
+  /** The primary zone has `fini`: who has not registered it cannot unmake slabs. */
+  HAS_FINI: 256,
   /** There are counters, and the layer that made the zone counts: `hold` and `drop` do not. */
   LAYER_COUNTED: 1024,
 } as const;
+
+/** Every flag of a keg. */
+export const KEG_FLAGS_ALL = 511 | 1024;
+
+export const ZoneFlag = {
+  /** Items are zeroed at every allocation. */
+  ZERO: 1,
+  /** Buckets start with their largest capacity. */
+  MAX_BUCKET: 2,
+  /** Nothing is cached. */
+  NO_BUCKET: 4,
+  /** Trimming passes it by. */
+  NO_TRIM: 8,
+  /** Reclaiming of all zones passes it by. */
+  UNMANAGED: 16,
+} as const;
+
+/** Every flag of a zone. */
+export const ZONE_FLAGS_ALL = 31;
 
 /** What becomes of the items that a thread owned when it died. */
 export const OwnerDeath = {
@@ -192,4 +258,10 @@ export const HookBit = { CTOR: 1, DTOR: 2, INIT: 4, FINI: 8 } as const;
 /** Words of the boot records. */
 export const KEG_WORDS = 48;
 export const ZONE_WORDS = 64;
+export const BACKEND_WORDS = 32;
+
+/** Backends of a memory at most, its own among them. */
+export const BACKENDS_MAX = 16;
+/** Number of the backend that is the memory's own pages. */
+export const OWN_PAGES = 1;
 export const CACHE_WORDS = 16;

@@ -301,7 +301,7 @@ describe('a unit of the limit that cannot be used for lack of pages', () => {
     atEachStep((step) => {
       const pair = makePair({ size: 4096 });
       const items = takeAll(pair.zoneA, 1);
-      pair.a.uma.drain();
+      pair.a.uma.reclaimer.reclaim('drain');
       const give = takeAllPages(pair.a);
       let done = false;
       const relieve = (): void => {
@@ -402,7 +402,7 @@ describe('a call that lets the lock of its zone go', () => {
         pair.zoneB.free(got);
       } else {
         pair.zoneB.free(got);
-        for (const { uma } of [pair.a, pair.b]) uma.drain();
+        for (const { uma } of [pair.a, pair.b]) uma.reclaimer.reclaim('drain');
       }
       assert.equal(pair.zoneA.sleepers, 0, `the second is not served at step ${step}`);
       return count;

@@ -9,7 +9,7 @@
 
 import { LockRank, MbumaError } from '../check/index.js';
 import { askAllToDrain, Hand, HandKind, SLICE_MS, type WaiterRef } from '../machine/index.js';
-import { type Accounts, GIFT_UNIT, WaitFor } from './accounts.js';
+import { type Accounts, GIFT_UNIT, WaitFor, type ZoneAccount } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { How } from './hooks.js';
@@ -32,6 +32,11 @@ export interface Sleepers {
   allocWaiting(zone: ZoneState, options: AsyncOptions): Promise<number>;
   /** Changes the limit and serves whoever fits under the new one. */
   setLimit(zone: ZoneState, limit: number): void;
+  /**
+   * The same for a zone that this thread has not opened. What is cached beyond a lowered limit goes back when
+   * a thread that has the zone's hooks polls or frees.
+   */
+  setLimitUnopened(zone: ZoneAccount, limit: number): void;
   /** This thread leaves the memory: its asynchronous calls leave their lines, and end with DETACHED. */
   leave(): void;
 }
@@ -159,7 +164,7 @@ export function createSleepers(
     let item = takeAsHead(zone, waiter);
     // A hook that lacks memory is no lack of pages.
     const shortOfPages = item === 0 && kegs.shortages() !== shortages;
-    if (shortOfPages && reclaimer.reclaimPages()) item = takeAsHead(zone, waiter);
+    if (shortOfPages && reclaimer.reclaimPages(zone.kegState)) item = takeAsHead(zone, waiter);
     if (item === 0) return 0;
     try {
       // Granted at the same time: what was granted goes to the next.
@@ -292,7 +297,8 @@ export function createSleepers(
     }
   }
 
-  function setLimit(zone: ZoneState, limit: number): void {
+  /** True: the limit was lowered, and items are out beyond it. */
+  function writeLimit(zone: ZoneAccount, limit: number): boolean {
     locks.acquire(zone.record, LockRank.ZONE);
     words[zone.record + LIMIT] = limit;
     // Every thread looks at the new limit at its next free.
@@ -300,10 +306,18 @@ export function createSleepers(
     accounts.serveWaiters(zone);
     const excess = accounts.excessOf(zone);
     waiting.unlock(locks, zone.record);
-    if (excess === 0) return;
-    // Lowered: what is cached beyond it goes back now, and in other threads when they poll.
+    return excess > 0;
+  }
+
+  function setLimit(zone: ZoneState, limit: number): void {
+    if (!writeLimit(zone, limit)) return;
+    // What is cached beyond it goes back now, and in other threads when they poll.
     drains.drainCache(zone);
     askAllToDrain(threads);
+  }
+
+  function setLimitUnopened(zone: ZoneAccount, limit: number): void {
+    if (writeLimit(zone, limit)) askAllToDrain(threads);
   }
 
   function leave(): void {
@@ -318,5 +332,5 @@ export function createSleepers(
     }
   }
 
-  return { allocBlocking, allocWaiting, setLimit, leave };
+  return { allocBlocking, allocWaiting, setLimit, setLimitUnopened, leave };
 }

@@ -130,7 +130,7 @@ function messagesOf({ violations }: AuditReport): string[] {
 
 /** Gives everything back and checks that each page is where it was. */
 export function assertEmpty(party: Party, freePages: number): void {
-  party.uma.drain();
+  party.uma.reclaimer.reclaim('drain');
   assertClean(party);
   assert.equal(party.pages.freePages(), freePages);
 }

@@ -2,38 +2,30 @@
  * The registry: zones by name. Makes a zone, or attaches to one that another thread made.
  */
 
-import { CHECK_LEVEL_MAX, damaged, LockRank, MbumaError } from '../check/index.js';
-import { readText, writeText } from '../record/index.js';
-import { createAccounts } from './accounts.js';
+import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
+import { readText } from '../record/index.js';
+import type { Branch } from '../sysctl/index.js';
+import { createAccounts, type ZoneAccount } from './accounts.js';
+import { type Alarms, createAlarms } from './alarms.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
-import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { type BackendOptions, createBackendApi } from './backend-api.js';
+import { createBackends } from './backends.js';
+import type { UmaContext } from './context.js';
 import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
 import { createCounters } from './counters.js';
 import { createDrains } from './drains.js';
-import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
 import { HeaderKind, type KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
+import { umaBranches } from './leaves.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
-import {
-  BUCKET_BYTES_MAX,
-  BUCKET_ITEMS,
-  BUCKET_WORDS,
-  CACHE_WORDS,
-  GRANULE_SHIFT,
-  HookBit,
-  KEG_WORDS,
-  KegFlag,
-  ThreadCache,
-  UmaState,
-  ZONE_WORDS,
-  Zone as ZoneRecord,
-} from './records.js';
+import { BUCKET_WORDS, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
+import { createRegistry } from './registry.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
-import type { CountedZone, Zone } from './zone-api.js';
+import type { Backend, CountedZone, Zone } from './zone-api.js';
 import {
   type CheckedZoneOptions,
   type CountedZoneOptions,
@@ -43,16 +35,24 @@ import {
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
+import { createZoneTuning } from './zone-tuning.js';
 
 export interface Uma {
   zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
+  /** Makes a backend, or finds the one of this name. */
+  backend(options: BackendOptions): Backend;
+  readonly alarms: Alarms;
   /** The zone of this name that this thread has opened. */
   findZone(name: string): Zone | undefined;
   /** The zones that this thread has opened. */
   zones(): readonly Zone[];
   /** Names of all zones of the memory. */
   zoneNames(): readonly string[];
+  /** Word index of the record of the zone of this name, opened by this thread or not; 0: there is none. */
+  findRecord(name: string): number;
+  /** Zones and kegs in the tree of tunables and figures. */
+  branches(): readonly Branch[];
   /** Figures of every zone of the memory, opened by this thread or not. */
   stats(): readonly ZoneStats[];
   /** Word index of the reference counter of an item; 0: its zone has none. About 10 ns. */
@@ -67,18 +67,7 @@ export interface Uma {
   carry(keg: number, item: number, slot: number): void;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
-  /** Gives back all cached items and empty slabs of the zones that this thread has opened. */
-  drain(): void;
   audit(report: (rule: string, message: string) => void): void;
-}
-
-function hookBits(hooks: Hooks): number {
-  return (
-    (hooks.ctor === null ? 0 : HookBit.CTOR) |
-    (hooks.dtor === null ? 0 : HookBit.DTOR) |
-    (hooks.init === null ? 0 : HookBit.INIT) |
-    (hooks.fini === null ? 0 : HookBit.FINI)
-  );
 }
 
 function isCounted(state: ZoneState): state is CountedZoneState {
@@ -89,36 +78,34 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
   const { pageCount, maxZones } = machine.layout.parameters;
-  const state = machine.area('uma');
-  const zonesArea = machine.area('zones');
   const cachesArea = machine.area('thread caches');
   const dead = machine.area('dead bucket');
   const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const maps = { words, owners, pageKegs };
-  const kegs = createKegs(context, initialise);
+  const backends = createBackends(context, initialise);
+  const kegs = createKegs(context, backends, initialise);
+  const registry = createRegistry(context, backends, kegs);
+  const { recordOf, zoneCount } = registry;
+  const backendApi = createBackendApi(context, backends);
+  const alarms = createAlarms(context);
   const accounts = createAccounts(context);
-  const ladder = createLadder(context, kegs, accounts, owners, dead);
   const drains = createDrains(context, kegs, accounts, dead);
-  const reclaimer = createReclaimer(context, kegs, drains, owners);
+  const ladder = createLadder(context, kegs, accounts, drains, owners, dead);
+  const reclaimer = createReclaimer(context, kegs, backends, drains, owners);
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
-  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow };
+  const slow = createZoneSlow(context, kegs, ladder, reclaimer, alarms, maps);
+  const tuning = createZoneTuning(context, kegs, drains, sleepers);
+  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning };
   const makeZone = createZoneClass(zoneParts);
   const counters = createCounters(context, kegs, maps);
-  const makeCountedZone = createCountedZoneClass(
-    zoneParts,
-    counters,
-    makeZone,
-    accounts.cacheOf(threads.slot, 0),
-  );
-  const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
+  const deadCache = accounts.cacheOf(threads.slot, 0);
+  const makeCountedZone = createCountedZoneClass(zoneParts, counters, makeZone, deadCache);
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
   /** This thread has detached: its slot, and the caches with it, may be another's. */
   let left = false;
 
-  const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
   const cacheOf = (number: number): number =>
     cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
 
@@ -134,33 +121,19 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
-  function frontCache(name: string, number: number, hooks: Hooks): number {
-    const slow = left || needsSlowPath(hooks, machine.checkLevel) || allocSite.concerns(name);
-    return cacheOf(slow ? 0 : number);
+  function frontCache(zone: ZoneState): number {
+    const slow = left || needsSlowPath(zone, machine.checkLevel) || allocSite.concerns(zone.name);
+    return cacheOf(slow ? 0 : zone.number);
   }
 
   function showCaches(): void {
     for (const { zone, state } of opened.values()) {
-      state.cache = frontCache(state.name, state.number, state.hooks);
+      state.cache = frontCache(state);
       zone.cache = state.cache;
     }
   }
 
   allocSite.onChange(showCaches);
-
-  function zoneCount(): number {
-    const count = machine.atomics.load(state + UmaState.zoneCount);
-    if (count < 0 || count > maxZones) throw damaged(`it has ${count} zones, of ${maxZones} at most`);
-    return count;
-  }
-
-  function findByName(name: string): number {
-    const count = zoneCount();
-    for (let number = 1; number <= count; number++) {
-      if (readText(words, recordOf(number) + ZoneRecord.name, 12) === name) return number;
-    }
-    return 0;
-  }
 
   function openedState(zone: Zone | undefined): ZoneState | null {
     if (zone === undefined) return null;
@@ -169,64 +142,6 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       throw new MbumaError('BAD_ARGUMENT', 'primary must be a zone of this memory');
     }
     return found.state;
-  }
-
-  /** Writes a new zone's record. Under the registry lock. */
-  function writeZone(options: CheckedZoneOptions, maxBucket: boolean): number {
-    const { name, shape, limit, hooks, primary } = options;
-    const number = (words[state + UmaState.zoneCount] as number) + 1;
-    if (number > maxZones)
-      throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
-    if (createSite.fails(name))
-      throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
-    const flags = (options.zeroed ? KegFlag.ZEROED : 0) | (options.layerCounted ? KegFlag.LAYER_COUNTED : 0);
-    const keg = primary?.kegState ?? kegs.create(name, shape, flags);
-    const record = recordOf(number);
-    words.fill(0, record, record + ZONE_WORDS);
-    const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
-    words[record + ZoneRecord.number] = number;
-    words[record + ZoneRecord.keg] = keg.number;
-    words[record + ZoneRecord.limit] = limit;
-    words[record + ZoneRecord.hooks] = hookBits(hooks);
-    words[record + ZoneRecord.onOwnerDeath] = options.onOwnerDeath;
-    words[record + ZoneRecord.capacityMax] = capacityMax;
-    words[record + ZoneRecord.bucketCapacity] = Math.min(
-      capacityMax,
-      initialCapacity(keg.itemSize, maxBucket),
-    );
-    words[record + ZoneRecord.primary] = primary?.number ?? 0;
-    writeText(words, record + ZoneRecord.name, 12, name);
-    machine.atomics.store(state + UmaState.zoneCount, number);
-    return number;
-  }
-
-  /** Compares what this thread asks for with what is there. */
-  function checkAgreement(number: number, options: CheckedZoneOptions): void {
-    const { name, shape, hooks, primary } = options;
-    const record = recordOf(number);
-    const keg = kegs.byNumber(words[record + ZoneRecord.keg] as number);
-    const differences: string[] = [];
-    if (keg.size !== shape.size) differences.push(`size is ${keg.size}, not ${shape.size}`);
-    if (keg.align !== shape.align) differences.push(`align is ${keg.align}, not ${shape.align}`);
-    const counted = keg.header !== HeaderKind.PLAIN;
-    const byLayer = keg.header === HeaderKind.LAYER;
-    if (primary === null && (counted !== shape.referenceCounted || byLayer !== options.layerCounted))
-      differences.push(`referenceCounted is ${byLayer ? "'layer'" : counted}`);
-    if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
-      differences.push('its primary zone is another');
-    if (differences.length > 0) {
-      throw new MbumaError('LAYOUT_MISMATCH', `zone ${name} exists: ${differences.join('; ')}`, {
-        zone: name,
-      });
-    }
-    const wanted = words[record + ZoneRecord.hooks] as number;
-    if (wanted === hookBits(hooks)) return;
-    const kinds = Object.entries(HookBit).filter(([, bit]) => (wanted & bit) !== 0);
-    throw new MbumaError(
-      'HOOKS_MISSING',
-      `zone ${name} has the hooks [${kinds.map(([kind]) => kind.toLowerCase()).join(' ')}]: this thread must register just these`,
-      { zone: name },
-    );
   }
 
   function openZone(number: number, given: ZoneOptions, options: CheckedZoneOptions): Zone {
@@ -242,15 +157,20 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       record,
       number,
       kegState,
-      cache: frontCache(options.name, number, hooks),
+      flags: words[record + ZoneRecord.flags] as number,
+      cache: 0,
       realCache: cacheOf(number),
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       finiIsSafe: given.finiIsSafe === true,
       primaryRecord: primary?.record ?? 0,
       capacityMax: words[record + ZoneRecord.capacityMax] as number,
       onExhausted: given.onExhausted ?? null,
+      warning: given.warning ?? null,
+      maxAction: given.maxAction ?? null,
+      actionIsDue: false,
       lack: Lack.NONE,
     };
+    zoneState.cache = frontCache(zoneState);
     const made = isCounted(zoneState) ? makeCountedZone(zoneState) : makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);
@@ -259,22 +179,17 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function zone(given: ZoneOptions): Zone {
-    const options = readZoneOptions(given, openedState);
+    const options = readZoneOptions(given, openedState, backendApi.numberOf, threads.maxThreads);
     const known = opened.get(options.name);
     if (known !== undefined) {
-      checkAgreement(known.state.number, { ...options, hooks: allHooks(known.state) });
+      registry.checkAgreement(known.state.number, given, { ...options, hooks: allHooks(known.state) });
       return known.zone;
     }
-    locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-    let number = 0;
-    try {
-      number = findByName(options.name);
-      if (number === 0) number = writeZone(options, given.maxBucket === true);
-      else checkAgreement(number, options);
-    } finally {
-      locks.release(state + UmaState.lock);
-    }
-    return openZone(number, given, options);
+    const { number, made } = registry.findOrMake(given, options);
+    const zone = openZone(number, given, options);
+    // Only now: slabs are made by the hooks that this thread knows since it has opened the zone.
+    if (made && options.marks.lowWater !== 0) kegs.setMarks(kegs.byNumber(zone.keg), {});
+    return zone;
   }
 
   function allHooks(zoneState: ZoneState): Hooks {
@@ -282,26 +197,18 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
   }
 
-  /** What is not counted does not exist: its record is empty again. Nor does a keg without a zone. */
-  function repairRegistry(): void {
-    while (kegs.count() > INTERNAL_KEGS && !hasZone(kegs.count())) {
-      machine.atomics.store(state + UmaState.kegCount, kegs.count() - 1);
-    }
-    const keg = machine.area('kegs') + (kegs.count() + 1) * KEG_WORDS;
-    if (kegs.count() < maxZones + INTERNAL_KEGS) words.fill(0, keg, keg + KEG_WORDS);
-    const zones = machine.atomics.load(state + UmaState.zoneCount);
-    if (zones < maxZones) words.fill(0, recordOf(zones + 1), recordOf(zones + 2));
+  function setLimit(zone: ZoneAccount, limit: number): void {
+    const known = byNumber.get(zone.number);
+    if (known === undefined) sleepers.setLimitUnopened(zone, limit);
+    else sleepers.setLimit(known, limit);
   }
 
-  function hasZone(keg: number): boolean {
-    const count = machine.atomics.load(state + UmaState.zoneCount);
-    for (let number = 1; number <= count; number++) {
-      if (words[recordOf(number) + ZoneRecord.keg] === keg) return true;
-    }
-    return false;
+  function setMaxCached(zone: ZoneAccount, most: number): void {
+    const known = byNumber.get(zone.number);
+    if (known === undefined) tuning.writeMaxCached(zone, most);
+    else tuning.setMaxCached(known, most);
   }
 
-  locks.onTakeOver(state + UmaState.lock, state + UmaState.lock + 1, LockRank.REGISTRY, repairRegistry);
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
   const byNumber = new Map<number, ZoneState>();
   const reaper = createUmaReaper({
@@ -328,15 +235,16 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const parts: UmaParts = { context, kegs, maps, dead };
   return {
     zone: zone as Uma['zone'],
+    backend: backendApi.open,
+    alarms,
     findZone: (name) => opened.get(name)?.zone,
     zones: () => [...opened.values()].map((each) => each.zone),
-    zoneNames() {
-      const count = zoneCount();
-      const names: string[] = [];
-      for (let number = 1; number <= count; number++)
-        names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
-      return names;
+    findRecord(name) {
+      const number = registry.findByName(name);
+      return number === 0 ? 0 : recordOf(number);
     },
+    branches: () => umaBranches({ context, kegs, backends, setLimit, setMaxCached }),
+    zoneNames: registry.zoneNames,
     stats() {
       const count = zoneCount();
       const figures: ZoneStats[] = [];
@@ -367,14 +275,6 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       },
     },
     reaper,
-    drain() {
-      // What leaves one zone may go to another: a packet that is drained gives its cluster back.
-      for (let pass = 0, freed = 1; freed > 0 && pass <= opened.size; pass++) {
-        freed = 0;
-        for (const each of opened.values()) freed += reclaimer.drain(each.state);
-      }
-      reclaimer.drainInternal();
-    },
     audit: createUmaAudit(parts),
   };
 }

@@ -1,7 +1,9 @@
 /** What a zone offers to users, and the flags of its calls. */
 
 import type { Addr } from '../record/index.js';
+import type { BackendStats } from './backends.js';
 import type { AsyncOptions } from './sleepers.js';
+import type { FlagName } from './zone-flags.js';
 import type { ZoneStats } from './zone-stats.js';
 
 /** Fills the item with zeros before it is constructed. */
@@ -17,6 +19,14 @@ export const ALL_FLAGS = 15;
 
 /** Highest limit of a zone, in items. */
 export const LIMIT_MAX = 0x7fffffff;
+
+/** Who gives pages to kegs that share it. */
+export interface Backend {
+  readonly name: string;
+  /** Most pages that its kegs may have together; 0: no bound. May be changed at any time. */
+  max: number;
+  stats(): BackendStats;
+}
 
 /**
  * A zone with `referenceCounted`: each item has a counter, and goes back with its last reference.
@@ -70,8 +80,21 @@ export interface Zone {
   readonly index: number;
   /** Number of its keg in the page map. */
   readonly keg: number;
+  /** Its flags, by the names of the options that set them. */
+  readonly flags: readonly FlagName[];
   /** Most items out at one time, cached ones included; 0: no limit. May be changed at any time. */
   max: number;
+  /** Most items in buckets of zone and threads together; 0: no bound of its own. May be changed at any time. */
+  maxCached: number;
+  /**
+   * Free items of the keg that only USE_RESERVE may take, by single calls; no drain gives them back. May be
+   * changed at any time; of a secondary zone it is that of the primary. uma_zone_reserve of uma(9).
+   */
+  reserve: number;
+  /** Free items that the keg should have: below that, slabs are made ahead. pool_setlowat of pool(9). */
+  lowWater: number;
+  /** Free items beyond which an empty slab goes back at once; 0: none does. pool_sethiwat of pool(9). */
+  highWater: number;
   /** Calls that wait for an item of this zone now. */
   readonly sleepers: number;
   /** Word index of that count, for layers that look at it in a fast path. */
@@ -94,10 +117,27 @@ export interface Zone {
    * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_ZONE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
    */
   free(item: Addr | 0): void;
-  /** Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. */
+  /**
+   * Up to `n` items into `out[0..]`; how many. Never sleeps. About 1 ns an item. An error of a hook is thrown
+   * when there is no item yet; after that it ends the call, and comes again with the next.
+   */
   tryAllocMany(out: Int32Array, n: number): number;
   /** Frees `items[0..n-1]`. On a bad one it throws; the items before it have been freed. */
   freeMany(items: Int32Array, n: number): void;
+  /**
+   * Makes slabs until so many items are free in the keg: then that many allocations need no pages. May run
+   * `init`, which may sleep. uma_prealloc of uma(9), pool_prime of pool(9).
+   *
+   * @returns free items of the keg afterwards: fewer than wanted when there are no pages
+   */
+  preallocate(items: number): number;
+  /**
+   * The copy of a `perThread` item that belongs to a thread.
+   *
+   * @param thread slot of the thread; by default this one's
+   * @throws BAD_ARGUMENT for a zone that is not `perThread`, and a thread that cannot be
+   */
+  copyOf(item: Addr, thread?: number): Addr;
   stats(): ZoneStats;
   /** Gives cached items beyond the working set back to the keg; how many. */
   trim(): number;

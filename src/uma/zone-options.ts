@@ -3,21 +3,25 @@
 import {
   describeValue,
   MbumaError,
+  optionalBoolean,
   optionalFunction,
   optionalInteger,
   requireInteger,
   requireName,
   requireObject,
+  requireText,
 } from '../check/index.js';
 import { isPowerOfTwo } from '../record/index.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
-import { GRANULE, OwnerDeath, type OwnerDeath as OwnerDeathPolicy } from './records.js';
-import { type CountedZone, LIMIT_MAX, type Zone } from './zone-api.js';
+import type { KegMarks } from './kegs.js';
+import { GRANULE, KegFlag, OwnerDeath, type OwnerDeath as OwnerDeathPolicy, ZoneFlag } from './records.js';
+import { type Backend, type CountedZone, LIMIT_MAX, type Zone } from './zone-api.js';
+import { type CheckedFlags, type FlagOptions, flagNames, readFlags } from './zone-flags.js';
 import type { ZoneState } from './zone-state.js';
 
 /** What a zone is made of. The maker's limit stands; everything else must agree when attaching. */
-export interface ZoneOptions {
+export interface ZoneOptions extends FlagOptions {
   /** Unique in the memory: 1 to 47 printable ASCII characters. */
   readonly name: string;
   /** Bytes of an item, 1 to 1 MiB. Not given for a secondary zone. */
@@ -26,20 +30,32 @@ export interface ZoneOptions {
   readonly align?: number;
   /** Most items out at one time; 0 or absent: no limit. Only the thread that makes the zone sets it. */
   readonly max?: number;
+  /** Most items in buckets of zone and threads together; 0 or absent: no bound of its own. */
+  readonly maxCached?: number;
+  /** Free items of the keg that only USE_RESERVE may take. They are not made ahead: see `Zone.preallocate`. */
+  readonly reserve?: number;
+  /** Free items that the keg should have at any time. */
+  readonly lowWater?: number;
+  /** Free items beyond which an empty slab goes back to the pages at once; 0 or absent: no such mark. */
+  readonly highWater?: number;
+  /** Who gives pages to the keg: `memory.backend()`. Default: the memory, without a bound. */
+  readonly backend?: Backend;
+  /**
+   * Told, with the zone's name, to `memory.onWarning` when the limit is met by a call that gets nothing, once
+   * in `warningSeconds`, as long as `zoneWarnings` is 1.
+   */
+  readonly warning?: string;
+  /**
+   * Run soon after a call has met the limit, from the event loop of its thread and without any lock: to have
+   * others give items back. Not while it is running already.
+   */
+  readonly maxAction?: () => void;
   readonly ctor?: Hook;
   readonly dtor?: Hook;
   readonly init?: Hook;
   readonly fini?: Hook;
   /** Makes a secondary zone: stacked on the keg of this one. */
   readonly primary?: Zone;
-  /**
-   * Each item has a reference counter beside the slab, in a cache line of its own: the zone is a
-   * `CountedZone`, with `hold`, `drop` and `references`. 'layer': the counters are there, and who makes the
-   * zone counts by himself. Default false.
-   */
-  readonly referenceCounted?: boolean | 'layer';
-  /** Starts with the largest buckets, for zones of busy small items. */
-  readonly maxBucket?: boolean;
   /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
   readonly onExhausted?: () => boolean;
   /**
@@ -49,8 +65,6 @@ export interface ZoneOptions {
    * `keep`: for an item may have been handed over. Only the thread that makes the zone sets it.
    */
   readonly onOwnerDeath?: OwnerDeathPolicy;
-  /** New slabs are zeroed: an item holds 0, or what its last user left. */
-  readonly zeroFresh?: boolean;
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
   readonly finiIsSafe?: boolean;
 }
@@ -68,26 +82,15 @@ export interface CheckedZoneOptions {
   readonly primary: ZoneState | null;
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
-  readonly zeroed: boolean;
-  /** The counters are those of the layer that makes the zone. */
-  readonly layerCounted: boolean;
+  readonly flags: CheckedFlags;
+  readonly maxCached: number;
+  readonly marks: KegMarks;
+  /** Number of the backend; 0: not given. */
+  readonly backend: number;
 }
 
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
-
-function optionalBoolean(value: unknown, name: string): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new MbumaError('BAD_ARGUMENT', `${name} must be true or false, not ${describeValue(value)}`);
-}
-
-function readCounted(value: unknown): boolean | 'layer' {
-  if (value === undefined || typeof value === 'boolean' || value === 'layer') return value ?? false;
-  throw new MbumaError(
-    'BAD_ARGUMENT',
-    `referenceCounted must be true, false or 'layer', not ${describeValue(value)}`,
-  );
-}
 
 function readOwnerDeath(value: unknown): number {
   if (value === undefined) return OwnerDeath.keep;
@@ -98,14 +101,30 @@ function readOwnerDeath(value: unknown): number {
   );
 }
 
+/** What is wrong with marks of a keg. */
+export function addMarkReasons(
+  { reserve, lowWater, highWater }: KegMarks,
+  limit: number,
+  reasons: string[],
+): void {
+  if (highWater !== 0 && highWater < Math.max(reserve, lowWater))
+    reasons.push(`highWater ${highWater} lies below what reserve and lowWater keep free`);
+  if (limit !== 0 && reserve >= limit)
+    reasons.push(`reserve ${reserve} leaves nothing of a limit of ${limit} items`);
+}
+
 /**
  * Checks the options; tells all reasons why they cannot be, at once.
  *
  * @param openedState the state of a zone that this thread has opened
+ * @param backendNumber the number of a backend of this memory; 0 for undefined
+ * @param maxThreads slots of the memory: so many copies has an item that is one for each thread
  */
 export function readZoneOptions(
   given: ZoneOptions,
   openedState: (zone: Zone | undefined) => ZoneState | null,
+  backendNumber: (backend: Backend | undefined) => number,
+  maxThreads: number,
 ): CheckedZoneOptions {
   requireObject(given, 'options');
   const reasons: string[] = [];
@@ -138,12 +157,30 @@ export function readZoneOptions(
   if (keg !== undefined && given.align !== undefined && given.align !== keg.align) {
     reasons.push(`align is that of the primary zone: ${keg.align}`);
   }
-  attempt(() => optionalBoolean(given.maxBucket, 'maxBucket'), undefined);
   attempt(() => optionalBoolean(given.finiIsSafe, 'finiIsSafe'), undefined);
-  const zeroed = attempt(() => optionalBoolean(given.zeroFresh, 'zeroFresh'), false) === true;
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
-  const counted = attempt(() => readCounted(given.referenceCounted), false);
-  const shape = { size, align, referenceCounted: counted !== false };
+  const flags = readFlags(given, reasons);
+  if (keg !== undefined && (flags.keg & ~keg.flags) !== 0) {
+    reasons.push(`${flagNames(flags.keg & ~keg.flags, 0).join(', ')}: that is for the primary zone to say`);
+  }
+  const hasFini = primary === null && hooks.fini !== null ? KegFlag.HAS_FINI : 0;
+  const shape = { size, align, flags: flags.keg | hasFini, copies: maxThreads };
+  const count = (kind: 'maxCached' | 'reserve' | 'lowWater' | 'highWater'): number =>
+    attempt(() => optionalInteger(given[kind], kind, 0, LIMIT_MAX, 0), 0);
+  const maxCached = count('maxCached');
+  const marks = { reserve: count('reserve'), lowWater: count('lowWater'), highWater: count('highWater') };
+  const backend = attempt(() => backendNumber(given.backend), 0);
+  attempt(() => (given.warning === undefined ? '' : requireText(given.warning, 'warning')), '');
+  attempt(() => optionalFunction(given.maxAction, 'maxAction'), undefined);
+  if (maxCached !== 0 && (flags.zone & ZoneFlag.NO_BUCKET) !== 0)
+    reasons.push('maxCached bounds what is cached, and noBucket caches nothing');
+  addMarkReasons(marks, limit, reasons);
+  if (keg !== undefined) {
+    const ofPrimary = ['reserve', 'lowWater', 'highWater', 'backend'].filter(
+      (each) => given[each as keyof ZoneOptions] !== undefined,
+    );
+    if (ofPrimary.length > 0) reasons.push(`${ofPrimary.join(', ')}: that is for the primary zone to say`);
+  }
   if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
     reasons.push(`items of ${size} bytes do not fit a slab`);
   }
@@ -151,5 +188,5 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed, layerCounted: counted === 'layer' };
+  return { name, shape, limit, hooks, primary, onOwnerDeath, flags, maxCached, marks, backend };
 }

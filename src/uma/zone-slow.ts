@@ -3,14 +3,15 @@
  */
 
 import { CheckLevel, hex, MbumaError, requireInteger, trashFill, trashFindDamage } from '../check/index.js';
+import type { Alarms } from './alarms.js';
 import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
 import { HookErrors, How, runHook } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
-import { GRANULE_SHIFT } from './records.js';
-import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
+import { GRANULE_SHIFT, KegFlag } from './records.js';
+import { ALL_FLAGS, CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 /**
@@ -18,6 +19,12 @@ import { Lack, type ZoneState } from './zone-state.js';
  * so that each call comes here.
  */
 export const ALLOC_SITE = 'uma.alloc';
+
+/** Who may go below the last reserve may go below the one before. */
+const USES_RESERVE: number = USE_RESERVE | USE_INTERRUPT_RESERVE;
+
+/** A constructor that allocates from its own zone without end comes to one here, and not the stack's. */
+const CTORS_NESTED_MAX = 64;
 
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
@@ -35,6 +42,7 @@ export function createZoneSlow(
   kegs: Kegs,
   ladder: Ladder,
   reclaimer: Reclaimer,
+  alarms: Alarms,
   maps: Maps,
 ): ZoneSlow {
   const { words } = maps;
@@ -42,41 +50,57 @@ export function createZoneSlow(
   const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
   const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
   const trashing = context.machine.checkLevel >= CheckLevel.TRASH;
+  /** Constructors that are running, one inside of the other. */
+  let constructing = 0;
+  context.machine.onRewind(() => {
+    constructing = 0;
+  });
 
   /** Items that `init` has set up keep their state while they are free: those are not trashed. */
   function isTrashed(zone: ZoneState): boolean {
-    return trashing && zone.kegState.init === null && zone.hooks.init === null;
+    const { init, flags } = zone.kegState;
+    return trashing && init === null && zone.hooks.init === null && (flags & KegFlag.NO_TOUCH) === 0;
   }
 
   function allocSlow(zone: ZoneState, flags: number, how: How): number {
     context.threads.assertHere();
-    if (flags !== 0) requireInteger(flags, 'flags', 0, ALL_FLAGS);
+    if (flags !== 0) checkFlags(zone, flags);
     reclaimer.answerAttention();
     let item = 0;
     try {
-      item = findItem(zone, how);
+      item = findItem(zone, how, (flags & USES_RESERVE) !== 0);
     } catch (error) {
       ladder.countFailure(zone);
       throw error;
     }
     if (item === 0) {
       if (how === How.NOWAIT) ladder.countFailure(zone);
+      if (zone.lack === Lack.LIMIT) alarms.limitMet(zone);
       return 0;
     }
     return constructItem(zone, item, flags, how);
   }
 
-  function findItem(zone: ZoneState, how: How): number {
+  function checkFlags(zone: ZoneState, flags: number): void {
+    requireInteger(flags, 'flags', 0, ALL_FLAGS);
+    if ((flags & ZERO) === 0 || (zone.kegState.flags & KegFlag.NO_TOUCH) === 0) return;
+    throw new MbumaError('BAD_ARGUMENT', `zone ${zone.name} is noTouch: its items cannot be zeroed`, {
+      zone: zone.name,
+    });
+  }
+
+  function findItem(zone: ZoneState, how: How, usesReserve: boolean): number {
     if (allocSite.fails(zone.name)) {
       zone.lack = Lack.MEMORY;
       return 0;
     }
     const shortages = kegs.shortages();
-    let item = ladder.allocItem(zone, how);
-    if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how);
+    let item = ladder.allocItem(zone, how, usesReserve);
+    if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how, usesReserve);
     // A hook that lacks memory, such as a packet's when the clusters' limit is reached, is no lack of pages.
     const shortOfPages = zone.lack === Lack.MEMORY && kegs.shortages() !== shortages;
-    if (item === 0 && shortOfPages && reclaimer.reclaimPages()) item = ladder.allocItem(zone, how);
+    if (item === 0 && shortOfPages && reclaimer.reclaimPages(zone.kegState))
+      item = ladder.allocItem(zone, how, usesReserve);
     return item;
   }
 
@@ -92,14 +116,22 @@ export function createZoneSlow(
   function constructItem(zone: ZoneState, item: number, flags: number, how: How): number {
     const { kegState, hooks } = zone;
     if (isTrashed(zone)) checkTrash(zone, item);
-    if ((flags & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
+    // The zone's flag is the call's, given once and for all.
+    if (((flags | zone.flags) & ZERO) !== 0) context.machine.fillBytes(item, 0, kegState.itemSize);
     if (hooks.ctor === null) return item;
     try {
+      constructing++;
+      if (constructing > CTORS_NESTED_MAX)
+        throw new MbumaError('HOOK_FAILED', `ctor of zone ${zone.name} allocates, and is nested too deep`, {
+          zone: zone.name,
+        });
       if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
     } catch (error) {
       ladder.countFailure(zone);
       returnUnconstructed(zone, item);
       throw error;
+    } finally {
+      constructing--;
     }
     ladder.countFailure(zone);
     returnUnconstructed(zone, item);

@@ -9,6 +9,8 @@ export interface ZoneState {
   readonly record: number;
   readonly number: number;
   readonly kegState: KegState;
+  /** ZoneFlag bits. */
+  readonly flags: number;
   /**
    * Word index of the thread cache that the fast path looks at. A zone with work to do on each item
    * (`ctor`, `dtor`, trash, a failpoint) shows it a dead cache, always empty and full, so that the slow half
@@ -27,6 +29,10 @@ export interface ZoneState {
   readonly capacityMax: number;
   /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */
   readonly onExhausted: (() => boolean) | null;
+  readonly warning: string | null;
+  readonly maxAction: (() => void) | null;
+  /** `maxAction` is to run, or runs. */
+  actionIsDue: boolean;
   /** Why the last allocation here found nothing. Of this zone alone: hooks allocate from others meanwhile. */
   lack: Lack;
 }

@@ -24,6 +24,8 @@ export interface ZoneStats {
   readonly sleeps: number;
   /** Pages of the keg's slabs; 0 for a secondary zone. */
   readonly pages: number;
+  /** Times that no pages were found to keep the low mark; 0 for a secondary zone. */
+  readonly lowMisses: number;
   /** Items a bucket is filled with at present. */
   readonly bucketCapacity: number;
 }
@@ -68,6 +70,7 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
     failures,
     sleeps: read(Zone.waitSleeps),
     pages: primary ? (words[kegState.record + Keg.slabCount] as number) * kegState.pagesPerSlab : 0,
+    lowMisses: primary ? (words[kegState.record + Keg.lowMisses] as number) : 0,
     bucketCapacity: read(Zone.bucketCapacity),
   };
 }

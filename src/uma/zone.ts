@@ -25,16 +25,18 @@ import type { Addr } from '../record/index.js';
 import type { UmaContext } from './context.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
 import type { Drains } from './drains.js';
-import { type Hooks, How } from './hooks.js';
+import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
-import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
+import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, ZoneFlag, Zone as ZoneRecord } from './records.js';
 import type { AsyncOptions, Sleepers } from './sleepers.js';
 import { LIMIT_MAX, type Zone } from './zone-api.js';
+import { type FlagName, flagNames } from './zone-flags.js';
 import type { ZoneSlow } from './zone-slow.js';
 import type { ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
+import type { ZoneTuning } from './zone-tuning.js';
 
 /** What the fast path and its slow half need, made once for each attachment. */
 export interface ZoneParts {
@@ -46,6 +48,7 @@ export interface ZoneParts {
   readonly maps: Maps;
   readonly reclaimer: Reclaimer;
   readonly slow: ZoneSlow;
+  readonly tuning: ZoneTuning;
 }
 
 /** The array of the last bulk call: asking an array for its buffer costs as much as moving 20 items. */
@@ -57,12 +60,10 @@ interface SeenArray {
 
 /** A zone whose front cache can be changed: it goes with that of its state. */
 export type OpenZone = Zone & { cache: number };
-
-/** `cache`: the one that it shows its fast path, if not that of its state. */
-export type MakeZone = (state: ZoneState, cache?: number) => OpenZone;
+export type MakeZone = (state: ZoneState, frontCache?: number) => OpenZone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
-  const { context, kegs, ladder, drains, sleepers, maps, reclaimer } = parts;
+  const { context, kegs, ladder, drains, sleepers, maps, reclaimer, tuning } = parts;
   const { allocSlow, finishAlloc, refuseIfCanFail, freeSlow } = parts.slow;
   const { words, owners, pageKegs } = maps;
   const { slot } = context.threads;
@@ -181,7 +182,51 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     set max(limit: number) {
-      sleepers.setLimit(this.state, requireInteger(limit, 'max', 0, LIMIT_MAX));
+      tuning.setLimit(this.state, limit);
+    }
+
+    get maxCached(): number {
+      return words[this.state.record + ZoneRecord.maxCached] as number;
+    }
+
+    set maxCached(most: number) {
+      tuning.setMaxCached(this.state, most);
+    }
+
+    get reserve(): number {
+      return tuning.markOf(this.state, 'reserve');
+    }
+
+    set reserve(items: number) {
+      tuning.setMark(this.state, 'reserve', items);
+    }
+
+    get lowWater(): number {
+      return tuning.markOf(this.state, 'lowWater');
+    }
+
+    set lowWater(items: number) {
+      tuning.setMark(this.state, 'lowWater', items);
+    }
+
+    get highWater(): number {
+      return tuning.markOf(this.state, 'highWater');
+    }
+
+    set highWater(items: number) {
+      tuning.setMark(this.state, 'highWater', items);
+    }
+
+    get flags(): readonly FlagName[] {
+      return flagNames(this.state.kegState.flags, this.state.flags);
+    }
+
+    preallocate(items: number): number {
+      return tuning.preallocate(this.state, items);
+    }
+
+    copyOf(item: Addr, thread: number = slot): Addr {
+      return tuning.copyOf(this.state, this.checkItem(item), thread) as Addr;
     }
 
     get sleepers(): number {
@@ -206,6 +251,13 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       return reclaimer.drain(this.state);
     }
 
+    /** Throws for what is no item in use of this zone's keg. */
+    private checkItem(item: unknown): number {
+      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
+      if (error !== null) throw error;
+      return item as number;
+    }
+
     claim(item: Addr): boolean {
       const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
       if (error !== null && error.code !== 'FREE_TWICE') throw error;
@@ -217,8 +269,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     forget(item: Addr, index = 0, value = 0): void {
-      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
-      if (error !== null) throw error;
+      this.checkItem(item);
       drains.forgetItem(this.state, index, value);
     }
 
@@ -309,18 +360,24 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 
   function allocManySlow(zone: ZoneState, out: Int32Array, from: number, n: number): number {
     let at = from;
-    while (at < n) {
-      // A zone with work to do on each item shows a dead cache, which cannot be refilled.
-      if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+    try {
+      while (at < n) {
+        // A zone with work to do on each item shows a dead cache, which cannot be refilled.
+        if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+          lookAt(outSeen, out, 'out', n);
+          at = takeLoaded(zone.cache, out, at, n);
+          continue;
+        }
+        const item = allocSlow(zone, 0, How.NOWAIT);
+        if (item === 0) return at;
+        out[at++] = item;
+        // A hook may have made a bulk call of its own.
         lookAt(outSeen, out, 'out', n);
-        at = takeLoaded(zone.cache, out, at, n);
-        continue;
       }
-      const item = allocSlow(zone, 0, How.NOWAIT);
-      if (item === 0) return at;
-      out[at++] = item;
-      // A hook may have made a bulk call of its own.
-      lookAt(outSeen, out, 'out', n);
+    } catch (error) {
+      // What has been taken is told; the error comes again with the next attempt.
+      if (at === 0) throw error;
+      return at;
     }
     return n;
   }
@@ -337,6 +394,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 }
 
 /** A zone needs the slow half for each item: its front cache is a dead one. */
-export function needsSlowPath(hooks: Hooks, checkLevel: CheckLevel): boolean {
-  return hooks.ctor !== null || hooks.dtor !== null || checkLevel >= CheckLevel.TRASH;
+export function needsSlowPath({ hooks, flags }: ZoneState, checkLevel: CheckLevel): boolean {
+  const isSlow = (flags & (ZoneFlag.ZERO | ZoneFlag.NO_BUCKET)) !== 0;
+  return isSlow || hooks.ctor !== null || hooks.dtor !== null || checkLevel >= CheckLevel.TRASH;
 }

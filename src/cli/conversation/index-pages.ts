@@ -16,10 +16,15 @@ export interface ConversationIndex {
   free(): void;
 }
 
+/** The zone of the segments, the same in every thread. */
+export function conversationIndexZone(memory: Memory): Zone {
+  return memory.zone({ name: 'conversation_index', size: INDEX_PAGE_BYTES });
+}
+
 /** @throws OUT_OF_MEMORY */
 export function createConversationIndex(memory: Memory): ConversationIndex {
   const { words } = memory;
-  const zone: Zone = memory.zone({ name: 'conversation_index', size: INDEX_PAGE_BYTES });
+  const zone = conversationIndexZone(memory);
   const { next: NEXT, hash: HASH } = Conversation;
   const SEGMENT_SHIFT = 10;
   const PLACE_MASK = INDEX_PAGE_WORDS - 1;

@@ -1,6 +1,7 @@
 /** The one object that `--json` prints. */
 
 import type { JobFigures, ReplayResult } from '../replay/result.js';
+import { valuesOf } from '../sysctl/format.js';
 
 /** Fields in the order of the documentation; nothing else gets out. */
 export function jsonOf(result: ReplayResult, compared: JobFigures | undefined): object {
@@ -19,6 +20,7 @@ export function jsonOf(result: ReplayResult, compared: JobFigures | undefined): 
         sleeps,
       })),
     },
+    ...(result.sysctl === undefined ? {} : { sysctl: valuesOf(result.sysctl) }),
     audit: {
       clean: result.audit.clean,
       violations: result.audit.violations.map(({ rule, message }) => ({ rule, message })),

@@ -1,7 +1,9 @@
 /** The report for people. */
 
+import type { SysctlLeaf } from '../../index.js';
 import { formatNetstatM, formatVmstatZ } from '../../stat/index.js';
 import type { JobFigures, ReplayResult } from '../replay/result.js';
+import { formatLeaf } from '../sysctl/format.js';
 import { type Column, formatColumns } from './columns.js';
 import { formatCount, formatMebibytes, formatScaled, formatSeconds } from './numbers.js';
 
@@ -12,6 +14,7 @@ export function textOf(result: ReplayResult, compared: JobFigures | undefined): 
     ...(compared === undefined ? [] : [comparison(result, compared)]),
     ['Network buffers (netstat -m)', '', formatNetstatM(result.zones)],
     ['Zones (vmstat -z)', '', formatVmstatZ(result.zones)],
+    ...(result.sysctl === undefined ? [] : [tree(result.sysctl)]),
     verdict(result),
   ];
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
@@ -89,6 +92,10 @@ function comparison(ours: JobFigures, theirs: JobFigures): string[] {
       row('longest pause', (job) => job.gc.maxMs, milliseconds),
     ]),
   ];
+}
+
+function tree(leaves: readonly SysctlLeaf[]): string[] {
+  return ['Tunables and figures (sysctl)', '', ...leaves.map((leaf) => formatLeaf(leaf, 'value'))];
 }
 
 /** What the two sides must agree on and do not; empty when all is well. */

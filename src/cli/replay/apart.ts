@@ -1,7 +1,7 @@
 /** A replay in a process of its own, so that its peak memory and its garbage collections are its own. */
 
 import { fork } from 'node:child_process';
-import { CaptureError, InputError, InterruptedError } from '../errors.js';
+import { CaptureError, InputError, InterruptedError, UsageError } from '../errors.js';
 import type { Progress, ReplayHooks, ReplayOptions, ReplayResult } from './result.js';
 
 /** What the process is told: the job first, then perhaps to stop. */
@@ -21,13 +21,14 @@ export interface SentError {
 export function sendableError(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   // Of an error of ours the message is all that is to be said.
-  const known = error instanceof InputError || error instanceof InterruptedError;
+  const known = [InputError, InterruptedError, UsageError].some((kind) => error instanceof kind);
   const name = error instanceof CaptureError ? 'InputError' : error.name;
   return { name, message: known ? error.message : (error.stack ?? error.message) };
 }
 
 function receivedError({ name, message }: SentError): Error {
   if (name === 'InputError') return new InputError(message);
+  if (name === 'UsageError') return new UsageError(message);
   return name === 'InterruptedError' ? new InterruptedError() : new Error(message);
 }
 

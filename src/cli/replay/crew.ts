@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Memory, Ring } from '../../index.js';
-import { memoryTooSmall } from './memory-size.js';
+import { memoryTooSmall } from '../memory-size.js';
 import type { WorkerInput, WorkerMessage } from './messages.js';
 import type { ReplayOptions } from './result.js';
 

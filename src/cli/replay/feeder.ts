@@ -11,10 +11,10 @@ import { type CaptureScanner, createCaptureScanner } from '../capture/capture.js
 import { CARRY_BYTES } from '../capture/feed.js';
 import { Parts } from '../capture/parts.js';
 import { InterruptedError } from '../errors.js';
+import { memoryTooSmall } from '../memory-size.js';
 import { type ClusterFile, type Group, openClusterFile } from './cluster-file.js';
 import type { Crew } from './crew.js';
 import { createDispatcher, type Dispatcher } from './dispatcher.js';
-import { memoryTooSmall } from './memory-size.js';
 import type { ReplayHooks, ReplayOptions } from './result.js';
 
 /** How long the event loop waits for its turn. */

@@ -1,7 +1,9 @@
 /** What a replay is asked for, and what it gives. */
 
+import type { SysctlLeaf } from '../../index.js';
 import type { ZoneFigures } from '../../stat/index.js';
 import type { ConversationRow } from '../conversation/read.js';
+import type { Assignment } from '../sysctl/assignments.js';
 import type { GcFigures } from './gc-watch.js';
 import type { WorkerCounts } from './messages.js';
 
@@ -13,6 +15,10 @@ export interface ReplayOptions {
   readonly memoryBytes: number;
   /** Conversations to name. */
   readonly top: number;
+  /** Tunables of the memory, set before anything is read. */
+  readonly settings?: readonly Assignment[];
+  /** Names of the tree to be told at the end. */
+  readonly sysctl?: readonly string[];
 }
 
 /** How a program did on the job: the same figures for ours and for the one it is compared with. */
@@ -29,6 +35,8 @@ export interface JobFigures extends WorkerCounts {
 export interface ReplayResult extends JobFigures {
   readonly top: readonly ConversationRow[];
   readonly zones: readonly ZoneFigures[];
+  /** What was asked for, with everything but the conversations given back. */
+  readonly sysctl?: readonly SysctlLeaf[];
   readonly audit: {
     readonly clean: boolean;
     readonly violations: readonly { readonly rule: string; readonly message: string }[];

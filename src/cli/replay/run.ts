@@ -3,14 +3,24 @@
 import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { createMemory, MbumaError, type Memory } from '../../index.js';
+import { createMemory, MbumaError, type Memory, type SysctlLeaf } from '../../index.js';
 import type { ZoneFigures } from '../../stat/index.js';
 import { peakRssBytes } from '../compare/index.js';
+import { conversationIndexZone } from '../conversation/index-pages.js';
 import { createConversationReader, topRows } from '../conversation/read.js';
+import { conversationZone } from '../conversation/table.js';
+import {
+  badMemory,
+  MEMORY_BYTES_MAX,
+  MEMORY_BYTES_MIN,
+  memoryTooSmall,
+  tooSmallOrSetSo,
+} from '../memory-size.js';
+import { assign } from '../sysctl/assignments.js';
+import { leavesUnder } from '../sysctl/run.js';
 import { type Crew, hireCrew, type WorkerReport } from './crew.js';
 import { createFeeder } from './feeder.js';
 import { sumGc, watchGc } from './gc-watch.js';
-import { badMemory, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, memoryTooSmall } from './memory-size.js';
 import type { WorkerCounts } from './messages.js';
 import type { ReplayHooks, ReplayOptions, ReplayResult } from './result.js';
 
@@ -82,13 +92,18 @@ export async function replayIn(
   hooks: ReplayHooks = {},
 ): Promise<ReplayResult> {
   limitMbufs(memory, options.memoryBytes);
+  // All zones are there, so that all their names are.
+  conversationZone(memory);
+  conversationIndexZone(memory);
+  const { settings = [], memoryBytes } = options;
+  for (const setting of settings) assign(memory, setting);
   try {
     return await replayAndConclude(memory, options, hooks);
   } catch (error) {
-    if (error instanceof MbumaError && (error.code === 'OUT_OF_MEMORY' || error.code === 'TIMED_OUT')) {
-      throw memoryTooSmall(options.memoryBytes, error.message);
-    }
-    throw error;
+    const isShort =
+      error instanceof MbumaError && (error.code === 'OUT_OF_MEMORY' || error.code === 'TIMED_OUT');
+    const told = isShort ? memoryTooSmall(memoryBytes, error.message) : error;
+    throw settings.length === 0 ? told : tooSmallOrSetSo(told);
   }
 }
 
@@ -102,6 +117,8 @@ async function replayAndConclude(
   const gcWatch = watchGc();
   try {
     await crew.ready;
+    // A name that is not there is told now, and not after the work.
+    leavesUnder(memory, options.sysctl ?? []);
     const started = performance.now();
     await feedAll(memory, crew, options, hooks, seed);
     const reports = await crew.finish();
@@ -164,6 +181,7 @@ function conclude(
   const top = topRows(reader, lists, options.top);
   for (const first of lists) reader.free(first);
   const { zones } = memory.stats();
+  const sysctl = leavesLeft(memory, options.sysctl);
   const { violations } = memory.audit();
   const leaks = zones.filter(({ used, name }) => used > 0 && isOurs(name, zones));
   const leakReports = leaks.map(({ name, used }) => ({
@@ -181,8 +199,22 @@ function conclude(
     peakRss: peakRssBytes(),
     workers: options.workers,
     zones,
+    ...(sysctl === undefined ? {} : { sysctl }),
     audit: { clean: all.length === 0, violations: all },
   };
+}
+
+/** What there is of the names: threads have gone meanwhile. */
+function leavesLeft(memory: Memory, names: readonly string[] | undefined): SysctlLeaf[] | undefined {
+  const left = names?.filter((name) => {
+    try {
+      leavesUnder(memory, [name]);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return left && leavesUnder(memory, left);
 }
 
 /** Clusters of cached packets are in use for their zone, and rightly so. */

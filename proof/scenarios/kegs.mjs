@@ -1,0 +1,147 @@
+// Kegs: backends that are drained for one another, marks, and threads that are asked and answer.
+
+import { PAGE_WORDS, ThreadSlot } from '../../dist/machine/index.js';
+import { layoutOf } from '../../dist/record/index.js';
+import { alike, expectUsed, nothingUsed, openZones } from './kit.mjs';
+
+const pair = (zone, flags = 0) => {
+  const item = zone.tryAlloc(flags);
+  if (item !== 0) zone.free(item);
+};
+
+/** May take what the reserve keeps. */
+const USE_RESERVE = 4;
+
+/** One item a page, and nothing cached: every call goes to the keg. */
+const bare = { size: 4096, noBucket: true, onOwnerDeath: 'free' };
+
+/** Two zones of one backend of `max` pages, each with an empty slab. */
+function openSharing(memories, observer, max) {
+  const open = (memory) => {
+    const backend = memory.backend({ name: 'shared', max });
+    return ['a', 'b'].map((name) => memory.zone({ name, backend, ...bare }));
+  };
+  const observers = open(observer);
+  const zones = memories.map(open);
+  for (const zone of zones[0]) zone.free(zone.tryAlloc());
+  return { zones, observers };
+}
+
+/** The slots of threads are the first thing behind page 0. */
+const slotRef = (slot) => PAGE_WORDS + slot * layoutOf(ThreadSlot).words;
+
+export const kegScenarios = [
+  {
+    name: 'two kegs are drained for one another',
+    setup: (memories, observer) => openSharing(memories, observer, 2),
+    ...alike((_memory, { zones }, id) => {
+      const [own, other] = [zones[id][id % 2], zones[id][1 - (id % 2)]];
+      const items = [own.tryAlloc(), own.tryAlloc()];
+      for (const item of items) own.free(item);
+      pair(other);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'the bound of a backend is changed while it is met',
+    setup: (memories, observer) => openSharing(memories, observer, 2),
+    threads: [
+      (memory, { zones }) => {
+        const backend = memory.backend({ name: 'shared' });
+        backend.max = 1;
+        pair(zones[0][0]);
+        backend.max = 3;
+      },
+      (_memory, { zones }) => {
+        const items = [zones[1][1].tryAlloc(), zones[1][1].tryAlloc()];
+        for (const item of items) zones[1][1].free(item);
+      },
+    ],
+    third: (_memory, { zones }) => pair(zones[2][0]),
+    after: nothingUsed,
+  },
+  {
+    name: 'slabs made ahead and given back by marks',
+    setup: (memories, observer) =>
+      openZones(memories, observer, { name: 'z', ...bare, lowWater: 1, highWater: 1 }),
+    ...alike((_memory, { zones }, id) => pair(zones[id])),
+    after(memories, shared) {
+      nothingUsed(memories, shared);
+      const { free } = shared.observers.stats();
+      if (free > 3) throw new Error(`${free} items stay free, beyond the high mark`);
+    },
+  },
+  {
+    name: 'the reserve is left to who may use it',
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', ...bare, reserve: 1, backend: undefined });
+      shared.zones[0].preallocate(2);
+      return shared;
+    },
+    threads: [
+      (_memory, { zones }) => pair(zones[0], USE_RESERVE),
+      (_memory, { zones }) => {
+        const items = [zones[1].tryAlloc(), zones[1].tryAlloc()];
+        for (const item of items) zones[1].free(item);
+      },
+    ],
+    third: (_memory, { zones }) => zones[2].drain(),
+    after(memories, shared, { killed }) {
+      nothingUsed(memories, shared);
+      shared.observers.drain();
+      const { free } = shared.observers.stats();
+      if (killed.length === 0 && free < 1) throw new Error('the reserve was given back');
+    },
+  },
+  {
+    name: 'a thread is asked for what it caches, and answers',
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 512 });
+      for (const zone of shared.zones) zone.free(zone.tryAlloc());
+      return { ...shared, slots: memories.map((memory) => memory.thread) };
+    },
+    threads: [
+      (memory) => void memory.reclaim('threads'),
+      (memory, { zones }) => {
+        pair(zones[1]);
+        memory.poll();
+      },
+    ],
+    third: (memory) => memory.poll(),
+    after(_memories, { observers, slots }, { killed, observer }) {
+      expectUsed(observers, 0);
+      for (const slot of killed.length > 0 ? [] : slots) {
+        const at = slotRef(slot);
+        const [attention, asked, answered] = [
+          ThreadSlot.attention,
+          ThreadSlot.asked,
+          ThreadSlot.answered,
+        ].map((field) => observer.words[at + field]);
+        // What was asked and is not answered is still to be seen by who is asked.
+        if (asked !== answered && attention === 0)
+          throw new Error(`slot ${slot} was asked, and will not see it`);
+      }
+    },
+  },
+  {
+    name: 'who has answered has drained',
+    setup(memories, observer) {
+      const shared = openZones(memories, observer, { name: 'z', size: 512 });
+      shared.zones[1].free(shared.zones[1].tryAlloc());
+      return shared;
+    },
+    threads: [
+      (memory, { zones }) => {
+        const { asked } = memory.reclaim('threads');
+        const late = memory.overdue().map(({ slot }) => slot);
+        const [other] = asked.map(({ slot }) => slot);
+        // This thread caches nothing, and the zone has just been drained: what is cached is the other's.
+        const answered = other !== undefined && !late.includes(other);
+        if (answered && zones[0].stats().cached > 0)
+          throw new Error('who has answered still caches what it had');
+      },
+      (memory) => memory.poll(),
+    ],
+    after: nothingUsed,
+  },
+];

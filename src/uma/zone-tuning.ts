@@ -1,0 +1,86 @@
+/** Settings of one zone that may be changed while it is in use, and what must be done when they are. */
+
+import { LockRank, MbumaError, requireInteger } from '../check/index.js';
+import type { ZoneAccount } from './accounts.js';
+import type { UmaContext } from './context.js';
+import type { Drains } from './drains.js';
+import { copyStride } from './geometry.js';
+import type { KegMarks, Kegs } from './kegs.js';
+import { Keg, KegFlag, Zone } from './records.js';
+import type { Sleepers } from './sleepers.js';
+import { LIMIT_MAX } from './zone-api.js';
+import { addMarkReasons } from './zone-options.js';
+import type { ZoneState } from './zone-state.js';
+
+export interface ZoneTuning {
+  setLimit(zone: ZoneState, limit: unknown): void;
+  setMaxCached(zone: ZoneState, most: unknown): void;
+  /** The word alone: for a zone that this thread has not opened, and so has nothing of in its cache. */
+  writeMaxCached(zone: ZoneAccount, most: number): void;
+  markOf(zone: ZoneState, mark: keyof KegMarks): number;
+  setMark(zone: ZoneState, mark: keyof KegMarks, items: unknown): void;
+  preallocate(zone: ZoneState, items: unknown): number;
+  /** Address of a thread's copy of an item. */
+  copyOf(zone: ZoneState, item: number, thread: unknown): number;
+}
+
+export function createZoneTuning(
+  context: UmaContext,
+  kegs: Kegs,
+  drains: Drains,
+  sleepers: Sleepers,
+): ZoneTuning {
+  const { machine, threads, locks } = context;
+  const { words } = machine;
+
+  const markOf = ({ kegState }: ZoneState, mark: keyof KegMarks): number =>
+    words[kegState.record + Keg[mark]] as number;
+
+  function setMark(zone: ZoneState, mark: keyof KegMarks, items: unknown): void {
+    const value = requireInteger(items, mark, 0, LIMIT_MAX);
+    const marks = {
+      reserve: markOf(zone, 'reserve'),
+      lowWater: markOf(zone, 'lowWater'),
+      highWater: markOf(zone, 'highWater'),
+      [mark]: value,
+    };
+    const reasons: string[] = [];
+    addMarkReasons(marks, words[zone.record + Zone.limit] as number, reasons);
+    if (reasons.length > 0) {
+      throw new MbumaError('BAD_ARGUMENT', `zone ${zone.name}: ${reasons.join('; ')}`, { zone: zone.name });
+    }
+    kegs.setMarks(zone.kegState, { [mark]: value });
+  }
+
+  function writeMaxCached({ record }: ZoneAccount, most: number): void {
+    locks.acquire(record, LockRank.ZONE);
+    words[record + Zone.maxCached] = most;
+    locks.release(record);
+  }
+
+  return {
+    setLimit(zone, limit) {
+      sleepers.setLimit(zone, requireInteger(limit, 'max', 0, LIMIT_MAX));
+    },
+    setMaxCached(zone, most) {
+      const value = requireInteger(most, 'maxCached', 0, LIMIT_MAX);
+      writeMaxCached(zone, value);
+      // What this thread and the zone have beyond it goes back now; other threads' when they fill a bucket.
+      if (value !== 0) drains.drainCache(zone);
+    },
+    writeMaxCached,
+    markOf,
+    setMark,
+    preallocate: (zone, items) =>
+      kegs.preallocate(zone.kegState, requireInteger(items, 'items', 0, LIMIT_MAX)),
+    copyOf({ name, kegState }, item, thread) {
+      const slot = requireInteger(thread, 'thread', 1, threads.maxThreads);
+      if ((kegState.flags & KegFlag.PER_THREAD) === 0) {
+        throw new MbumaError('BAD_ARGUMENT', `zone ${name} is not perThread: its items have no copies`, {
+          zone: name,
+        });
+      }
+      return item + (slot - 1) * copyStride(kegState.size);
+    },
+  };
+}
