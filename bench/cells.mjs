@@ -12,6 +12,11 @@ const SINGLE_SIZE = {
   ring1: 4,
   ringBlocking: 4,
   ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, 64])),
+  refLife: 4,
+  refPair: 4,
+  refShared: 4,
+  lookup1000: 4,
+  lookup100000: 4,
 };
 const ALL_SIZES = [64, 256, 2048];
 

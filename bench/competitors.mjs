@@ -37,6 +37,11 @@ export const SUITES = {
   redzone: 'LIFO pair, a zone with redzones',
   sites: 'LIFO pair, a zone with sites',
   guard: 'LIFO pair, every item guarded',
+  refLife: 'an item with one reference: taken, and dropped with the last',
+  refPair: 'one more reference taken and dropped, by the thread that has the only one',
+  refShared: 'the same by two threads at one item',
+  lookup1000: 'off-page lookup: from an address to one of 1,000 headers',
+  lookup100000: 'off-page lookup: from an address to one of 100,000 headers',
   replay: 'replay of a capture, 1 worker, per packet',
 };
 
@@ -88,6 +93,24 @@ const levelZero = {
   inJavaScript: true,
   prepare: () => null,
   command: (_suite, size) => ours.command('a', size),
+};
+
+/** Ours with ten headers, in the loop that the suites run with more. */
+const tenHeaders = {
+  name: 'lookup10',
+  suites: sizesOf(['lookup1000', 'lookup100000'], [4]),
+  inJavaScript: true,
+  prepare: () => null,
+  command: (_suite, size) => ours.command('lookup10', size),
+};
+
+/** Ours without counters: the loop a. */
+const uncounted = {
+  name: 'uncounted',
+  suites: { refLife: [4] },
+  inJavaScript: true,
+  prepare: () => null,
+  command: () => ours.command('a', 64),
 };
 
 function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
@@ -143,5 +166,7 @@ export const PEERS = [
   native('dpdk', dpdkSuites, buildDpdk),
   oneZone,
   levelZero,
+  tenHeaders,
+  uncounted,
   ringInC,
 ];

@@ -11,9 +11,10 @@ export const PUBLISHED = 0; // Items put so far, written by the producer only.
 export const CONSUMED = 32; // Items taken so far, written by the consumer only.
 export const FIRST_SLOT = 64;
 
-/** Starts the consumer and waits for it; gives the control block. */
-async function startConsumer(memory, role, zone) {
+/** Starts the consumer and waits for it; gives the control block, which `prepare` may write to before. */
+export async function startConsumer(memory, role, zone, prepare = () => {}) {
   const control = new Int32Array(new SharedArrayBuffer((FIRST_SLOT + RING_SLOTS) * 4));
+  prepare(control);
   const workerData = { handle: memory.handle, control, role, zone };
   const worker = new Worker(new URL('./consumer.mjs', import.meta.url), { workerData });
   await new Promise((resolve, reject) => {

@@ -2,7 +2,9 @@
 import { createMemory } from '../dist/index.js';
 import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
 import { LEVELS } from './levels.mjs';
+import { makeLookupLoop } from './lookup.mjs';
 import { makeLoop } from './loops.mjs';
+import { makeReferencesLoop } from './references.mjs';
 import { measureLoop } from './timing.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
@@ -61,6 +63,14 @@ function makeOurLoop(memory, suite, size) {
     case 'ring1':
     case 'ringBlocking':
       return makeRingLoop(memory, suite);
+    case 'lookup10':
+    case 'lookup1000':
+    case 'lookup100000':
+      return makeLookupLoop(memory, Number(suite.slice('lookup'.length)));
+    case 'refLife':
+    case 'refPair':
+    case 'refShared':
+      return makeReferencesLoop(memory, suite);
     case 'zones8':
       return makeLoop('zones8', zonesWay(memory, size, 8));
     case 'zones1':

@@ -45,6 +45,19 @@ const TARGETS = [
     floor: 25,
     figure: 'ours',
   },
+  {
+    text: 'an item with a reference counter to one without',
+    cells: cross(['refLife'], [4], ['uncounted']),
+    aim: 2,
+    floor: 3,
+  },
+  {
+    // The aim is log2(100,000) to log2(10). These headers are 6.4 MB: the lower steps miss the caches.
+    text: 'off-page lookup, one of 100,000 headers to one of 10',
+    cells: cross(['lookup100000'], [4], ['lookup10']),
+    aim: 5,
+    floor: 20,
+  },
   { text: 'replay, 1 worker, to --compare', cells: [{ suite: 'replay' }], aim: 1 / 5, floor: 1 / 2 },
 ];
 

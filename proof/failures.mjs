@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createMemory } from '../dist/index.js';
 import { ownAsyncScenarios, ownScenarios } from './failures-scenarios.mjs';
 import { Trial } from './failures-trial.mjs';
+import { counterScenarios } from './scenarios/counters.mjs';
 import { guardScenarios } from './scenarios/guards.mjs';
 import { kegScenarios } from './scenarios/kegs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
@@ -27,6 +28,7 @@ const NEED_SUCCESS =
 const shared = [
   ...zoneScenarios,
   ...kegScenarios,
+  ...counterScenarios,
   ...guardScenarios,
   ...ringScenarios,
   ...threadScenarios,

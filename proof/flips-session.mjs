@@ -49,6 +49,15 @@ function operationsOf(memory, zones, rings, held, random) {
       const name = pick(random, zoneNames);
       keep(name, zones[name].alloc(0, 0));
     },
+    () => {
+      if (held.counted.length === 0) return;
+      const item = pick(random, held.counted);
+      zones.counted.hold(item + random(256));
+      if (random(3) > 0) zones.counted.drop(item + random(256));
+    },
+    () => {
+      if (held.counted.length > 0 && zones.counted.drop(held.counted[0])) held.counted.shift();
+    },
     () => keep('mbufs', mbufs.tryGet()),
     () => keep('mbufs', mbufs.tryGetcl()),
     () => keep('mbufs', mbufs.tryGetjcl(pick(random, [2048, 4096, 9216, 16384]))),

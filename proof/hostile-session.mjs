@@ -100,6 +100,7 @@ function makeStage() {
     memory.zone({ name: 'points', size: 48 }),
     memory.zone({ name: 'limited', size: 300, max: 6 }),
     memory.zone({ name: 'built', size: 64, ctor: () => 0, dtor: () => 0 }),
+    memory.zone({ name: 'counted', size: 200, referenceCounted: true }),
   ];
   const ring = memory.ring({ name: 'work', capacity: 9 });
   const mutex = memory.mutex('guard');
@@ -114,6 +115,7 @@ function makeStage() {
     ...['vm.uma.points', 'vm.uma.limited.limit.max_items', 'kern.ipc.nmbclusters', 'vm.zone_warnings'],
     { name: 'points', size: 48 },
     { name: 'more', size: 100, max: 3 },
+    { name: 'shared', size: 100, referenceCounted: true },
     { name: 'work', capacity: 9 },
     { class: 'guard', rank: 2 },
     { signal },

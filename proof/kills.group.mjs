@@ -73,6 +73,7 @@ export class Group extends Audited {
       memory.zone({ name: 'both', size: 200, max: 24, ...both }),
       memory.zone({ name: 'guarded', size: 120, max: 40, guard: true, ...both }),
     ];
+    memory.zone({ name: 'counted', size: 400, referenceCounted: true, ...free });
     memory.zone({ name: 'big', size: 3000, ...free });
     const primary = memory.zone({ name: 'prim', size: 256 });
     memory.zone({ name: 'second', primary, ...hooks });

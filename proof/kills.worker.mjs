@@ -108,6 +108,8 @@ export function work(mbuma, threads) {
   const all = { finiIsSafe: true, ...free, ...hooks, ...constructors };
   const hooked = kind('hooked', { size: 96, ...all });
   const hookedLimited = kind('both', { size: 200, max: 24, ...all });
+  // With one reference each: of more than that, a dead thread's would stay.
+  const counted = kind('counted', { size: 400, referenceCounted: true, ...free });
   const big = kind('big', { size: 3000, ...free });
   const guarded = kind('guarded', { size: 120, max: 40, guard: true, ...all });
   const prim = kind('prim', { size: 256 });
@@ -115,7 +117,7 @@ export function work(mbuma, threads) {
   const carried = kind('carried', { size: 48 });
   const rings = [0, 1].map((each) => memory.ring({ name: `ring ${each}`, capacity: 24 }));
   const sleepy = [limited, hookedLimited];
-  const cheap = [plain, limited, hooked, hookedLimited, big, guarded, prim, second];
+  const cheap = [plain, limited, hooked, hookedLimited, counted, big, guarded, prim, second];
 
   // --- stamps ---
 
@@ -164,7 +166,10 @@ export function work(mbuma, threads) {
       if (kind.held.length < HELD_MOST && random(2) === 0) {
         const item = attempt(() => kind.zone.tryAlloc());
         if (item !== 0) take(kind, item);
-      } else if (kind.held.length > 0) kind.zone.free(leave(kind));
+      } else if (kind.held.length > 0) {
+        if (kind === counted) kind.zone.drop(leave(kind) + random(400));
+        else kind.zone.free(leave(kind));
+      }
     }
   }
 

@@ -15,6 +15,7 @@ import {
   BACKEND_WORDS,
   BACKENDS_MAX,
   Backend,
+  COUNTER_STRIDE,
   GUARDED_ITEM_WORDS,
   GUARDED_PAGE,
   GUARDED_SITES,
@@ -132,14 +133,26 @@ export function makeScene(checkLevel = 0) {
   return { memory, machine, other, zones, theirs, rings, held, rewind };
 }
 
+/** The lines of the reference counters of a slab; of an item in use only what stands behind the count. */
+function findCounters(words, owners, keg, slab) {
+  const first = slab + words[keg + Keg.counterOffset];
+  return Array.from({ length: words[keg + Keg.itemsPerSlab] }, (_, item) => {
+    const address = words[slab + Slab.data] + item * words[keg + Keg.itemSize];
+    const counted = owners[address >>> 4] === 0 ? 0 : 1;
+    return [first + item * COUNTER_STRIDE + counted, COUNTER_STRIDE - counted];
+  });
+}
+
 /** Every slab's header with its bitmap, and every bucket, from the page map; and every mbuf's header. */
-function findPieces({ memory, machine, held }) {
+function findPieces({ memory, machine, held, zones }) {
   const { words } = memory;
   const { pageCount } = machine.layout.parameters;
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const kegAt = (number) => machine.area('kegs') + number * KEG_WORDS;
   const objectOf = (page) => words[machine.area('pages') + page * 16 + 5];
+  const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const seen = new Set();
+  const counters = [];
   const slabs = [];
   const sites = [];
   const guarded = [];
@@ -157,6 +170,7 @@ function findPieces({ memory, machine, held }) {
     const siteOffset = words[kegAt(keg) + Keg.siteOffset];
     if (siteOffset !== 0) sites.push([slab + siteOffset, itemsPerSlab * ITEM_SITES_WORDS]);
     slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
+    if (keg === zones.counted.keg) counters.push(...findCounters(words, owners, kegAt(keg), slab));
     if (keg !== 1) continue;
     for (let item = 0; item < itemsPerSlab; item++) {
       const isFree = (words[slab + 8 + (item >>> 5)] & (1 << (item & 31))) !== 0;
@@ -164,7 +178,7 @@ function findPieces({ memory, machine, held }) {
     }
   }
   const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
-  return { slabs, sites, guarded, buckets, mbufs };
+  return { slabs, sites, guarded, counters, buckets, mbufs };
 }
 
 /** Offsets in a record from `from` to `to`, the last included. */
@@ -274,7 +288,7 @@ export function metadataOf(scene) {
     ]),
   );
   const found = findPieces(scene);
-  const { slabs, sites, guarded, buckets, mbufs } = found;
+  const { slabs, sites, guarded, counters, buckets, mbufs } = found;
   const ranges = {
     superblock: [[SUPERBLOCK, 16]],
     'thread slots': [areas.threads],
@@ -294,6 +308,7 @@ export function metadataOf(scene) {
     'item sites': sites,
     guard: [[areas.guard[0], 16]],
     'guarded items': guarded,
+    'reference counters': counters,
     buckets,
     'call sites': [areas.sites],
     'ring records': [[areas.rings[0], 16 + 64 * 96]],

@@ -67,6 +67,8 @@ export {
   type BackendOptions,
   type BackendStats,
   CANFAIL,
+  type CountedZone,
+  type CountedZoneOptions,
   type FlagName,
   type FlagOptions,
   type GuardStats,

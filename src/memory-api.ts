@@ -12,6 +12,8 @@ import type { Sysctl } from './sysctl-api.js';
 import type {
   Backend,
   BackendOptions,
+  CountedZone,
+  CountedZoneOptions,
   GuardStats,
   Leak,
   Reclaimed,
@@ -62,6 +64,7 @@ export interface Memory {
   /** Tunables and figures by name. */
   readonly sysctl: Sysctl;
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
+  zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
   /**
    * Makes a backend, or finds the one of this name: pages that several kegs share, bounded together. Name it

@@ -154,10 +154,10 @@ function assemble(
     name: { slot: threads.slot, generation: threads.generation },
     failpoints: machine.failpoints,
     sysctl: createSysctl(growTree, assertAttached),
-    zone(options) {
+    zone: ((options) => {
       assertAttached();
       return uma.zone(options);
-    },
+    }) as Memory['zone'],
     backend(options) {
       assertAttached();
       return uma.backend(options);

@@ -2,6 +2,7 @@
 // change of the source that touches it is told, and the bug is to be planted anew. `file` is in dist/.
 
 import { backendsBugs } from './backends.mjs';
+import { countersBugs } from './counters.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
@@ -15,6 +16,7 @@ const list = [
   ...machineBugs,
   ...zonesBugs,
   ...kegsBugs,
+  ...countersBugs,
   ...backendsBugs,
   ...guardsBugs,
   ...mutexesBugs,

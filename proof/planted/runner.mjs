@@ -1,6 +1,7 @@
 // One bug, or none, in a Worker: explores a scenario in a copy of the compiled code that has the bug.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { counterScenarios } from '../scenarios/counters.mjs';
 import { guardScenarios } from '../scenarios/guards.mjs';
 import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
@@ -16,6 +17,7 @@ const { folder, scenario: name, options } = workerData;
 const { third = false, ...bounds } = options;
 const all = [
   ...zoneScenarios,
+  ...counterScenarios,
   ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,

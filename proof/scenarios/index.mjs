@@ -1,6 +1,7 @@
 // Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored
 // with deaths, run by chance, and has its memory fail, without another word.
 
+import { counterScenarios } from './counters.mjs';
 import { guardScenarios } from './guards.mjs';
 import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
@@ -18,6 +19,7 @@ function complete({ races = [], ...scenario }) {
 
 export const scenarios = [
   ...zoneScenarios,
+  ...counterScenarios,
   ...kegScenarios,
   ...ringScenarios,
   ...threadScenarios,

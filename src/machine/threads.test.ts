@@ -20,6 +20,12 @@ describe('thread slots', () => {
     assert.equal(one.isLive(0), false, 'slot 0 is nobody');
   });
 
+  it('that there are not are neither live nor dead: a damaged memory may name any', () => {
+    const one = attachThread(makeMachine({ maxThreads: 2 }));
+    for (const slot of [3, 255, 1 << 28, -1, -(1 << 31)])
+      assert.deepEqual([one.isLive(slot), one.isDead(slot)], [false, false], String(slot));
+  });
+
   it('refuse one thread too many, and take it when another has left', () => {
     const machine = makeMachine({ maxThreads: 2 });
     const one = attachThread(machine);

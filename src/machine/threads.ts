@@ -282,10 +282,11 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     slotRef,
     waiterRef,
     attachedCount: () => load(SUPERBLOCK + Superblock.attached),
-    isLive: (other) => lifeIn(other) === LIVE,
+    // Slots that were read from the memory may be anything, when something has written there.
+    isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,
     generationAt: (other) => generationOf(load(slotRef(other) + STATE)),
     isDead(other) {
-      const life = lifeIn(other);
+      const life = other >>> 0 <= maxThreads ? lifeIn(other) : FREE;
       return life === DEAD || life === REAPING;
     },
     lives: (other, itsGeneration) =>

@@ -100,7 +100,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   const cluster = uma.zone({
     name: ZONE_NAMES.cluster,
     size: CLUSTER_SIZE,
-    referenceCounted: true,
+    referenceCounted: 'layer',
     max: limits.cluster,
     onExhausted: () => drainPackets(),
     onOwnerDeath: 'free',
@@ -188,7 +188,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     return uma.zone({
       name: ZONE_NAMES[kind],
       size,
-      referenceCounted: true,
+      referenceCounted: 'layer',
       max: limits[kind],
       onOwnerDeath: 'free',
     });

@@ -74,6 +74,8 @@ export function createSlabAudit(
     if (field(Keg.number) !== number || size < 1 || size > SIZE_MAX) return false;
     if (align < 16 || align > 4096 || !isPowerOfTwo(align)) return false;
     if ((flags & ~ALL_FLAGS) !== 0) return false;
+    const counting = flags & (KegFlag.REFERENCE_COUNTED | KegFlag.LAYER_COUNTED);
+    if (counting === KegFlag.LAYER_COUNTED) return false;
     if (((flags & KegFlag.INTERNAL) !== 0) !== number <= INTERNAL_KEGS) return false;
     const geometry = chooseGeometry({
       size,

@@ -7,6 +7,7 @@
  */
 
 import { createBucketAudit } from './audit-buckets.js';
+import { createCounterAudit } from './audit-counters.js';
 import { createDebugAudit } from './audit-debug.js';
 import { createRecordAudit } from './audit-records.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
@@ -32,6 +33,7 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
   const auditSlabs = createSlabAudit(context, kegs, maps, debug);
   const auditBuckets = createBucketAudit(context, maps, dead);
   const auditRecords = createRecordAudit(context, maps, dead);
+  const auditCounters = createCounterAudit(context, maps);
 
   /** The law of conservation, keg by keg. */
   function auditSums(walk: Walk): void {
@@ -69,6 +71,7 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
       guarded: [],
     };
     auditSlabs(walk);
+    auditCounters(walk);
     auditBuckets(walk);
     auditSums(walk);
     auditRecords(walk);

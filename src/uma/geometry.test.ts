@@ -267,7 +267,7 @@ describe('slabs as they are cut', () => {
       // Pages come with whatever they held.
       const first = machine.layout.firstPage << 10;
       words.subarray(first).fill(-1);
-      const zone = uma.zone({ name: 'zone', size, referenceCounted });
+      const zone = uma.zone({ name: 'zone', size, referenceCounted: referenceCounted && 'layer' });
       const items = Array.from({ length: 120 }, () => zone.tryAlloc() as Addr);
       const counters = new Set<number>();
       for (const item of referenceCounted ? items : []) {

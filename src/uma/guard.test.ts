@@ -272,7 +272,7 @@ describe('guarded zones', () => {
   });
 
   it('have counters for guarded items, and free many at once', () => {
-    const { party, zone } = makeGuarded({ referenceCounted: true });
+    const { party, zone } = makeGuarded({ referenceCounted: 'layer' });
     const out = new Int32Array(12);
     assert.equal(zone.tryAllocMany(out, 12), 12);
     const counters = Array.from(out, (item) => party.uma.counterOf(item));

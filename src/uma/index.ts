@@ -25,7 +25,15 @@ export {
 } from './records.js';
 export type { AsyncOptions } from './sleepers.js';
 export { createUma, type Uma } from './uma.js';
-export { type Backend, CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO, type Zone } from './zone-api.js';
+export {
+  type Backend,
+  CANFAIL,
+  type CountedZone,
+  USE_INTERRUPT_RESERVE,
+  USE_RESERVE,
+  ZERO,
+  type Zone,
+} from './zone-api.js';
 export type { FlagName, FlagOptions } from './zone-flags.js';
-export type { ZoneOptions } from './zone-options.js';
+export type { CountedZoneOptions, ZoneOptions } from './zone-options.js';
 export type { ZoneStats } from './zone-stats.js';

@@ -7,8 +7,18 @@ import { type Geometry, headerItemBytes, type Shape } from './geometry.js';
 import type { Hook } from './hooks.js';
 import { KEG_WORDS, Keg, KegFlag } from './records.js';
 
-/** A keg as this thread knows it. Never changes, but for the hooks, which each thread registers. */
-export interface KegState {
+/** What stands in the headers of a keg's slabs behind the bitmap, and whose it is. */
+export const HeaderKind = {
+  /** Nothing. */
+  PLAIN: 0,
+  /** A reference counter for each item, of `counters.ts`. */
+  COUNTED: 1,
+  /** The same, of the layer that made the zone. */
+  LAYER: 2,
+} as const;
+
+/** What all kegs have, as this thread knows it. Never changes, but for the hooks: each thread has its own. */
+interface AnyKeg {
   readonly record: number;
   readonly number: number;
   readonly name: string;
@@ -19,7 +29,6 @@ export interface KegState {
   readonly pagesPerSlab: number;
   readonly headerOffset: number;
   readonly headerKeg: number;
-  readonly counterOffset: number;
   /** Bytes from the start of a run to its first item. */
   readonly dataOffset: number;
   /** Words from a slab's header to the first item's sites; 0 when there are none. */
@@ -35,6 +44,26 @@ export interface KegState {
   fini: Hook | null;
 }
 
+/** A keg whose slabs have no counters: by its type, there is no way to ask where they are. */
+export interface PlainKeg extends AnyKeg {
+  readonly header: typeof HeaderKind.PLAIN;
+}
+
+/** A keg whose slabs have counters. */
+export interface CountedKeg extends AnyKeg {
+  readonly header: typeof HeaderKind.COUNTED | typeof HeaderKind.LAYER;
+  /** Words from a slab's header to the counter of its first item. */
+  readonly counterOffset: number;
+}
+
+/** A keg of any kind: look at `header` before asking for its counters. */
+export type KegState = PlainKeg | CountedKeg;
+
+function headerKindOf(flags: number): PlainKeg['header'] | CountedKeg['header'] {
+  if ((flags & KegFlag.REFERENCE_COUNTED) === 0) return HeaderKind.PLAIN;
+  return (flags & KegFlag.LAYER_COUNTED) === 0 ? HeaderKind.COUNTED : HeaderKind.LAYER;
+}
+
 /** Sizes of the off-page header kegs, in bytes. */
 export const HEADER_SIZES = [64, 128, 256, 512, 1024] as const;
 
@@ -47,6 +76,7 @@ export function headerKegNumber(bytes: number): number {
 export function readKeg(words: Int32Array, record: number): KegState {
   const read = (offset: number): number => words[record + offset] as number;
   const flags = read(Keg.flags);
+  // One shape for all kinds, for V8; which of its fields may be read, the type says.
   return {
     record,
     number: read(Keg.number),
@@ -58,6 +88,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     pagesPerSlab: read(Keg.pagesPerSlab),
     headerOffset: read(Keg.headerOffset),
     headerKeg: read(Keg.headerKeg),
+    header: headerKindOf(flags),
     counterOffset: read(Keg.counterOffset),
     dataOffset: read(Keg.dataOffset),
     siteOffset: read(Keg.siteOffset),
@@ -67,7 +98,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,
     init: null,
     fini: null,
-  };
+  } as KegState;
 }
 
 /** Writes the record of a new keg, all but the count that says that it is there. */

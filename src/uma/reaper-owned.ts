@@ -3,6 +3,7 @@
 import { PAGE_SHIFT } from '../machine/index.js';
 import { INTERNAL_KEGS, REAPER_BATCH } from './context.js';
 import type { HookErrors } from './hooks.js';
+import { HeaderKind } from './keg-state.js';
 import type { ReaperParts } from './reaper.js';
 import { GRANULE, GRANULE_SHIFT, GuardedItem, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
@@ -39,7 +40,7 @@ export interface OwnedReaper {
  * @param allZones every zone of the memory
  */
 export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[]): OwnedReaper {
-  const { context, kegs, ladder, owners, pageKegs } = parts;
+  const { context, kegs, ladder, owners, pageKegs, counters } = parts;
   const { machine, threads, pages } = context;
   const { words } = machine;
   const { compareExchangeByte } = machine.atomics;
@@ -70,16 +71,18 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     ladder.releaseItem(zone, item);
   }
 
-  /** How the items of a keg are freed, so many of `batch`; null: they are not. */
+  /** How the items of a keg are given up, so many of `batch`; tells how many are free now. Null: they stay. */
   function freeingOf(
     keg: number,
     zones: readonly ZoneState[],
     errors: HookErrors,
-  ): ((count: number) => void) | null {
+  ): ((count: number) => number) | null {
     const each = (free: (item: number) => void) => (count: number) => {
       // To free an item may need what another dead thread has: then the batch is used for that one meanwhile.
       const items = Array.from({ length: count }, (_, at) => batch[at] as number);
-      for (const item of items) errors.attempt(() => free(item));
+      const last = items.filter((item) => counters.disown(keg, item));
+      for (const item of last) errors.attempt(() => free(item));
+      return last.length;
     };
     const taker = takers.get(keg);
     if (taker !== undefined) return each(taker.free);
@@ -90,9 +93,12 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
       return plain ? each((item) => releaseUsed(zone, item)) : null;
     }
     // Without hooks nothing fails, and thousands at a time are freed ten times as fast.
-    return plain
-      ? (count) => parts.freeOwnedMany(zone, batch, count)
-      : each((item) => parts.freeOwned(zone, item));
+    if (!plain || zone.kegState.header === HeaderKind.COUNTED)
+      return each((item) => parts.freeOwned(zone, item));
+    return (count) => {
+      parts.freeOwnedMany(zone, batch, count);
+      return count;
+    };
   }
 
   /** Whether an item of the keg stands there on pages of its own. */
@@ -166,8 +172,10 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
         result.kept += count;
         if (names) result.items.push(...batch.subarray(0, count));
       } else {
-        result.freed += count;
-        free(count);
+        const freed = free(count);
+        result.freed += freed;
+        // What others have references to stays.
+        result.kept += count - freed;
       }
     }
     return result;

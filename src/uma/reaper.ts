@@ -11,6 +11,7 @@ import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/inde
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
+import type { Counters } from './counters.js';
 import type { Drains } from './drains.js';
 import type { Guard } from './guard.js';
 import { createGuardReaper, mergeOwned } from './guard-reaper.js';
@@ -66,6 +67,7 @@ export interface ReaperParts {
   readonly drains: Drains;
   readonly guard: Guard;
   readonly items: Items;
+  readonly counters: Counters;
   readonly owners: Uint8Array;
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */

@@ -306,6 +306,8 @@ export const KegFlag = {
   SITES: 0x400,
   /** Some of the items, or all, come alone on pages of their own: guard.ts. */
   GUARDED: 0x800,
+  /** There are counters, and the layer that made the zone counts: `hold` and `drop` do not. */
+  LAYER_COUNTED: 0x1000,
 } as const;
 
 export const ZoneFlag = {

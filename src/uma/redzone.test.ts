@@ -150,7 +150,7 @@ describe('redzones', () => {
   });
 
   it('keep counters, secondary zones and bulk calls right', () => {
-    const { party, zone } = makeZone({ size: 48, referenceCounted: true });
+    const { party, zone } = makeZone({ size: 48, referenceCounted: 'layer' });
     const second = party.uma.zone({ name: 'second', primary: zone });
     const out = new Int32Array(40);
     assert.equal(second.tryAllocMany(out, 40), 40);

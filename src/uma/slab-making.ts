@@ -8,7 +8,7 @@ import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { type Backends, COUNTED } from './backends.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
-import type { KegState } from './keg-state.js';
+import { HeaderKind, type KegState } from './keg-state.js';
 import type { Patterns } from './patterns.js';
 import { Keg, KegFlag, SLAB_HEADER_WORDS, Slab } from './records.js';
 
@@ -122,7 +122,8 @@ export function createSlabMaking(
       const items = Math.min(32, keg.itemsPerSlab - first);
       words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
     }
-    const behind = keg.counterOffset || keg.siteOffset;
+    // Counters and sites, whatever there is of them, stand behind one another.
+    const behind = keg.header === HeaderKind.PLAIN ? keg.siteOffset : keg.counterOffset;
     if (behind !== 0) {
       words.fill(0, slab + behind, slab + (words[keg.record + Keg.headerWords] as number));
     }

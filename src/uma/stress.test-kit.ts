@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import type { Memory } from '../memory-api.js';
 import type { Zone } from './index.js';
 
+/** Items that several workers have references to. */
+export const SHARED = { name: 'shared', size: 200, referenceCounted: true } as const;
+
 export function openZones(memory: Memory): Zone[] {
   const { words } = memory;
   const small = memory.zone({ name: 'small', size: 64 });

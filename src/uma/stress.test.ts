@@ -7,7 +7,7 @@ import type { Memory } from '../memory-api.js';
 import type { MemoryOptions } from '../memory-options.js';
 import type { Addr } from '../record/index.js';
 import type { Zone } from './index.js';
-import { openZones } from './stress.test-kit.js';
+import { openZones, SHARED } from './stress.test-kit.js';
 import { assertClean, runs, until } from './uma.test-kit.js';
 import { Board, MAILBOXES, makeBoard, makeShadow, startHand, withHands } from './workers.test-kit.js';
 
@@ -58,6 +58,31 @@ describe('workers at random', () => {
       });
       assertClean(memory);
       settle(memory, zones, board, freePages);
+    });
+  }
+});
+
+describe('workers that share items', () => {
+  for (const wasm of [true, false]) {
+    it(`4 of them, ${wasm ? 'WebAssembly' : 'plain'}: an item is there as long as anybody has a reference`, async () => {
+      const memory = createMemory({ bytes: 4 << 20, maxThreads: 8, wasm });
+      const zone = memory.zone(SHARED);
+      const board = makeBoard();
+      const orders = { task: 'share', handle: memory.handle, board, shadow: board, rounds: runs(60_000) };
+      await withHands(4, orders, async (hands) => {
+        go(board);
+        const frees = (await Promise.all(hands.map(({ done }) => done))) as number[];
+        assert.ok(Math.min(...frees) > 1000, `they freed ${frees}`);
+      });
+      assertClean(memory);
+      for (let slot = 0; slot < MAILBOXES; slot++) {
+        const item = (board[Board.MAILBOX + slot] ?? 0) as Addr;
+        if (item !== 0) zone.drop(item);
+      }
+      memory.drain();
+      assertClean(memory);
+      const { used, pages } = zone.stats();
+      assert.deepEqual([used, pages], [0, 0]);
     });
   }
 });

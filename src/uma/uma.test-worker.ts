@@ -6,7 +6,7 @@ import { attachMemory } from '../memory.js';
 import type { Memory } from '../memory-api.js';
 import type { Addr } from '../record/index.js';
 import type { Zone } from './index.js';
-import { openZones } from './stress.test-kit.js';
+import { openZones, SHARED } from './stress.test-kit.js';
 import { randomFrom } from './uma.test-kit.js';
 import { Board, MAILBOXES, type Orders } from './workers.test-kit.js';
 
@@ -165,6 +165,40 @@ const tasks: Record<string, () => unknown> = {
       Atomics.wait(board, Board.DONE, 0, 1);
       memory.poll();
     }
+  },
+  /** Holds and drops what others hold and drop too; mailboxes hand references over. */
+  share() {
+    waitForGo();
+    const zone = memory.zone(SHARED);
+    const mine: { item: Addr; cookie: number }[] = [];
+    let serial = 0;
+    let frees = 0;
+    const cookieOf = (item: Addr): number => memory.words[item >>> 2] as number;
+    const dropOne = (): void => {
+      const [{ item, cookie }] = mine.splice(random(mine.length), 1) as [(typeof mine)[number]];
+      assert.equal(cookieOf(item), cookie, `item ${item} was freed under who has a reference`);
+      if (zone.drop((item + random(SHARED.size)) as Addr)) frees++;
+    };
+    for (let round = 0; round < rounds; round++) {
+      const choice = random(10);
+      if (choice < 2) {
+        const item = zone.alloc();
+        memory.words[item >>> 2] = number * 1_000_000 + ++serial;
+        mine.push({ item, cookie: cookieOf(item) });
+      } else if (choice < 4 && mine.length > 0) {
+        const one = mine[random(mine.length)] as (typeof mine)[number];
+        zone.hold(one.item);
+        mine.push(one);
+      } else if (choice < 7) {
+        // One reference goes into the mailbox, and what is there is this thread's.
+        const given = mine.pop()?.item ?? 0;
+        const item = Atomics.exchange(board, Board.MAILBOX + random(MAILBOXES), given) as Addr;
+        if (item !== 0) mine.push({ item, cookie: cookieOf(item) });
+      } else if (mine.length > 0) dropOne();
+      while (mine.length > 30) dropOne();
+    }
+    while (mine.length > 0) dropOne();
+    return frees;
   },
   /** Allocates until there is no page left, and sleeps then; frees now and then. */
   starve() {

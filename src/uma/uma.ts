@@ -12,39 +12,38 @@ import { createUmaAudit, type UmaParts } from './audit.js';
 import { type BackendOptions, createBackendApi } from './backend-api.js';
 import { createBackends } from './backends.js';
 import type { UmaContext } from './context.js';
+import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
+import { createCounters } from './counters.js';
 import { createDrains } from './drains.js';
 import { createGuard, type GuardStats } from './guard.js';
 import type { Hooks } from './hooks.js';
 import { createItemChecks } from './item-checks.js';
 import { createItems } from './items.js';
-import type { KegState } from './keg-state.js';
+import { HeaderKind, type KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
 import { createLeaks, type Leak } from './leaks.js';
 import { umaBranches } from './leaves.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
-import {
-  BUCKET_WORDS,
-  CACHE_WORDS,
-  COUNTER_STRIDE,
-  GRANULE_SHIFT,
-  GuardedItem,
-  Slab,
-  ThreadCache,
-  Zone as ZoneRecord,
-} from './records.js';
+import { BUCKET_WORDS, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
 import { createRegistry } from './registry.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
-import type { Backend, Zone } from './zone-api.js';
-import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
+import type { Backend, CountedZone, Zone } from './zone-api.js';
+import {
+  type CheckedZoneOptions,
+  type CountedZoneOptions,
+  readZoneOptions,
+  type ZoneOptions,
+} from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 import { createZoneTuning } from './zone-tuning.js';
 
 export interface Uma {
+  zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
   /** Makes a backend, or finds the one of this name. */
   backend(options: BackendOptions): Backend;
@@ -61,7 +60,7 @@ export interface Uma {
   branches(): readonly Branch[];
   /** Figures of every zone of the memory, opened by this thread or not. */
   stats(): readonly ZoneStats[];
-  /** Word index of the reference counter of an item of a `referenceCounted` zone. About 10 ns. */
+  /** Word index of the reference counter of an item; 0: its zone has none. About 10 ns. */
   counterOf(item: number): number;
   /** Owner byte of each 16-byte granule: 0 free, 1 to 254 a slot, OWNER_MEMORY. */
   readonly owners: Uint8Array;
@@ -80,6 +79,10 @@ export interface Uma {
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
   audit(report: (rule: string, message: string) => void): void;
+}
+
+function isCounted(state: ZoneState): state is CountedZoneState {
+  return state.kegState.header === HeaderKind.COUNTED;
 }
 
 export function createUma(context: UmaContext, initialise: boolean): Uma {
@@ -107,17 +110,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
   const slow = createZoneSlow(context, kegs, ladder, reclaimer, alarms, maps, checks, guard);
   const tuning = createZoneTuning(context, kegs, drains, sleepers);
-  const makeZone = createZoneClass({
-    context,
-    kegs,
-    ladder,
-    drains,
-    sleepers,
-    maps,
-    reclaimer,
-    slow,
-    tuning,
-  });
+  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning };
+  const makeZone = createZoneClass(zoneParts);
+  const counters = createCounters(context, kegs, maps);
+  const deadCache = accounts.cacheOf(threads.slot, 0);
+  const makeCountedZone = createCountedZoneClass(zoneParts, counters, makeZone, deadCache);
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
   /** This thread has detached: its slot, and the caches with it, may be another's. */
@@ -188,7 +185,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       lack: Lack.NONE,
     };
     zoneState.cache = frontCache(zoneState);
-    const made = makeZone(zoneState);
+    const made = isCounted(zoneState) ? makeCountedZone(zoneState) : makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);
     reclaimer.register(zoneState);
@@ -213,15 +210,6 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   function allHooks(zoneState: ZoneState): Hooks {
     if (zoneState.primaryRecord !== 0) return zoneState.hooks;
     return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
-  }
-
-  function counterOf(item: number): number {
-    const guarded = items.guardedAt(item);
-    if (guarded !== 0) return guarded + GuardedItem.counter;
-    const slab = kegs.slabOf(item);
-    const keg = kegs.byNumber(pageKegs[item >>> 12] as number);
-    const index = ((item - (words[slab + Slab.data] as number)) / keg.itemSize) | 0;
-    return slab + keg.counterOffset + index * COUNTER_STRIDE;
   }
 
   function setLimit(zone: ZoneAccount, limit: number): void {
@@ -252,6 +240,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     items,
     owners,
     pageKegs,
+    counters,
     dead,
     openedByNumber: (number) => byNumber.get(number),
     freeOwned: slow.freeSlow,
@@ -266,7 +255,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   waiting.onPoll(() => reclaimer.answerAttention());
   const parts: UmaParts = { context, kegs, maps, guard, dead };
   return {
-    zone,
+    zone: zone as Uma['zone'],
     backend: backendApi.open,
     alarms,
     findZone: (name) => opened.get(name)?.zone,
@@ -288,13 +277,14 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       }
       return figures;
     },
-    counterOf,
+    counterOf: counters.counterOf,
     access: createAccess(items, pageKegs, words.length * 4),
     leaks: createLeaks(context, kegs, maps, items),
     guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
         owners[each >>> GRANULE_SHIFT] = slot;
+        counters.adopt(keg, each);
       });
     },
     owners,

@@ -9,8 +9,12 @@ import { KegFlag, ZoneFlag } from './records.js';
 
 /** The options of a zone that are flags. */
 export interface FlagOptions {
-  /** Each item has a reference counter beside the slab: see `counterOf`. */
-  readonly referenceCounted?: boolean;
+  /**
+   * Each item has a reference counter beside the slab, in a cache line of its own: the zone is a
+   * `CountedZone`, with `hold`, `drop` and `references`. 'layer': the counters are there, and who makes the
+   * zone counts by himself. (REFCNT)
+   */
+  readonly referenceCounted?: boolean | 'layer';
   /** New slabs are zeroed: an item holds 0, or what its last user left. (ZINIT) */
   readonly zeroFresh?: boolean;
   /** Every item is zeroed when it is allocated, as if the flag ZERO were given. */
@@ -52,7 +56,8 @@ export type FlagName = keyof FlagOptions;
 
 /** Flags that say how slabs look or live: those of the keg. */
 const KEG_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
-  referenceCounted: KegFlag.REFERENCE_COUNTED,
+  // Both: who counts is held to as well.
+  referenceCounted: KegFlag.REFERENCE_COUNTED | KegFlag.LAYER_COUNTED,
   zeroFresh: KegFlag.ZEROED,
   noFree: KegFlag.NO_FREE,
   noTouch: KegFlag.NO_TOUCH,
@@ -79,6 +84,7 @@ const CONTRADICTIONS: readonly (readonly [FlagName, FlagName, string])[] = [
   ['maxBucket', 'noBucket', 'one asks for the largest buckets, the other for none'],
   ['noTouch', 'zeroFresh', 'zeros would have to be written into the items'],
   ['noTouch', 'zero', 'zeros would have to be written into the items'],
+  ['guard', 'referenceCounted', 'references are counted beside slabs'],
   ['noTouch', 'guard', 'freed items would have to be filled'],
   ['cacheSpread', 'contiguous', 'one needs large slabs, the other the smallest'],
   ['cacheSpread', 'perThread', 'the copies have cache lines of their own already'],
@@ -100,7 +106,8 @@ export function readFlags(given: FlagOptions, reasons: string[]): CheckedFlags {
   const set = new Set<FlagName>();
   for (const name of NAMES) {
     try {
-      const value = optionalBoolean(given[name], name);
+      const byLayer = name === 'referenceCounted' && given[name] === 'layer';
+      const value = byLayer || optionalBoolean(given[name], name);
       if (value === undefined) continue;
       const kegBit = KEG_FLAGS[name] ?? 0;
       const zoneBit = ZONE_FLAGS[name] ?? 0;
@@ -108,13 +115,15 @@ export function readFlags(given: FlagOptions, reasons: string[]): CheckedFlags {
       flags.givenZone |= zoneBit;
       if (!value) continue;
       set.add(name);
-      flags.keg |= kegBit;
+      flags.keg |= byLayer ? kegBit : kegBit & ~KegFlag.LAYER_COUNTED;
       flags.zone |= zoneBit;
     } catch (error) {
       reasons.push((error as Error).message);
     }
   }
   for (const [one, other, why] of CONTRADICTIONS) {
+    // A layer that counts by itself finds the counters of guarded items, too.
+    if (other === 'referenceCounted' && given.referenceCounted === 'layer') continue;
     if (set.has(one) && set.has(other)) reasons.push(`${one} and ${other} contradict each other: ${why}`);
   }
   return flags;

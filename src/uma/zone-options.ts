@@ -17,7 +17,7 @@ import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
 import type { KegMarks } from './kegs.js';
 import { GRANULE, KegFlag, OwnerDeath, type OwnerDeath as OwnerDeathPolicy, ZoneFlag } from './records.js';
-import { type Backend, LIMIT_MAX, type Zone } from './zone-api.js';
+import { type Backend, type CountedZone, LIMIT_MAX, type Zone } from './zone-api.js';
 import { type CheckedFlags, type FlagOptions, flagNames, readFlags } from './zone-flags.js';
 import type { ZoneState } from './zone-state.js';
 
@@ -69,6 +69,10 @@ export interface ZoneOptions extends FlagOptions {
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
   readonly finiIsSafe?: boolean;
 }
+
+/** What makes a `CountedZone`: a zone with counters of its own, or one that is stacked on such a zone. */
+export type CountedZoneOptions = ZoneOptions &
+  ({ readonly referenceCounted: true } | { readonly primary: CountedZone });
 
 /** The same, checked. */
 export interface CheckedZoneOptions {
