@@ -13,6 +13,8 @@ import {
   auditMachine,
   createAttachment,
   createMachine,
+  createSynchronising,
+  EpochState,
   type Fabric,
   joinMachine,
   type Machine,
@@ -43,6 +45,7 @@ const records = [
   Superblock,
   ThreadSlot,
   Tunables,
+  EpochState,
   Waiter,
   WaitQueue,
   Page,
@@ -66,7 +69,8 @@ function assemble(
   mbufOptions: { max?: number },
 ): Memory {
   const attachment = createAttachment(machine, agent, nativeThreads());
-  const { threads, waiting } = attachment;
+  const { threads, waiting, epochs } = attachment;
+  const synchronising = createSynchronising(attachment);
   const pages = createPages(attachment, initialise);
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
@@ -129,6 +133,19 @@ function assemble(
       assertAttached();
       return adopting.adopt(thread);
     },
+    enter: epochs.enter,
+    leave: epochs.leave,
+    reading: epochs.reading,
+    synchronize(timeoutMs) {
+      assertAttached();
+      uma.putAwayFreed();
+      synchronising.synchronize(timeoutMs);
+    },
+    async synchronizeAsync(options) {
+      assertAttached();
+      uma.putAwayFreed();
+      await synchronising.synchronizeAsync(options);
+    },
     drain() {
       assertAttached();
       uma.drain();
@@ -137,6 +154,7 @@ function assemble(
       assertAttached();
       rings.detach();
       uma.reclaimer.leave();
+      epochs.abandon();
       attached = false;
       threads.release();
     },
@@ -168,6 +186,7 @@ function assemble(
         threads: threads.attachedCount(),
         pages: pages.stats(),
         zones: uma.stats(),
+        epochs: { sequence: epochs.sequence(), overdue: epochs.overdue() },
       };
     },
   };

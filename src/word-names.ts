@@ -1,6 +1,7 @@
 /** Names of the words of a memory, for reports of the explorer. */
 
 import {
+  EpochState,
   type Machine,
   PAGE_SHIFT,
   PAGE_WORDS,
@@ -19,6 +20,7 @@ import { Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
 const areaRecords: Readonly<Record<string, object>> = {
   threads: ThreadSlot,
   tunables: Tunables,
+  epochs: EpochState,
   waiters: Waiter,
   phys: Phys,
   pages: Page,

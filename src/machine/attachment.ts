@@ -1,5 +1,6 @@
 /** A thread's attachment to a memory, as all layers above know it: one object that they hand on. */
 
+import { createEpochs, type Epochs } from './epochs.js';
 import { createHands, type Hands } from './hands.js';
 import { createIntents, type Intents } from './intents.js';
 import { createLocks, type Locks } from './locks.js';
@@ -16,6 +17,7 @@ export interface Attachment {
   readonly hands: Hands;
   readonly intents: Intents;
   readonly settings: Settings;
+  readonly epochs: Epochs;
 }
 
 /**
@@ -34,5 +36,7 @@ export function createAttachment(
   const waiting = createWaiting(machine, threads);
   const hands = createHands(machine, threads);
   const intents = createIntents(machine, threads, waiting);
-  return { machine, threads, locks, waiting, hands, intents, settings: createSettings(machine) };
+  const settings = createSettings(machine);
+  const epochs = createEpochs(machine, threads);
+  return { machine, threads, locks, waiting, hands, intents, settings, epochs };
 }

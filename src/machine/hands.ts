@@ -37,6 +37,8 @@ export const HandKind = {
   CLUSTER: 6,
   /** An external buffer whose free function (number) is to be called: address, length, argument. */
   CALL: 7,
+  /** A bucket (byte address) of an epoch zone that is ripe, its tag in it, and how many items it has. */
+  DEFERRED: 8,
 } as const;
 
 /** Words of a hand. */

@@ -1,5 +1,6 @@
 export * from './attachment.js';
 export * from './audit.js';
+export * from './epochs.js';
 export * from './fabric.js';
 export * from './hands.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
@@ -8,6 +9,7 @@ export * from './layout.js';
 export * from './locks.js';
 export * from './machine.js';
 export * from './records.js';
+export * from './synchronising.js';
 export * from './threads.js';
 export * from './tunables.js';
 export * from './waiting.js';

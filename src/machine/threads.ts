@@ -41,11 +41,12 @@ export function generationOf(state: number): number {
   return state >>> GENERATION_SHIFT;
 }
 
-/** Slots, the waiters of each slot (the blocking one first), and the settings. */
+/** Slots, the waiters of each slot (the blocking one first), the settings, and the sequence of epochs. */
 export const planThreads: AreaPlanner = ({ maxThreads }) => [
   { name: 'threads', words: (maxThreads + 1) * SLOT_WORDS, align: 64 },
   { name: 'waiters', words: (maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
   { name: 'tunables', words: 16 },
+  { name: 'epochs', words: 16 },
 ];
 
 /** A thread of the past or the present: its slot, and which of the threads that had it. */
@@ -83,6 +84,8 @@ export interface Threads {
   isDead(slot: number): boolean;
   /** Whether this very thread is attached. */
   lives(slot: number, generation: number): boolean;
+  /** The thread that has the slot now. */
+  nameOf(slot: number): ThreadName;
   /** The live threads of an agent, by the number that `attachThread` was given. */
   byAgent(agent: number): ThreadName[];
   /** Throws DETACHED or GIVEN_UP when the slot is this thread's no more. About 1 ns. */
@@ -267,6 +270,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     },
     lives: (other, itsGeneration) =>
       load(slotRef(other) + STATE) === ((itsGeneration << GENERATION_SHIFT) | LIVE),
+    nameOf: (other) => ({ slot: other, generation: generationOf(load(slotRef(other) + STATE)) }),
     byAgent(wanted) {
       const found: ThreadName[] = [];
       for (let other = 1; other <= maxThreads; other++) {

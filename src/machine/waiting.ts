@@ -66,7 +66,9 @@ export interface Waiting {
   giftOf(waiter: WaiterRef): number;
   /** The gift; the waiter is idle again. */
   takeGrant(waiter: WaiterRef): number;
-  /** Throws WOULD_BLOCK or SLEEP_WITH_LOCK where this thread must not sleep. */
+  /** Throws READ_SECTION in a read section: nobody could reuse anything while this thread waits. */
+  assertOutside(what: string): void;
+  /** Throws WOULD_BLOCK, SLEEP_WITH_LOCK or READ_SECTION where this thread must not sleep. */
   assertMayBlock(what: string): void;
   /** Sleeps until granted (true), or for `timeoutMs` or one slice, whichever is shorter (maybe false). */
   sleepSlice(waiter: WaiterRef, timeoutMs: number): boolean;
@@ -84,7 +86,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
   const { request: REQUEST, slot: SLOT, ticket: TICKET } = Waiter;
   const { head: HEAD, tail: TAIL, count: COUNT, sleeps: SLEEPS } = WaitQueue;
-  const { sleepingOn: SLEEPING_ON, heldCount: HELD_COUNT } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON, heldCount: HELD_COUNT, section: SECTION } = ThreadSlot;
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
   const { IDLE, WAITING, GRANTED } = WaiterState;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
@@ -157,8 +159,14 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     store(waiter + STATE, IDLE);
   }
 
+  function assertOutside(what: string): void {
+    if (words[threads.self + SECTION] === 0) return;
+    throw new MbumaError('READ_SECTION', `${what} would wait, and this thread is in a read section`);
+  }
+
   return {
     blockingWaiter,
+    assertOutside,
     takeWaiter: () => freeWaiters.pop() ?? 0,
     returnWaiter(waiter) {
       freeWaiters.push(waiter);
@@ -229,6 +237,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
         );
       }
       if (words[threads.self + HELD_COUNT] !== 0) witness.assertMaySleep(what);
+      assertOutside(what);
     },
     sleepSlice(waiter, timeoutMs) {
       floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;

@@ -8,7 +8,16 @@ import type { Maps } from './diagnose.js';
 import { chooseGeometry, headerItemBytes } from './geometry.js';
 import { headerKegNumber, type KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
-import { GRANULE_SHIFT, KEG_WORDS, Keg, KegFlag, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
+import {
+  GRANULE_SHIFT,
+  KEG_WORDS,
+  Keg,
+  KegFlag,
+  OWNER_MEMORY,
+  SLAB_HEADER_WORDS,
+  Slab,
+  SlabList,
+} from './records.js';
 
 export type Report = (rule: string, message: string) => void;
 
@@ -27,6 +36,8 @@ export interface Walk {
   readonly inSlabs: number[];
   readonly inBuckets: number[];
   readonly owned: number[];
+  /** Items of epoch zones that are freed and in no bucket. */
+  readonly parked: number[];
   readonly headers: number[];
   readonly itemsOut: number[];
 }
@@ -34,6 +45,8 @@ export interface Walk {
 export function countAt(counts: readonly number[], number: number): number {
   return counts[number] ?? 0;
 }
+
+const KEG_FLAGS = KegFlag.INTERNAL | KegFlag.REFERENCE_COUNTED | KegFlag.ZEROED | KegFlag.EPOCH;
 
 /** Largest item of any keg. */
 const SIZE_MAX = 1 << 20;
@@ -54,7 +67,7 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     const flags = field(Keg.flags);
     if (field(Keg.number) !== number || size < 1 || size > SIZE_MAX) return false;
     if (align < 16 || align > 4096 || !isPowerOfTwo(align)) return false;
-    if ((flags & ~(KegFlag.INTERNAL | KegFlag.REFERENCE_COUNTED | KegFlag.ZEROED)) !== 0) return false;
+    if ((flags & ~KEG_FLAGS) !== 0) return false;
     if (((flags & KegFlag.INTERNAL) !== 0) !== number <= INTERNAL_KEGS) return false;
     const geometry = chooseGeometry({
       size,
@@ -86,6 +99,10 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
     }
   }
 
+  function isParked({ flags }: KegState, granule: number): boolean {
+    return (flags & KegFlag.EPOCH) !== 0 && owners[granule + 1] === OWNER_MEMORY;
+  }
+
   function auditItems(walk: Walk, keg: KegState, slab: number, data: number): void {
     const { number } = keg;
     const granules = keg.itemSize >>> GRANULE_SHIFT;
@@ -100,7 +117,11 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
         if (isFree) walk.report('U5', `${what} is owned and free in its slab`);
         if (number <= INTERNAL_KEGS) walk.report('U6', `${what} has an owner`);
       }
-      for (let inner = granule + 1; inner < granule + granules; inner++) {
+      if (isParked(keg, granule)) {
+        walk.parked[number] = countAt(walk.parked, number) + 1;
+        if (isFree || owners[granule] !== 0) walk.report('U6', `${what} is parked, and free or owned`);
+      }
+      for (let inner = granule + (isParked(keg, granule) ? 2 : 1); inner < granule + granules; inner++) {
         if (owners[inner] !== 0)
           walk.report('U6', `${hex(inner << GRANULE_SHIFT)} inside an item of ${keg.name} has an owner`);
       }
@@ -194,9 +215,9 @@ export function createSlabAudit(context: UmaContext, kegs: Kegs, maps: Maps): (w
       if (words[word] === 0) continue;
       for (let at = (word - first) * 4; at < (word - first + 1) * 4; at++) if (owners[at] !== 0) marked++;
     }
-    const owned = walk.owned.reduce((sum, count) => sum + count, 0);
+    const owned = [...walk.owned, ...walk.parked].reduce((sum, count) => sum + (count ?? 0), 0);
     if (marked !== owned)
-      walk.report('U6', `${marked} owner bytes are set, ${owned} of them where items start`);
+      walk.report('U6', `${marked} owner bytes are set, ${owned} of them where items start, or are parked`);
   }
 
   return (walk) => {

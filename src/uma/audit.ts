@@ -40,7 +40,8 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
         continue;
       }
       const buckets = countAt(walk.inBuckets, number);
-      const owned = countAt(walk.owned, number);
+      // Parked items are nobody's, and in no bucket: they are out all the same.
+      const owned = countAt(walk.owned, number) + countAt(walk.parked, number);
       const zones = countAt(walk.itemsOut, number);
       if (out !== buckets + owned)
         walk.report('U5', `keg ${name} has ${out} items out: ${buckets} are in buckets, ${owned} are owned`);
@@ -59,6 +60,7 @@ export function createUmaAudit({ context, kegs, maps, dead }: UmaParts): (report
       inSlabs: [],
       inBuckets: [],
       owned: [],
+      parked: [],
       headers: [],
       itemsOut: [],
     };

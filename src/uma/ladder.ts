@@ -13,7 +13,9 @@
 import { damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
-import { BUCKET_KEG, type UmaContext } from './context.js';
+import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
+import { createEmptyBuckets } from './empty-buckets.js';
 import { How } from './hooks.js';
 import { createKegItems, type KegItems } from './keg-items.js';
 import type { Kegs } from './kegs.js';
@@ -25,7 +27,9 @@ export interface Ladder extends Omit<KegItems, 'importItems'> {
   allocItem(zone: ZoneState, how: How): number;
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
-  /** Takes back an item that is owned and has been through `dtor`. */
+  /**
+   * Takes back an item that is owned and has been through `dtor`; of an epoch zone, one that no reader knows.
+   */
   freeItem(zone: ZoneState, item: number): void;
   countFailure(zone: ZoneState): void;
 }
@@ -38,6 +42,7 @@ export function createLadder(
   kegs: Kegs,
   accounts: Accounts,
   owners: Uint8Array,
+  deferral: Deferral,
   dead: number,
 ): Ladder {
   const { capacityOf, excessOf, planPushFull, planPopFull, planPushEmpty, planPopEmpty, planPush } = accounts;
@@ -45,7 +50,6 @@ export function createLadder(
   const { machine, threads, locks, waiting, intents, hands } = context;
   const { words, floats } = machine;
   const { slot } = threads;
-  const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
   const limitSite = machine.failpoints.site('uma.limit', 'the limit of a zone: as if it were reached');
   const lockSite = machine.failpoints.site('uma.lock', 'the lock of a zone, for a call that must not sleep');
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
@@ -53,13 +57,8 @@ export function createLadder(
   const { itemsOut: ITEMS_OUT, limit: LIMIT, bucketCapacity: CAPACITY } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
   const { HELD, SECOND: UNITS } = Hand;
+  const emptyBuckets = createEmptyBuckets(context, kegs, accounts);
   const { importItems, takeReserved, releaseItem, own } = createKegItems(context, kegs, accounts, owners);
-
-  /** A bucket into a hand. False: there is none. */
-  function allocEmptyBucket(zone: ZoneState, hand: number): boolean {
-    if (bucketSite.fails(zone.name)) return false;
-    return kegs.takeItem(kegs.byNumber(BUCKET_KEG), hand + HELD, How.NOWAIT) !== 0;
-  }
 
   // --- rung 2: the thread's other bucket ---
 
@@ -79,7 +78,7 @@ export function createLadder(
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} cannot be filled`, { zone: zone.name });
       if (((words[cache] as number) & BUCKET_MASK) !== 0) return true;
-      if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
+      if (!zone.epoch && ((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
         swapBuckets(cache);
         continue;
       }
@@ -99,6 +98,7 @@ export function createLadder(
         return true;
       }
       locks.release(record);
+      if (deferral.ripen(zone)) continue;
       if (!fillFromKeg(zone, how)) return false;
       // Not done yet: a hook that allocates from this very zone may have emptied what was loaded.
     }
@@ -107,15 +107,21 @@ export function createLadder(
   /** Loads a full bucket of the zone, while both of this cache are empty; one of those goes to the zone. */
   function loadFullLocked(zone: ZoneState): void {
     const { record, realCache: cache } = zone;
-    const spare = words[cache + SPARE] as number;
+    // The spare of an epoch zone is not for allocations.
+    const emptied = words[zone.epoch ? cache : cache + SPARE] as number;
     intents.begin(record);
     const top = planPopFull(zone);
-    if (spare !== dead) planPushEmpty(zone, spare);
-    intents.set(cache + SPARE, words[cache] as number);
+    if (emptied !== dead) planPushEmpty(zone, emptied);
+    if (!zone.epoch) intents.set(cache + SPARE, words[cache] as number);
     intents.set(cache, top);
     intents.commit();
     growBuckets(zone);
-    words[cache + FREE_LIMIT] = capacityOf(zone);
+    openForFrees(zone);
+  }
+
+  /** The loaded bucket takes frees again, under the lock. Of an epoch zone it never does: see deferral.ts. */
+  function openForFrees(zone: ZoneState): void {
+    if (!zone.epoch) words[zone.realCache + FREE_LIMIT] = capacityOf(zone);
   }
 
   /** Each miss makes the zone's buckets one item larger, so that a busy zone misses less often. */
@@ -133,7 +139,7 @@ export function createLadder(
       zone.lack = Lack.LIMIT;
       return false;
     }
-    if (words[hand + HELD] === 0 && !allocEmptyBucket(zone, hand)) {
+    if (words[hand + HELD] === 0 && !emptyBuckets.take(zone, hand)) {
       returnUnits(zone, hand);
       zone.lack = Lack.MEMORY;
       return false;
@@ -168,7 +174,7 @@ export function createLadder(
       intents.set(hand + HELD, planPopEmpty(zone) << 2);
     }
     intents.commit();
-    words[cache + FREE_LIMIT] = 0;
+    if (!zone.epoch) words[cache + FREE_LIMIT] = 0;
     locks.release(record);
     return want;
   }
@@ -191,7 +197,7 @@ export function createLadder(
       intents.set(hand, 0);
       intents.commit();
       hands.closed(hand);
-      if (words[record + WAIT_COUNT] === 0) words[cache + FREE_LIMIT] = capacityOf(zone);
+      if (words[record + WAIT_COUNT] === 0) openForFrees(zone);
       shareLoaded(zone);
       serveWaiters(zone);
       waiting.unlock(locks, record);
@@ -258,6 +264,10 @@ export function createLadder(
     threads.assertHere();
     // Whoever had it: from here on it is this thread's to put back, or its reaper's.
     owners[item >>> GRANULE_SHIFT] = slot;
+    if (zone.epoch) {
+      releaseItem(zone, item);
+      return;
+    }
     for (let round = 0; ; round++) {
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
@@ -276,7 +286,7 @@ export function createLadder(
       const capacity = capacityOf(zone);
       const wanting = capacity !== 0 && !makeRoomLocked(zone, capacity);
       waiting.unlock(locks, record);
-      if (capacity === 0 || (wanting && !addBucket(zone))) {
+      if (capacity === 0 || (wanting && !emptyBuckets.add(zone))) {
         releaseItem(zone, item);
         return;
       }
@@ -322,24 +332,6 @@ export function createLadder(
       intents.set(cache + SPARE, top);
     }
     intents.set(cache, bucket);
-  }
-
-  /** A new bucket of the keg of buckets for the zone's list of empty ones. False: there is none. */
-  function addBucket(zone: ZoneState): boolean {
-    const { record } = zone;
-    const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
-    if (!allocEmptyBucket(zone, hand)) {
-      hands.close(hand);
-      return false;
-    }
-    locks.acquire(record, LockRank.ZONE);
-    intents.begin(record);
-    planPushEmpty(zone, (words[hand + HELD] as number) >>> 2);
-    intents.set(hand, 0);
-    intents.commit();
-    hands.closed(hand);
-    locks.release(record);
-    return true;
   }
 
   return {

@@ -11,6 +11,7 @@ import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/inde
 import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import type { Drains } from './drains.js';
 import { type HookErrors, type Hooks, How } from './hooks.js';
 import type { Kegs } from './kegs.js';
@@ -59,6 +60,7 @@ export interface ReaperParts {
   readonly accounts: Accounts;
   readonly ladder: Ladder;
   readonly drains: Drains;
+  readonly deferral: Deferral;
   readonly owners: Uint8Array;
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */
@@ -77,7 +79,7 @@ export interface ReaperParts {
 const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
 
 export function createUmaReaper(parts: ReaperParts): UmaReaper {
-  const { context, kegs, accounts, ladder, drains, owners, pageKegs, dead } = parts;
+  const { context, kegs, accounts, ladder, drains, deferral, owners, pageKegs, dead } = parts;
   const { machine, threads, locks, waiting, intents, hands, pages } = context;
   const { words } = machine;
   const { load, store } = machine.atomics;
@@ -107,6 +109,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       hooks: NO_HOOKS,
       finiIsSafe: false,
       primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
+      epoch: words[record + Zone.epoch] !== 0,
       capacityMax: words[record + Zone.capacityMax] as number,
       onExhausted: null,
       lack: Lack.NONE,
@@ -136,7 +139,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     }
     if (item !== 0) {
       if (zone.finiIsSafe) errors.run(zone.hooks.fini, 'fini', zone.name, item, How.NOWAIT);
-      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
+      if (zone.hooks.init !== null || zone.epoch) kegs.trash(zone.kegState, item);
       owners[item >>> GRANULE_SHIFT] = 0;
       kegs.giveItem(zone.kegState, item, hand + HELD);
     }
@@ -149,6 +152,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       const emptier = emptiers.get(kind);
       if (emptier !== undefined) emptier(hand, slot, errors);
       else if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
+      else if (kind === HandKind.DEFERRED) deferral.returnHand(stateOf(hands.numberOf(hand)), hand);
       else if (kind === HandKind.SLAB) kegs.unmakeSlab(kegs.byNumber(hands.numberOf(hand)), hand, errors);
       else emptyItemHand(hand, slot, errors);
     }
@@ -218,7 +222,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       locks.acquire(record, LockRank.ZONE);
       words[cache + FREE_LIMIT] = 0;
       intents.begin(record);
-      accounts.planPush(zone, words[word] as number);
+      deferral.planPutAway(zone, word - cache, words[word] as number);
       intents.set(word, dead);
       intents.commit();
       accounts.serveWaiters(zone);
@@ -240,6 +244,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         const zone = stateOf(number);
         if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
         drainCache(zone, slot);
+        if (zone.epoch) deferral.settleParked(zone, slot);
       }
       parts.resetCaches(slot);
       return owned.settle(slot, errors, inTransit);

@@ -7,7 +7,9 @@ import { readText, writeText } from '../record/index.js';
 import { createAccounts } from './accounts.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { createDeferral } from './deferral.js';
 import { createDrains } from './drains.js';
+import { createEpochZoneClass } from './epoch-zone.js';
 import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
 import type { KegState } from './keg-state.js';
@@ -21,6 +23,7 @@ import {
   BUCKET_WORDS,
   CACHE_WORDS,
   COUNTER_STRIDE,
+  EPOCH_BUCKET_ITEMS,
   GRANULE_SHIFT,
   HookBit,
   KEG_WORDS,
@@ -61,6 +64,8 @@ export interface Uma {
   carry(keg: number, item: number, slot: number): void;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
+  /** Puts away what this thread has freed in epoch zones, so that it gets ripe with the next grace. */
+  putAwayFreed(): void;
   /** Gives back all cached items and empty slabs of the zones that this thread has opened. */
   drain(): void;
   audit(report: (rule: string, message: string) => void): void;
@@ -73,6 +78,10 @@ function hookBits(hooks: Hooks): number {
     (hooks.init === null ? 0 : HookBit.INIT) |
     (hooks.fini === null ? 0 : HookBit.FINI)
   );
+}
+
+function kegFlags({ zeroed, epoch }: CheckedZoneOptions): number {
+  return (zeroed ? KegFlag.ZEROED : 0) | (epoch ? KegFlag.EPOCH : 0);
 }
 
 export function createUma(context: UmaContext, initialise: boolean): Uma {
@@ -88,12 +97,15 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const maps = { words, owners, pageKegs };
   const kegs = createKegs(context, initialise);
   const accounts = createAccounts(context);
-  const ladder = createLadder(context, kegs, accounts, owners, dead);
-  const drains = createDrains(context, kegs, accounts, dead);
+  const deferral = createDeferral(context, kegs, accounts, owners, pageKegs, dead);
+  const ladder = createLadder(context, kegs, accounts, owners, deferral, dead);
+  const drains = createDrains(context, kegs, accounts, deferral, dead);
   const reclaimer = createReclaimer(context, kegs, drains, owners);
-  const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, reclaimer, maps);
-  const makeZone = createZoneClass({ context, kegs, ladder, drains, sleepers, maps, reclaimer, slow });
+  const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer);
+  const slow = createZoneSlow(context, kegs, ladder, deferral, reclaimer, maps);
+  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow };
+  const makeZone = createZoneClass(zoneParts);
+  const makeEpochZone = createEpochZoneClass(zoneParts, makeZone);
   const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
@@ -161,10 +173,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
     if (createSite.fails(name))
       throw new MbumaError('OUT_OF_MEMORY', `zone ${name} cannot be made`, { zone: name });
-    const keg = primary?.kegState ?? kegs.create(name, shape, options.zeroed ? KegFlag.ZEROED : 0);
+    const keg = primary?.kegState ?? kegs.create(name, shape, kegFlags(options));
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
-    const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
+    const slots = options.epoch ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS;
+    const capacityMax = Math.max(1, Math.min(slots, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
     words[record + ZoneRecord.number] = number;
     words[record + ZoneRecord.keg] = keg.number;
     words[record + ZoneRecord.limit] = limit;
@@ -176,6 +189,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       initialCapacity(keg.itemSize, maxBucket),
     );
     words[record + ZoneRecord.primary] = primary?.number ?? 0;
+    words[record + ZoneRecord.epoch] = options.epoch ? 1 : 0;
     writeText(words, record + ZoneRecord.name, 12, name);
     machine.atomics.store(state + UmaState.zoneCount, number);
     return number;
@@ -192,6 +206,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const counted = keg.counterOffset !== 0;
     if (primary === null && counted !== shape.referenceCounted)
       differences.push(`referenceCounted is ${counted}`);
+    const epoch = words[record + ZoneRecord.epoch] !== 0;
+    if (epoch !== options.epoch) differences.push(`epoch is ${epoch}`);
     if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
       differences.push('its primary zone is another');
     if (differences.length > 0) {
@@ -227,11 +243,12 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       finiIsSafe: given.finiIsSafe === true,
       primaryRecord: primary?.record ?? 0,
+      epoch: words[record + ZoneRecord.epoch] !== 0,
       capacityMax: words[record + ZoneRecord.capacityMax] as number,
       onExhausted: given.onExhausted ?? null,
       lack: Lack.NONE,
     };
-    const made = makeZone(zoneState);
+    const made = zoneState.epoch ? makeEpochZone(zoneState) : makeZone(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);
     reclaimer.register(zoneState);
@@ -289,7 +306,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   locks.onTakeOver(state + UmaState.lock, state + UmaState.lock + 1, LockRank.REGISTRY, repairRegistry);
-  locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
+  locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, (record) => {
+    accounts.repair(record);
+    deferral.repair(record);
+  });
   const byNumber = new Map<number, ZoneState>();
   const reaper = createUmaReaper({
     context,
@@ -297,6 +317,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     accounts,
     ladder,
     drains,
+    deferral,
     owners,
     pageKegs,
     dead,
@@ -352,6 +373,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       },
     },
     reaper,
+    putAwayFreed() {
+      for (const each of opened.values()) deferral.putAway(each.state);
+    },
     drain() {
       // What leaves one zone may go to another: a packet that is drained gives its cluster back.
       for (let pass = 0, freed = 1; freed > 0 && pass <= opened.size; pass++) {

@@ -47,6 +47,12 @@ export interface ZoneOptions {
   readonly onOwnerDeath?: OwnerDeathPolicy;
   /** New slabs are zeroed: an item holds 0, or what its last user left. */
   readonly zeroFresh?: boolean;
+  /**
+   * Freed items are not reused before every read section that was open at the free has ended (`memory.enter`,
+   * `memory.leave`); UMA's SMR. Until then they keep their contents; then `dtor` runs, in whichever thread
+   * finds them. Items take 32 bytes at least, and such a zone has no secondary zones. Default false.
+   */
+  readonly epoch?: boolean;
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
   readonly finiIsSafe?: boolean;
 }
@@ -61,7 +67,11 @@ export interface CheckedZoneOptions {
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
   readonly zeroed: boolean;
+  readonly epoch: boolean;
 }
+
+/** Items of epoch zones have two granules at least: see parking.ts. */
+const EPOCH_ALIGN = 32;
 
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
@@ -106,6 +116,10 @@ export function readZoneOptions(
   const hooks = { ctor: hook('ctor'), dtor: hook('dtor'), init: hook('init'), fini: hook('fini') };
   attempt(() => optionalFunction(given.onExhausted, 'onExhausted'), undefined);
   const limit = attempt(() => optionalInteger(given.max, 'max', 0, LIMIT_MAX, 0), 0);
+  const epoch = attempt(() => optionalBoolean(given.epoch, 'epoch'), false) === true;
+  if (epoch && given.primary !== undefined)
+    reasons.push('epoch and primary: what one zone of a keg frees, another would reuse');
+  if (primary?.epoch) reasons.push('primary is an epoch zone: it has no secondary zones');
   if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
   const keg = primary?.kegState;
   // With a primary the size is that one's; one that is none has been told of above.
@@ -125,7 +139,11 @@ export function readZoneOptions(
   const zeroed = attempt(() => optionalBoolean(given.zeroFresh, 'zeroFresh'), false) === true;
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
   const counted = attempt(() => optionalBoolean(given.referenceCounted, 'referenceCounted'), false);
-  const shape = { size, align, referenceCounted: counted === true };
+  const shape = {
+    size,
+    align: epoch ? Math.max(align, EPOCH_ALIGN) : align,
+    referenceCounted: counted === true,
+  };
   if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
     reasons.push(`items of ${size} bytes do not fit a slab`);
   }
@@ -133,5 +151,5 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed };
+  return { name, shape, limit, hooks, primary, onOwnerDeath, zeroed, epoch };
 }

@@ -4,6 +4,7 @@
 
 import { CheckLevel, hex, MbumaError, requireInteger, trashFill, trashFindDamage } from '../check/index.js';
 import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
 import { HookErrors, How, runHook } from './hooks.js';
 import type { Kegs } from './kegs.js';
@@ -34,6 +35,7 @@ export function createZoneSlow(
   context: UmaContext,
   kegs: Kegs,
   ladder: Ladder,
+  deferral: Deferral,
   reclaimer: Reclaimer,
   maps: Maps,
 ): ZoneSlow {
@@ -147,6 +149,12 @@ export function createZoneSlow(
     const address = item as number;
     // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
     maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
+    if (zone.epoch) {
+      // Readers may still look at it: `dtor` and trash wait with the item.
+      deferral.freeItem(zone, address);
+      reclaimer.answerAttention();
+      return;
+    }
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
     if (isTrashed(zone)) trashFill(words, address, kegState.itemSize);
