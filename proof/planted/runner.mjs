@@ -1,6 +1,7 @@
 // One bug, or none, in a Worker: explores a scenario in a copy of the compiled code that has the bug.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { epochScenarios } from '../scenarios/epochs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
 import { mbufScenarios } from '../scenarios/mbufs.mjs';
 import { plantedScenarios } from '../scenarios/planted.mjs';
@@ -10,14 +11,21 @@ import { zoneScenarios } from '../scenarios/zones.mjs';
 
 const { folder, scenario: name, options } = workerData;
 const { third = false, ...bounds } = options;
-const all = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios, ...plantedScenarios];
+const all = [
+  ...zoneScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mbufScenarios,
+  ...epochScenarios,
+  ...plantedScenarios,
+];
 const scenario = all.find((each) => each.name === name);
 if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
 
 const { exploreMemory } = await import(`${folder}explore.js`);
 const { failure, schedules, exhausted, seconds } = exploreMemory({
   memory,
-  allowedRaces: [...allowedRaces, ...afterDeaths],
+  allowedRaces: [...allowedRaces, ...afterDeaths, ...(scenario.races ?? [])],
   ...(third ? withThird(scenario) : scenario),
   ...bounds,
 });

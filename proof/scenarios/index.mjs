@@ -1,6 +1,7 @@
 // Every scenario, ready for `exploreMemory`. One more is a plain object in one of these files: it is explored
 // with deaths, run by chance, and has its memory fail, without another word.
 
+import { epochScenarios } from './epochs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { ringScenarios } from './rings.mjs';
@@ -12,9 +13,13 @@ function complete({ races = [], ...scenario }) {
   return { memory, ...scenario, allowedRaces: [...allowedRaces, ...afterDeaths, ...races] };
 }
 
-export const scenarios = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...mbufScenarios].map(
-  complete,
-);
+export const scenarios = [
+  ...zoneScenarios,
+  ...ringScenarios,
+  ...threadScenarios,
+  ...mbufScenarios,
+  ...epochScenarios,
+].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */
 export const everyStore = { everyStoreOfFills: false };

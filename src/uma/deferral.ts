@@ -49,7 +49,7 @@ export interface Deferral {
   putAway(zone: ZoneState): void;
   /** Wakes the first in line, if there is one, to look whether something is ripe: not granted anything yet. */
   wakeFirst(zone: ZoneState): void;
-  /** Says what to do, under no lock, when more is out than the limit allows and something has got ripe. */
+  /** Says what to do, under no lock, when something has got ripe: more may be out than the limit allows. */
   onExcess(drain: (zone: ZoneState) => void): void;
   /** The zone's lock has been taken over, and its intents are finished. */
   repair(record: number): void;
@@ -276,7 +276,7 @@ export function createDeferral(
     } finally {
       ripening = false;
     }
-    if (found && accounts.excessOf(zone) > 0) for (const drain of drainExcess) drain(zone);
+    if (found) for (const drain of drainExcess) drain(zone);
     errors.throwFirst();
     return found;
   }

@@ -65,8 +65,11 @@ export function createDrains(
   }
 
   deferral.onExcess((zone) => {
+    locks.acquire(zone.record, LockRank.ZONE);
+    const excess = excessOf(zone);
     const cached = words[zone.record + CACHED_ITEMS] as number;
-    drainBuckets(zone, Math.max(0, cached - excessOf(zone)));
+    locks.release(zone.record);
+    if (excess > 0 && cached > 0) drainBuckets(zone, Math.max(0, cached - excess));
   });
 
   /** A full bucket of the zone into a hand, with its units. False: no more than `keep` items are cached. */
