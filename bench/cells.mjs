@@ -3,7 +3,16 @@ import { spawn } from 'node:child_process';
 import { PEERS, SUITES } from './competitors.mjs';
 
 /** Sizes of the suites that have one thing to measure: the filter by size leaves them alone. */
-const SINGLE_SIZE = { zones8: 64, packet: 2048, packet32: 2048, ring: 4, ring1: 4, ringBlocking: 4 };
+const SINGLE_SIZE = {
+  zones8: 64,
+  epoch: 64,
+  section: 4,
+  packet: 2048,
+  packet32: 2048,
+  ring: 4,
+  ring1: 4,
+  ringBlocking: 4,
+};
 const ALL_SIZES = [64, 256, 2048];
 
 /** `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. */

@@ -9,9 +9,9 @@ const MEMORY_BYTES = 256 * 2 ** 20;
 const slots = (count) => new Int32Array(count);
 const touch = 'words[item >> 2] = value';
 
-function zoneWay(memory, size) {
+function zoneWay(memory, size, epoch = false) {
   return {
-    names: { zone: memory.zone({ name: 'bench', size }), words: memory.words },
+    names: { zone: memory.zone({ name: 'bench', size, epoch }), words: memory.words },
     alloc: 'zone.tryAlloc()',
     touch,
     free: 'zone.free(item)',
@@ -22,6 +22,17 @@ function zoneWay(memory, size) {
       const at = memory.zone({ name: 'arrays', size: 4096 }).alloc() >> 2;
       return memory.words.subarray(at, at + count);
     },
+    slots,
+  };
+}
+
+/** A read section in the place of the item. */
+function sectionWay(memory) {
+  return {
+    names: { memory },
+    alloc: 'memory.enter()',
+    touch: '',
+    free: 'memory.leave()',
     slots,
   };
 }
@@ -64,6 +75,10 @@ function makeOurLoop(memory, suite, size) {
       return makeLoop('zones8', zonesWay(memory, size, 8));
     case 'zones1':
       return makeLoop('zones8', zonesWay(memory, size, 1));
+    case 'epoch':
+      return makeLoop('epoch', zoneWay(memory, size, true));
+    case 'section':
+      return makeLoop('section', sectionWay(memory));
     case 'packet':
     case 'packet32':
       return makeLoop(suite, packetWay(memory));

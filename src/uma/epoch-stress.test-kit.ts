@@ -2,6 +2,9 @@
 
 import type { Memory, MemoryHandle, Zone } from '../index.js';
 
+/** END: not 0 when all shall end. WRONG, READS: what the readers have counted so far. */
+export const Board = { END: 0, WRONG: 1, READS: 2 } as const;
+
 export interface Orders {
   readonly handle: MemoryHandle;
   readonly role: 'reader' | 'writer';
@@ -9,7 +12,7 @@ export interface Orders {
   readonly number: number;
   /** False: an ordinary zone, whose items are reused at once. */
   readonly epoch: boolean;
-  /** One word: not 0 when all shall end. */
+  /** Words by `Board`. */
   readonly board: Int32Array;
   /** Word index of the first list's link. */
   readonly root: number;

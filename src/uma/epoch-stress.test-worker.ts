@@ -2,13 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Addr, attachMemory } from '../index.js';
-import { type Orders, openLists, serialOf } from './epoch-stress.test-kit.js';
+import { Board, type Orders, openLists, serialOf } from './epoch-stress.test-kit.js';
 
 const { handle, role, number, epoch, board, root, lists, length } = workerData as Orders;
 const memory = attachMemory(handle);
 const zone = openLists(memory, epoch);
 const { words } = memory;
-const GOING = 0;
 
 /** Node: link, serial, and the two mixed. A serial is never given twice. */
 let serial = number << 22;
@@ -32,6 +31,7 @@ function replace(round: number): void {
   zone.free(old);
 }
 
+const LOOKS = 50;
 const seen = new Int32Array(length * 2);
 
 /** How many nodes were another's before the section ended. */
@@ -45,10 +45,12 @@ function read(round: number): number {
     seen[count * 2 + 1] = words[at + 1] as number;
     node = words[at] as number;
   }
-  for (let index = 0; index < count; index++) {
-    const node = seen[index * 2] as number;
+  // Some microseconds, so that much happens meanwhile.
+  for (let index = 0; index < count * LOOKS; index++) {
+    const at = (index % count) * 2;
+    const node = seen[at] as number;
     const now = words[(node >>> 2) + 1] as number;
-    if (now !== seen[index * 2 + 1] || words[(node >>> 2) + 2] !== serialOf(node, now)) wrong++;
+    if (now !== seen[at + 1] || words[(node >>> 2) + 2] !== serialOf(node, now)) wrong++;
   }
   memory.leave();
   return wrong;
@@ -56,10 +58,14 @@ function read(round: number): number {
 
 let rounds = 0;
 let wrong = 0;
-while (Atomics.load(board, GOING) === 0) {
+while (Atomics.load(board, Board.END) === 0) {
   for (let batch = 0; batch < 200; batch++, rounds++) {
     if (role === 'reader') wrong += read(rounds);
     else replace(rounds);
+  }
+  if (role === 'reader') {
+    Atomics.add(board, Board.READS, 200);
+    Atomics.store(board, Board.WRONG, Math.max(wrong, Atomics.load(board, Board.WRONG)));
   }
   memory.poll();
 }

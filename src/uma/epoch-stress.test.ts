@@ -4,17 +4,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { createMemory, type Memory } from '../index.js';
-import { type Orders, openLists, type Said, serialOf } from './epoch-stress.test-kit.js';
-import { assertClean, runs } from './uma.test-kit.js';
+import { createMemory, type Memory, type ZoneStats } from '../index.js';
+import { Board, type Orders, openLists, type Said, serialOf } from './epoch-stress.test-kit.js';
+import { assertClean } from './uma.test-kit.js';
 
 const LISTS = 8;
 const LENGTH = 6;
 const WRITERS = 2;
+const ITEMS_PER_PAGE = 64;
 
 interface Crew {
   readonly memory: Memory;
   readonly workers: readonly Worker[];
+  readonly board: Int32Array;
   /** Ends all that go still; what they say. */
   end(): Promise<Said[]>;
 }
@@ -33,7 +35,7 @@ function start(epoch: boolean, readers: number): Crew {
     }
     memory.words[root + list] = next;
   }
-  const board = new Int32Array(new SharedArrayBuffer(4));
+  const board = new Int32Array(new SharedArrayBuffer(12));
   const crew = Array.from({ length: readers + WRITERS }, (_, number) => {
     const role = number < WRITERS ? ('writer' as const) : ('reader' as const);
     const orders: Orders = {
@@ -61,13 +63,26 @@ function start(epoch: boolean, readers: number): Crew {
   return {
     memory,
     workers: crew.map(({ worker }) => worker),
+    board,
     async end() {
-      Atomics.store(board, 0, 1);
-      const said = await Promise.all(crew.map((each) => each.said));
-      await Promise.all(crew.map(({ worker }) => worker.terminate()));
-      return said.filter((each) => each !== null);
+      Atomics.store(board, Board.END, 1);
+      // One that has thrown, or runs astray, must not keep the test.
+      const timer = setTimeout(() => crew.forEach(({ worker }) => void worker.terminate()), 20_000);
+      try {
+        const said = await Promise.all(crew.map((each) => each.said));
+        return said.filter((each) => each !== null);
+      } finally {
+        clearTimeout(timer);
+        await Promise.all(crew.map(({ worker }) => worker.terminate()));
+      }
     },
   };
+}
+
+/** Whether the condition came true; a busy machine takes its time. */
+async function comes(condition: () => boolean): Promise<boolean> {
+  for (let left = 1500; left > 0 && !condition(); left--) await sleep(20);
+  return condition();
 }
 
 const sum = (all: readonly Said[], role: string, what: 'rounds' | 'wrong'): number =>
@@ -75,15 +90,14 @@ const sum = (all: readonly Said[], role: string, what: 'rounds' | 'wrong'): numb
 
 describe('readers without a lock', () => {
   it('never see a node that is reused, and nodes are', async () => {
-    const { memory, end } = start(true, 2);
-    await sleep(runs(1500));
+    const { memory, board, end } = start(true, 2);
+    const nodes = () => memory.stats().zones.find(({ name }) => name === 'nodes') as ZoneStats;
+    const isReused = () => nodes().requests > 2 * ITEMS_PER_PAGE * nodes().pages;
+    const came = await comes(() => isReused() && Atomics.load(board, Board.READS) > 2000);
     const said = await end();
+    assert.ok(came, 'much is read and reused');
     assert.equal(said.length, 4);
     assert.equal(sum(said, 'reader', 'wrong'), 0);
-    assert.ok(sum(said, 'reader', 'rounds') > 1000);
-    const nodes = memory.stats().zones.find(({ name }) => name === 'nodes');
-    const places = (nodes?.pages ?? 0) * 64;
-    assert.ok((nodes?.requests ?? 0) > 2 * places, `${nodes?.requests} requests, room for ${places}`);
     memory.synchronize(5000);
     assertClean(memory);
   });
@@ -97,7 +111,6 @@ describe('readers without a lock', () => {
     await sleep(300);
     memory.reap();
     memory.synchronize(5000);
-    assert.deepEqual(memory.stats().epochs.overdue, []);
     const said = await end();
     assert.equal(sum(said, 'reader', 'wrong'), 0);
     memory.reap();
@@ -105,8 +118,8 @@ describe('readers without a lock', () => {
   });
 
   it('do see it in an ordinary zone: the test can fail', async () => {
-    const { end } = start(false, 2);
-    await sleep(runs(1000));
+    const { board, end } = start(false, 2);
+    await comes(() => Atomics.load(board, Board.WRONG) > 0);
     const said = await end();
     assert.ok(sum(said, 'reader', 'wrong') > 0);
   });
