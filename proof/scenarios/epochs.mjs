@@ -1,5 +1,5 @@
-// Epoch zones: readers without locks, and writers who free what those may see. Accesses are in order here, and
-// there is no tick: the sequence goes on with every look, so that the order alone is explored.
+// Epoch zones: readers without locks, and writers who free what those may see. Accesses are in order here,
+// and there is no tick: the sequence goes on with every look, so that the order alone is explored.
 
 import { alike, expectUsed, openZones, timedOut } from './kit.mjs';
 

@@ -101,13 +101,13 @@ function replay(
   const model = new Model();
   for (const [name, who, value] of list)
     (steps[name] as Step)(model, memories[who] as Memory, zones[who] as Zone, who, value);
-  assertClean(first, 'before the end');
   const { used, deferred } = (zones[0] as Zone).stats();
   assert.ok(used + deferred >= model.held.length);
   for (const [who, memory] of memories.entries()) {
     memory.failpoints.disarm();
     if (model.sections[who] !== 0) memory.leave();
   }
+  assertClean(first, 'before the end');
   while (model.held.length > 0) zones[0]?.free(model.give(0));
   for (const memory of [...memories, ...memories]) {
     memory.drain();

@@ -19,8 +19,8 @@ describe('an epoch zone', () => {
       'TIMED_OUT',
     );
     assert.equal(reused(zone, items, 600), 0);
-    assertClean(memory);
     reader.leave();
+    assertClean(memory);
     memory.synchronize(5000);
     assert.ok(reused(zone, items, 600) > 300);
     assertClean(memory);
@@ -320,6 +320,7 @@ describe('an epoch zone without buckets', () => {
       'TIMED_OUT',
     );
     assert.equal(reused(zone, items, 100), 0);
+    reader.leave();
     assertClean(memory);
   });
 
@@ -352,8 +353,8 @@ describe('after a death', () => {
       'TIMED_OUT',
     );
     assert.equal(reused(zone, items, 300), 0);
-    assertClean(memory);
     reader.leave();
+    assertClean(memory);
     memory.synchronize(5000);
     zone.drain();
     assert.equal(zone.stats().deferred, 0);
@@ -373,7 +374,6 @@ describe('after a death', () => {
       reader.enter();
       memory.declareDead(victim.name);
       assert.equal(memory.reap()[0]?.items[0]?.freed, 50);
-      assertClean(memory);
       const here = zone ?? openZone(memory, options);
       assert.equal(
         codeOf(() => memory.synchronize(20)),
