@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createMemory } from '../dist/index.js';
 import { ownAsyncScenarios, ownScenarios } from './failures-scenarios.mjs';
 import { Trial } from './failures-trial.mjs';
+import { epochScenarios } from './scenarios/epochs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
 import { ringScenarios } from './scenarios/rings.mjs';
 import { threadScenarios } from './scenarios/threads.mjs';
@@ -21,11 +22,13 @@ const FINDINGS_MOST = 100;
 const NEED_SUCCESS =
   /^ring: (?!it carries)|^both open the same new zone|^each opens a new zone|^two clean up/;
 
-const shared = [...zoneScenarios, ...ringScenarios, ...threadScenarios].map((scenario) => ({
-  memory: small,
-  afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),
-  ...scenario,
-}));
+const shared = [...zoneScenarios, ...ringScenarios, ...threadScenarios, ...epochScenarios].map(
+  (scenario) => ({
+    memory: small,
+    afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),
+    ...scenario,
+  }),
+);
 
 export const allScenarios = [...shared, ...ownScenarios, ...ownAsyncScenarios];
 
