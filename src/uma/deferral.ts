@@ -127,11 +127,12 @@ export function createDeferral(
     intents.commit();
   }
 
-  /** A freed bucket with room, under the lock. False: there is no bucket. */
+  /** A freed bucket with room for one more, under the lock. False: there is no bucket. */
   function makeRoomLocked(zone: ZoneState, capacity: number): boolean {
     const freed = zone.realCache + FREED;
     const top = words[freed] as number;
-    if (top !== dead && (top & BUCKET_MASK) >= Math.max(1, capacity)) deferFreed(zone);
+    // With a capacity of 0 it is put away right after.
+    if (top !== dead && (top & BUCKET_MASK) >= (capacity || EPOCH_BUCKET_ITEMS)) deferFreed(zone);
     if (words[freed] !== dead) return true;
     if (words[zone.record + EMPTY_TOP] === 0) return false;
     intents.begin(zone.record);
