@@ -74,12 +74,13 @@ export function createParking(
     return 0;
   }
 
-  /** One parked item into a hand. False: there is none, or it must wait. */
-  function takeParked(zone: ZoneState, hand: number): boolean {
+  /** One parked item into a hand, looked for from a page on first. False: there is none, or it must wait. */
+  function takeParked(zone: ZoneState, hand: number, from: number): boolean {
     const { record } = zone;
     const tag = words[record + PARKED_TAG] as number;
     if (tag === 0 || !epochs.hasPassed(tag)) return false;
-    const item = find(zone, pages.firstPage, () => true);
+    const any = (): boolean => true;
+    const item = find(zone, from, any) || find(zone, pages.firstPage, any);
     if (item === 0) {
       words[record + PARKED_TAG] = 0;
       return false;
@@ -93,17 +94,20 @@ export function createParking(
   }
 
   function unpark(zone: ZoneState, finish: (item: number) => void): boolean {
+    let from = pages.firstPage;
     for (let found = false; ; found = true) {
       if (words[zone.record + PARKED_TAG] === 0) return found;
       const hand = hands.open(HandKind.BACK, zone.number, 0, 0, 0);
       locks.acquire(zone.record, LockRank.ZONE);
-      const isTaken = takeParked(zone, hand);
+      const isTaken = takeParked(zone, hand, from);
       locks.release(zone.record);
       if (!isTaken) {
         hands.close(hand);
         return found;
       }
       const item = words[hand + HELD] as number;
+      // Where one is there are more: to begin at the first page for each would take for ever.
+      from = words[kegs.slabOf(item) + Slab.page] as number;
       finish(item);
       kegs.giveItem(zone.kegState, item, hand + HELD);
       accounts.returnUnits(zone, hand);
