@@ -50,7 +50,8 @@ export interface ZoneOptions {
   /**
    * Freed items are not reused before every read section that was open at the free has ended (`memory.enter`,
    * `memory.leave`); UMA's SMR. Until then they keep their contents; then `dtor` runs, in whichever thread
-   * finds them, and what it throws is told to the call that did. Items take 32 bytes at least, and such a zone has no secondary zones. Default false.
+   * finds them, and what it throws is told to the call that did. Items take 32 bytes at least, and such a
+   * zone has no secondary zones. Default false.
    */
   readonly epoch?: boolean;
   /** `fini` may be run over an item that `init` has seen half of: where a thread may die inside of `init`. */
