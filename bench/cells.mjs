@@ -6,6 +6,8 @@ import { LEVEL_SUITES } from './levels.mjs';
 /** Sizes of the suites that have one thing to measure: the filter by size leaves them alone. */
 const SINGLE_SIZE = {
   zones8: 64,
+  epoch: 64,
+  section: 4,
   packet: 2048,
   packet32: 2048,
   ring: 4,

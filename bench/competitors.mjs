@@ -26,6 +26,8 @@ export const SUITES = {
   bulk32: 'bulk of 32, per item',
   bulk1000: 'bulk of 1000, per item',
   zones8: 'pair, 8 zones in turn through one code path',
+  epoch: 'epoch zone, pair',
+  section: 'read section: enter and leave',
   packet: 'packet: mbuf + cluster, LIFO pair',
   packet32: 'packet: 32 allocs, then 32 frees, per packet',
   ring: 'ring, bulks of 32, two threads, per item',

@@ -96,6 +96,8 @@ export function makeLoop(suite, way) {
   switch (suite) {
     case 'a':
     case 'zones8':
+    case 'epoch':
+    case 'section':
     case 'packet':
       return { loop: compile(way, 'turns', PAIR(way), {}), itemsPerTurn: 1 };
     case 'b':

@@ -29,6 +29,17 @@ function zoneWay(memory, size, options = {}) {
   };
 }
 
+/** A read section in the place of the item. */
+function sectionWay(memory) {
+  return {
+    names: { memory },
+    alloc: 'memory.enter()',
+    touch: '',
+    free: 'memory.leave()',
+    slots,
+  };
+}
+
 /** Eight places, holding `count` zones in turn, and one loop that goes round them. */
 function zonesWay(memory, size, count) {
   const zones = Array.from({ length: 8 }, (_, i) => memory.zone({ name: `bench${i % count}`, size }));
@@ -75,6 +86,10 @@ function makeOurLoop(memory, suite, size) {
       return makeLoop('zones8', zonesWay(memory, size, 8));
     case 'zones1':
       return makeLoop('zones8', zonesWay(memory, size, 1));
+    case 'epoch':
+      return makeLoop('epoch', zoneWay(memory, size, true));
+    case 'section':
+      return makeLoop('section', sectionWay(memory));
     case 'packet':
     case 'packet32':
       return makeLoop(suite, packetWay(memory));

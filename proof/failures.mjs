@@ -7,6 +7,7 @@ import { createMemory } from '../dist/index.js';
 import { ownAsyncScenarios, ownScenarios } from './failures-scenarios.mjs';
 import { Trial } from './failures-trial.mjs';
 import { counterScenarios } from './scenarios/counters.mjs';
+import { epochScenarios } from './scenarios/epochs.mjs';
 import { guardScenarios } from './scenarios/guards.mjs';
 import { kegScenarios } from './scenarios/kegs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
@@ -30,6 +31,7 @@ const shared = [
   ...kegScenarios,
   ...counterScenarios,
   ...guardScenarios,
+  ...epochScenarios,
   ...ringScenarios,
   ...threadScenarios,
   ...mutexScenarios,

@@ -249,6 +249,7 @@ function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
       Zone.warnedAt,
       Zone.warnings,
       Zone.tickedAt,
+      Zone.parkedTag,
       Zone.waitSleeps,
     ]);
     add(at, offsets(Zone.retiredRequests, Zone.retiredSkipped + 1));
@@ -298,6 +299,7 @@ export function metadataOf(scene) {
     'page records': [areas.pages],
     'uma state': [[areas.uma[0], 16]],
     'dead bucket': [[areas['dead bucket'][0], 256]],
+    epochs: [[areas.epochs[0], 16]],
     'backend records': [[areas.backends[0], (BACKENDS_MAX + 1) * BACKEND_WORDS]],
     'keg records': [[areas.kegs[0], (MAX_ZONES + INTERNAL_KEGS + 1) * KEG_WORDS]],
     'zone records': [[areas.zones[0], (MAX_ZONES + 1) * 64]],

@@ -12,7 +12,7 @@ export {
   type FailSiteStats,
   MbumaError,
 } from './check/index.js';
-export type { MemoryHandle, ThreadName } from './machine/index.js';
+export type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
 export {
   BufferKind,
   CLUSTER_SIZE,
@@ -39,7 +39,7 @@ export {
   type WaitOptions,
 } from './mbuf/index.js';
 export { attachMemory, createMemory } from './memory.js';
-export type { AuditReport, Memory, MemoryStats, Violation } from './memory-api.js';
+export type { AuditReport, EpochStats, Memory, MemoryStats, Violation } from './memory-api.js';
 export type { MemoryOptions } from './memory-options.js';
 export type { LockAsyncOptions, Mutex, MutexOptions, UnlockToken } from './mutex/index.js';
 export type { Reaped, ReapListener } from './reaping.js';

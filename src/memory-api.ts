@@ -2,7 +2,7 @@
 
 import type { Adoption } from './adoption.js';
 import type { Failpoints } from './check/index.js';
-import type { MemoryHandle, ThreadName } from './machine/index.js';
+import type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
 import type { Mbufs } from './mbuf/index.js';
 import type { Mutex, MutexOptions } from './mutex/index.js';
 import type { PagesStats } from './phys/index.js';
@@ -10,6 +10,7 @@ import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
 import type { Sysctl } from './sysctl-api.js';
 import type {
+  AsyncOptions,
   Backend,
   BackendOptions,
   CountedZone,
@@ -36,6 +37,17 @@ export interface AuditReport {
   readonly violations: readonly Violation[];
 }
 
+/** How far the readers have come. Plain data. */
+export interface EpochStats {
+  /** Grows by 2 with each step, which waits for all who read; wraps. */
+  readonly sequence: number;
+  /**
+   * Threads that are in a read section since before the last step: while they are, nothing that has been
+   * freed since can be reused in any epoch zone.
+   */
+  readonly overdue: readonly ThreadName[];
+}
+
 /** A snapshot of the whole memory. Plain data. */
 export interface MemoryStats {
   readonly bytes: number;
@@ -45,6 +57,7 @@ export interface MemoryStats {
   readonly pages: PagesStats;
   readonly zones: readonly ZoneStats[];
   readonly guard: GuardStats;
+  readonly epochs: EpochStats;
 }
 
 /** One thread's attachment to a memory. */
@@ -121,6 +134,32 @@ export interface Memory {
    *   are no Web Locks that can be relied on
    */
   adopt(thread: object | 'lock'): Adoption;
+  /**
+   * Begins a read section: until `leave`, what this thread finds in items of zones with `epoch: true` is not
+   * reused, though it may have been unlinked and freed. Two plain loads and one plain store, about 1 ns. Keep
+   * it short, and do not wait in it: nothing that is freed meanwhile can be reused by anybody.
+   *
+   * @throws READ_SECTION where this thread is in one already; DETACHED; GIVEN_UP
+   */
+  enter(): void;
+  /**
+   * Ends the read section; an address that was found in it means nothing any more. About 1 ns.
+   *
+   * @throws READ_SECTION where there is none; DETACHED; GIVEN_UP
+   */
+  leave(): void;
+  /** `enter` for a block: `using section = memory.reading()` leaves at its end. Makes no object. */
+  reading(): ReadSection;
+  /**
+   * Waits until every read section that is open now has ended; some milliseconds at least. What was unlinked
+   * before is known to nobody then; so this is not needed for items of epoch zones, which wait by themselves.
+   *
+   * @param timeoutMs gives up with TIMED_OUT after so many milliseconds; without it, never
+   * @throws READ_SECTION in a read section; WOULD_BLOCK where this thread must not block; SLEEP_WITH_LOCK
+   */
+  synchronize(timeoutMs?: number): void;
+  /** The same without blocking; keeps the process alive while it waits. */
+  synchronizeAsync(options?: AsyncOptions): Promise<void>;
   /** The same as `reclaim('drain')`. */
   drain(): void;
   /**

@@ -1,6 +1,7 @@
 /** Names of the words of a memory, for reports of the explorer. */
 
 import {
+  EpochState,
   type Machine,
   PAGE_SHIFT,
   PAGE_WORDS,
@@ -22,6 +23,7 @@ import { BackendRecord, GuardState, Keg, Slab, ThreadCache, UmaState, ZoneRecord
 const areaRecords: Readonly<Record<string, object>> = {
   threads: ThreadSlot,
   tunables: Tunables,
+  epochs: EpochState,
   waiters: Waiter,
   phys: Phys,
   pages: Page,

@@ -3,6 +3,7 @@
 
 import { backendsBugs } from './backends.mjs';
 import { countersBugs } from './counters.mjs';
+import { epochsBugs } from './epochs.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
@@ -18,6 +19,7 @@ const list = [
   ...kegsBugs,
   ...countersBugs,
   ...backendsBugs,
+  ...epochsBugs,
   ...guardsBugs,
   ...mutexesBugs,
   ...othersBugs,

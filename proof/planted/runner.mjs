@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { counterScenarios } from '../scenarios/counters.mjs';
+import { epochScenarios } from '../scenarios/epochs.mjs';
 import { guardScenarios } from '../scenarios/guards.mjs';
 import { kegScenarios } from '../scenarios/kegs.mjs';
 import { afterDeaths, allowedRaces, memory, withThird } from '../scenarios/kit.mjs';
@@ -25,6 +26,7 @@ const all = [
   ...sysctlScenarios,
   ...guardScenarios,
   ...mutexScenarios,
+  ...epochScenarios,
   ...plantedScenarios,
 ];
 const scenario = all.find((each) => each.name === name);
@@ -33,7 +35,7 @@ if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
 const { exploreMemory } = await import(`${folder}explore.js`);
 const { failure, schedules, exhausted, seconds } = exploreMemory({
   memory,
-  allowedRaces: [...allowedRaces, ...afterDeaths],
+  allowedRaces: [...allowedRaces, ...afterDeaths, ...(scenario.races ?? [])],
   ...(third ? withThird(scenario) : scenario),
   ...bounds,
 });

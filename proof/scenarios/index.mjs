@@ -2,6 +2,7 @@
 // with deaths, run by chance, and has its memory fail, without another word.
 
 import { counterScenarios } from './counters.mjs';
+import { epochScenarios } from './epochs.mjs';
 import { guardScenarios } from './guards.mjs';
 import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
@@ -27,6 +28,7 @@ export const scenarios = [
   ...sysctlScenarios,
   ...guardScenarios,
   ...mutexScenarios,
+  ...epochScenarios,
 ].map(complete);
 
 /** Kills at every store of each schedule; of a long fill, at its ends and in the middle. */

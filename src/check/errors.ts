@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   TIMED_OUT: 'the wait took longer than the caller allowed',
   WOULD_BLOCK: 'this thread is not allowed to block',
   SLEEP_WITH_LOCK: 'a call that may sleep was made while a lock is held',
+  READ_SECTION: 'read sections do not nest, end once, and must not wait',
   LOCK_ORDER: 'locks were taken against their rank, or twice',
   OWNER_DIED: 'a thread died while it held a lock that is needed',
   GIVEN_UP: 'this thread was declared dead, and what it held has been or will be cleaned up',

@@ -65,6 +65,7 @@ export function createModelFabric(engine: Engine, thread: ModelThread): Fabric {
     wait: (index, expected, timeoutMs) => engine.wait(thread, index, expected, timeoutMs),
     waitAsync: async (index, expected, timeoutMs) => engine.waitAsync(thread, index, expected, timeoutMs),
     now: () => engine.now(thread),
+    delayMs: 0,
     spinLoads: 0,
     onRewind(reset) {
       thread.resets.push(reset);
@@ -116,6 +117,7 @@ export function createObserverFabric(buffer: ArrayBuffer, resets: (() => void)[]
     wait: refuse,
     waitAsync: refuse,
     now: () => 0,
+    delayMs: 0,
     spinLoads: 0,
     onRewind(reset) {
       resets.push(reset);

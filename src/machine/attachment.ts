@@ -1,5 +1,6 @@
 /** A thread's attachment to a memory, as all layers above know it: one object that they hand on. */
 
+import { createEpochs, type Epochs } from './epochs.js';
 import { createHands, type Hands } from './hands.js';
 import { createIntents, type Intents } from './intents.js';
 import { createLocks, type Locks } from './locks.js';
@@ -18,6 +19,7 @@ export interface Attachment {
   readonly intents: Intents;
   readonly settings: Settings;
   readonly sites: Sites;
+  readonly epochs: Epochs;
 }
 
 /**
@@ -38,5 +40,6 @@ export function createAttachment(
   const intents = createIntents(machine, threads, waiting);
   const settings = createSettings(machine);
   const sites = createSites(machine, locks);
-  return { machine, threads, locks, waiting, hands, intents, settings, sites };
+  const epochs = createEpochs(machine, threads);
+  return { machine, threads, locks, waiting, hands, intents, settings, sites, epochs };
 }

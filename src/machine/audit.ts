@@ -6,6 +6,7 @@ import { isZero, layoutOf, unsoundFields } from '../record/index.js';
 import type { Machine } from './machine.js';
 import {
   ASYNC_WAITERS,
+  EpochState,
   FORMAT_VERSION,
   HELD_LOCKS_MAX,
   MAGIC,
@@ -64,6 +65,13 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
       report('A1', `${name} of the settings is unsound`);
   }
 
+  function auditEpochs(): void {
+    const area = machine.area('epochs');
+    if ((read(area + EpochState.sequence) & 1) === 0) report('A1', 'the sequence of epochs is even');
+    for (const name of unsoundFields(words, floats, EpochState, area))
+      report('A1', `${name} of the epochs is unsound`);
+  }
+
   function auditCounts(): void {
     let live = 0;
     let taken = 0;
@@ -112,6 +120,7 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
     const atRest = [ThreadSlot.heldCount, ThreadSlot.pendingLock, ThreadSlot.intent, ThreadSlot.handCount];
     if (atRest.some((offset) => field(offset) !== 0)) tell('is in the middle of something');
     if (life === ThreadState.FREE && sleepingOn !== 0) tell('is free, and sleeps');
+    if (field(ThreadSlot.section) !== 0) tell('is in a read section');
   }
 
   function isWaiterOrNone(at: number): boolean {
@@ -148,6 +157,7 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
   auditSuperblock();
   auditCounts();
   auditSettings();
+  auditEpochs();
   if (!isZero(words, threads.slotRef(0), threads.slotRef(1)))
     report('A2', 'slot 0 is nobody, and is not all 0');
   for (let slot = 1; slot <= maxThreads; slot++) auditSlot(slot);

@@ -44,6 +44,11 @@ export interface Fabric {
   waitAsync(index: number, expected: number, timeoutMs: number): Promise<void>;
   /** Milliseconds that only go forward. */
   now(): number;
+  /**
+   * Milliseconds that are longer, by far, than a plain access takes to be seen by all threads; 0: each is
+   * seen at once, and in order.
+   */
+  readonly delayMs: number;
   /** How often a word is worth being looked at again before a sleep on it. */
   readonly spinLoads: number;
   /**
@@ -62,6 +67,9 @@ type WaitAsync = (
 
 /** Loads before a sleep: about as long as a lock is held. */
 const SPIN_LOADS = 60;
+
+/** Store buffers empty, and pipelines drain, within a microsecond or so: this is a thousand times longer. */
+const DELAY_MS = 1;
 
 /** Without `Atomics.waitAsync` a word is looked at so often. */
 const LOOK_EVERY_MS = 2;
@@ -134,6 +142,7 @@ export function createFabric(buffer: SharedArrayBuffer, wasm: WasmMemory | null,
       }
     },
     now: () => performance.now(),
+    delayMs: DELAY_MS,
     spinLoads: SPIN_LOADS,
     onRewind() {},
   };

@@ -39,6 +39,8 @@ export const HandKind = {
   CALL: 7,
   /** A run (first page) of a guarded item, its unit of the zone's limit, and its record (byte address). */
   GUARD: 12,
+  /** A bucket (byte address) of an epoch zone that is ripe, its tag in it, and how many items it has. */
+  DEFERRED: 8,
 } as const;
 
 /** Words of a hand. */

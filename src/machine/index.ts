@@ -1,5 +1,6 @@
 export * from './attachment.js';
 export * from './audit.js';
+export * from './epochs.js';
 export * from './fabric.js';
 export * from './hands.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
@@ -18,6 +19,7 @@ export {
   siteHere,
   sitesMax,
 } from './sites.js';
+export * from './synchronising.js';
 export * from './threads.js';
 export * from './tunables.js';
 export * from './waiting.js';

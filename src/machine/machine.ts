@@ -13,10 +13,11 @@ import {
   MbumaError,
   type Witness,
 } from '../check/index.js';
+import { FIRST_SEQUENCE } from './epochs.js';
 import { createFabric, type Fabric } from './fabric.js';
 import { createWasmMemory, isWasmMemory, type WasmMemory, wasmPageBytes } from './helper/index.js';
 import { type AreaPlanner, areaOf, bootBytes, type Layout, planLayout } from './layout.js';
-import { FORMAT_VERSION, MAGIC, PAGE_SIZE, SUPERBLOCK, Superblock } from './records.js';
+import { EpochState, FORMAT_VERSION, MAGIC, PAGE_SIZE, SUPERBLOCK, Superblock } from './records.js';
 import { createSettings, writeDefaults } from './tunables.js';
 
 /** What goes through `workerData` and `postMessage` so that another thread can attach. */
@@ -153,6 +154,7 @@ export function createMachine(
   words[SUPERBLOCK + Superblock.checkLevel] = options.checkLevel;
   words[SUPERBLOCK + Superblock.firstPage] = layout.firstPage;
   writeDefaults(createSettings(machine));
+  words[machine.area('epochs') + EpochState.sequence] = FIRST_SEQUENCE;
   return machine;
 }
 

@@ -72,9 +72,23 @@ export const ThreadSlot = struct(
     // Line 7: statistics.
     sleeps: f64('T', 'Times that this thread slept.'),
     handCount: u32('T', 'Hands in use: a hint for the thread itself; the kinds of the hands are the truth.'),
-    spare2: array(13, 'const', 'Fills the line.'),
+    section: i32(
+      'T',
+      'Sequence at which its read section began; 0: it is in none. Others read it: epochs.ts.',
+    ),
+    spare2: array(12, 'const', 'Fills the line.'),
   },
   { words: 128 },
+);
+
+/** How far all threads have come in forgetting what was unlinked: see epochs.ts. A line of its own. */
+export const EpochState = struct(
+  'epochs',
+  {
+    sequence: i32('A', 'Grows by 2 and wraps: always odd. At most once a tick, when no reader is behind.'),
+    spare: array(15, 'const', 'Fills the line.'),
+  },
+  { words: 16 },
 );
 
 /** One call that waits. A thread has one for blocking and several for asynchronous calls. */

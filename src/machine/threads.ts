@@ -42,11 +42,12 @@ export function generationOf(state: number): number {
   return state >>> GENERATION_SHIFT;
 }
 
-/** Slots, the waiters of each slot (the blocking one first), the settings, and the call sites. */
+/** Slots, the waiters of each slot (the blocking one first), the settings, the sequence of epochs, the call sites. */
 export const planThreads: AreaPlanner = (parameters) => [
   { name: 'threads', words: (parameters.maxThreads + 1) * SLOT_WORDS, align: 64 },
   { name: 'waiters', words: (parameters.maxThreads + 1) * WAITERS_PER_SLOT * WAITER_WORDS },
   { name: 'tunables', words: 16 },
+  { name: 'epochs', words: 16 },
   ...planSites(parameters),
 ];
 
@@ -87,6 +88,8 @@ export interface Threads {
   isDead(slot: number): boolean;
   /** Whether this very thread is attached. */
   lives(slot: number, generation: number): boolean;
+  /** The thread that has the slot now. */
+  nameOf(slot: number): ThreadName;
   /** The live threads of an agent, by the number that `attachThread` was given. */
   byAgent(agent: number): ThreadName[];
   /** Throws DETACHED or GIVEN_UP when the slot is this thread's no more. About 1 ns. */
@@ -291,6 +294,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     },
     lives: (other, itsGeneration) =>
       load(slotRef(other) + STATE) === ((itsGeneration << GENERATION_SHIFT) | LIVE),
+    nameOf: (other) => ({ slot: other, generation: generationOf(load(slotRef(other) + STATE)) }),
     byAgent(wanted) {
       const found: ThreadName[] = [];
       for (let other = 1; other <= maxThreads; other++) {

@@ -75,12 +75,14 @@ export interface Waiting {
   giftOf(waiter: WaiterRef): number;
   /** The gift; the waiter is idle again. */
   takeGrant(waiter: WaiterRef): number;
+  /** Throws READ_SECTION in a read section: nobody could reuse anything while this thread waits. */
+  assertOutside(what: string): void;
   /** Throws WOULD_BLOCK where this thread must not block. */
   assertCanBlock(what: string): void;
   /**
-   * Throws WOULD_BLOCK where this thread must not block. While it holds a lock: SLEEP_WITH_LOCK where locks
-   * are witnessed; or `refusal`, where the setting `noSleepWithLocks` says that such a call does not sleep
-   * instead.
+   * Throws WOULD_BLOCK where this thread must not block; READ_SECTION. While it holds a lock: SLEEP_WITH_LOCK
+   * where locks are witnessed; or `refusal`, where the setting `noSleepWithLocks` says that such a call does
+   * not sleep instead.
    */
   assertMayBlock(what: string, refusal?: ErrorCode): void;
   /** The same for a call that awaits, and does not block. */
@@ -106,7 +108,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
   const { request: REQUEST, slot: SLOT, ticket: TICKET } = Waiter;
   const { head: HEAD, tail: TAIL, count: COUNT, sleeps: SLEEPS } = WaitQueue;
-  const { sleepingOn: SLEEPING_ON } = ThreadSlot;
+  const { sleepingOn: SLEEPING_ON, section: SECTION } = ThreadSlot;
   const settings = createSettings(machine);
   const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
@@ -205,8 +207,14 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     );
   }
 
+  function assertOutside(what: string): void {
+    if (words[threads.self + SECTION] === 0) return;
+    throw new MbumaError('READ_SECTION', `${what} would wait, and this thread is in a read section`);
+  }
+
   return {
     blockingWaiter,
+    assertOutside,
     takeWaiter: () => freeWaiters.pop() ?? 0,
     returnWaiter(waiter) {
       freeWaiters.push(waiter);
@@ -273,6 +281,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     assertMayBlock(what, refusal = 'WOULD_BLOCK') {
       assertCanBlock(what);
       assertSleeps(what, false, refusal);
+      assertOutside(what);
     },
     assertMayAwait(what, refusal = 'WOULD_BLOCK') {
       assertSleeps(what, true, refusal);

@@ -10,9 +10,12 @@ import type { KegState } from './keg-state.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,
+  BUCKET_TAG,
   BUCKET_WORDS,
   CACHE_WORDS,
+  EPOCH_BUCKET_ITEMS,
   GRANULE_SHIFT,
+  KegFlag,
   ThreadCache,
   UmaState,
   ZONE_WORDS,
@@ -46,7 +49,7 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
   }
 
   /** One bucket: its items are marked, and counted for the keg. False: it is none, or was seen before. */
-  function auditBucket(walk: Walk, keg: KegState, top: number, where: string): boolean {
+  function auditBucket(walk: Walk, keg: KegState, top: number, where: string, tagged = false): boolean {
     const bucket = top & ~BUCKET_MASK;
     const inUse = walk.marks[bucket >>> (GRANULE_SHIFT - 2)] === Mark.OUT;
     if (!inUse || pageKegs[bucket >>> (PAGE_SHIFT - 2)] !== BUCKET_KEG || walk.buckets.has(bucket)) {
@@ -54,7 +57,9 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
       return false;
     }
     walk.buckets.add(bucket);
-    for (let at = bucket + 1; at <= bucket + BUCKET_ITEMS; at++) {
+    if (tagged && (read(bucket + BUCKET_TAG) & 1) === 0)
+      walk.report('U17', `${where}: bucket ${bucket} has the tag ${read(bucket + BUCKET_TAG)}`);
+    for (let at = bucket + 1; at <= bucket + (tagged ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS); at++) {
       const slot = `${where}: slot ${at - bucket} of bucket ${bucket}`;
       if (at <= top) auditSlot(walk, keg, read(at), slot);
       else if (read(at) !== 0) walk.report('U10', `${slot}, above the top, holds ${hex(read(at))}`);
@@ -67,15 +72,18 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     keg: KegState,
     head: number,
     where: string,
-  ): { count: number; items: number } {
+    tagged = false,
+  ): { count: number; items: number; last: number } {
     let count = 0;
     let items = 0;
+    let last = 0;
     for (let top = read(head); top !== 0; top = read(top & ~BUCKET_MASK)) {
-      if (!auditBucket(walk, keg, top, where)) break;
+      if (!auditBucket(walk, keg, top, where, tagged)) break;
+      last = top & ~BUCKET_MASK;
       items += top & BUCKET_MASK;
       count++;
     }
-    return { count, items };
+    return { count, items, last };
   }
 
   function auditLists(walk: Walk, keg: KegState, record: number, name: string): void {
@@ -92,13 +100,24 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     }
   }
 
+  function auditDeferred(walk: Walk, keg: KegState, record: number, name: string): void {
+    const field = (offset: number): number => read(record + offset);
+    const where = `deferred list of zone ${name}`;
+    const found = auditBucketList(walk, keg, record + Zone.deferredTop, where, true);
+    if (found.count !== field(Zone.deferredBuckets) || found.items !== field(Zone.deferredItems))
+      walk.report('U17', `${where}: ${found.items} items in ${found.count} buckets, others are counted`);
+    if (found.last !== field(Zone.deferredLast))
+      walk.report('U17', `${where}: the last is ${found.last}, not ${field(Zone.deferredLast)}`);
+  }
+
   function auditCache(walk: Walk, keg: KegState, cache: number, waiters: number, where: string): void {
     const { report } = walk;
     const freeLimit = read(cache + ThreadCache.freeLimit);
     for (const word of [ThreadCache.top, ThreadCache.spare]) {
       if (read(cache + word) !== dead) auditBucket(walk, keg, read(cache + word), where);
     }
-    if (read(cache + ThreadCache.top) === dead && freeLimit !== 0)
+    const isEpoch = (keg.flags & KegFlag.EPOCH) !== 0;
+    if (read(cache + (isEpoch ? ThreadCache.spare : ThreadCache.top)) === dead && freeLimit !== 0)
       report('U9', `${where} takes frees into the dead bucket`);
     if (read(cache + ThreadCache.spare0) !== 0) report('U9', `${where} has a spare word that is not 0`);
     if (freeLimit < 0 || freeLimit > BUCKET_ITEMS)
@@ -142,6 +161,7 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     if (most < 1 || most > BUCKET_ITEMS || capacity < 1 || capacity > most)
       walk.report('U12', `zone ${name} fills buckets with ${capacity} items, ${most} at most`);
     auditLists(walk, keg, record, name);
+    auditDeferred(walk, keg, record, name);
     for (let slot = 1; slot <= maxThreads; slot++) {
       if (!threads.isLive(slot)) continue;
       const cache = cachesArea + (slot * (maxZones + 1) + number) * CACHE_WORDS;

@@ -12,9 +12,11 @@ import {
   BUCKET_BYTES_MAX,
   BUCKET_ITEMS,
   CACHE_WORDS,
+  EPOCH_BUCKET_ITEMS,
   HookBit,
   KEG_WORDS,
   Keg,
+  KegFlag,
   OWN_PAGES,
   OWNER_MEMORY,
   OwnerDeath,
@@ -149,14 +151,26 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const allHooks = HookBit.CTOR | HookBit.DTOR | HookBit.INIT | HookBit.FINI;
     if ((field(Zone.hooks) & ~allHooks) !== 0) tell(`has the hooks ${field(Zone.hooks)}`);
     const itemSize = read(kegsArea + field(Zone.keg) * KEG_WORDS + Keg.itemSize);
-    const capacity = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / itemSize)));
+    const slots = field(Zone.epoch) === 0 ? BUCKET_ITEMS : EPOCH_BUCKET_ITEMS;
+    const capacity = Math.max(1, Math.min(slots, Math.floor(BUCKET_BYTES_MAX / itemSize)));
     if (field(Zone.capacityMax) !== capacity)
       tell(`puts ${field(Zone.capacityMax)} items into a bucket, not ${capacity} at most`);
+    auditEpoch(field, tell);
     const primary = field(Zone.primary);
     const below = zonesArea + primary * ZONE_WORDS;
     if (primary !== 0 && (primary < 0 || primary > zones || read(below + Zone.keg) !== field(Zone.keg)))
       tell(`is stacked on zone ${primary}`);
     if (field(Zone.waitSleeps) >>> 0 < field(Zone.waitCount) >>> 0) tell('has more waiters than ever came');
+  }
+
+  /** What only an epoch zone has. Tags are odd, as all sequences are. */
+  function auditEpoch(field: (offset: number) => number, tell: (message: string) => void): void {
+    const flags = read(kegsArea + field(Zone.keg) * KEG_WORDS + Keg.flags);
+    const isEpoch = (flags & KegFlag.EPOCH) !== 0;
+    if (field(Zone.epoch) !== (isEpoch ? 1 : 0)) tell(`says of epochs ${field(Zone.epoch)}, and its keg not`);
+    const parked = field(Zone.parkedTag);
+    if (parked !== 0 && (!isEpoch || (parked & 1) === 0)) tell(`has parked items with the tag ${parked}`);
+    if (!isEpoch && field(Zone.deferredTop) !== 0) tell('has deferred buckets, and is no epoch zone');
   }
 
   /** As a thread finds its caches: the dead bucket in both places, all else 0. */

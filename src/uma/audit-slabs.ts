@@ -15,6 +15,7 @@ import {
   KEG_WORDS,
   Keg,
   KegFlag,
+  OWNER_MEMORY,
   SLAB_HEADER_WORDS,
   Slab,
   SlabList,
@@ -37,6 +38,8 @@ export interface Walk {
   readonly inSlabs: number[];
   readonly inBuckets: number[];
   readonly owned: number[];
+  /** Items of epoch zones that are freed and in no bucket. */
+  readonly parked: number[];
   readonly headers: number[];
   readonly itemsOut: number[];
   /** Guarded items in use. */
@@ -110,6 +113,10 @@ export function createSlabAudit(
     }
   }
 
+  function isParked({ flags }: KegState, granule: number): boolean {
+    return (flags & KegFlag.EPOCH) !== 0 && owners[granule + 1] === OWNER_MEMORY;
+  }
+
   function auditItems(walk: Walk, keg: KegState, slab: number, data: number): void {
     const { number } = keg;
     const granules = keg.itemSize >>> GRANULE_SHIFT;
@@ -124,7 +131,11 @@ export function createSlabAudit(
         if (isFree) walk.report('U5', `${what} is owned and free in its slab`);
         if (number <= INTERNAL_KEGS) walk.report('U6', `${what} has an owner`);
       }
-      for (let inner = granule + 1; inner < granule + granules; inner++) {
+      if (isParked(keg, granule)) {
+        walk.parked[number] = countAt(walk.parked, number) + 1;
+        if (isFree || owners[granule] !== 0) walk.report('U6', `${what} is parked, and free or owned`);
+      }
+      for (let inner = granule + (isParked(keg, granule) ? 2 : 1); inner < granule + granules; inner++) {
         if (owners[inner] !== 0)
           walk.report('U6', `${hex(inner << GRANULE_SHIFT)} inside an item of ${keg.name} has an owner`);
       }
@@ -218,10 +229,10 @@ export function createSlabAudit(
       if (words[word] === 0) continue;
       for (let at = (word - first) * 4; at < (word - first + 1) * 4; at++) if (owners[at] !== 0) marked++;
     }
-    const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
-    const owned = sum(walk.owned) + sum(walk.guarded);
+    const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + (count ?? 0), 0);
+    const owned = sum(walk.owned) + sum(walk.guarded) + sum(walk.parked);
     if (marked !== owned)
-      walk.report('U6', `${marked} owner bytes are set, ${owned} of them where items start`);
+      walk.report('U6', `${marked} owner bytes are set, ${owned} of them where items start, or are parked`);
   }
 
   return (walk) => {

@@ -46,7 +46,8 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
         continue;
       }
       const buckets = countAt(walk.inBuckets, number);
-      const owned = countAt(walk.owned, number);
+      // Parked items are nobody's, and in no bucket: they are out all the same.
+      const owned = countAt(walk.owned, number) + countAt(walk.parked, number);
       const guarded = countAt(walk.guarded, number);
       const zones = countAt(walk.itemsOut, number) - guarded;
       if (out !== buckets + owned)
@@ -66,6 +67,7 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
       inSlabs: [],
       inBuckets: [],
       owned: [],
+      parked: [],
       headers: [],
       itemsOut: [],
       guarded: [],

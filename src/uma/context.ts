@@ -27,8 +27,8 @@ export const REAPER_BATCH = 256;
 export const BUCKET_KEG = 1;
 
 /**
- * Boot areas: the registry, the dead bucket, backends, kegs, zones, thread caches, the guard, then the two maps
- * over the whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
+ * Boot areas: the registry, the dead bucket, backends, kegs, zones, thread caches, the guard, then the two
+ * maps over the whole memory: the keg of each page (16 bits) and the owner of each granule (8 bits).
  */
 export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'uma', words: 16 },

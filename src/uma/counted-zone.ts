@@ -15,15 +15,14 @@ import { PAGE_SHIFT } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import { type Counters, Dropped } from './counters.js';
 import { diagnoseFree } from './diagnose.js';
+import { FrontedZone } from './fronted-zone.js';
 import { How } from './hooks.js';
 import type { CountedKeg } from './keg-state.js';
 import { BUCKET_MASK, COUNTER_STRIDE, GRANULE_SHIFT, Slab, ThreadCache } from './records.js';
 import type { AsyncOptions } from './sleepers.js';
 import type { MakeZone, OpenZone, ZoneParts } from './zone.js';
 import { type CountedZone, LIMIT_MAX } from './zone-api.js';
-import type { FlagName } from './zone-flags.js';
 import type { ZoneState } from './zone-state.js';
-import type { ZoneStats } from './zone-stats.js';
 
 /** A zone on a keg whose counters are the zones'. */
 export type CountedZoneState = ZoneState & { readonly kegState: CountedKeg };
@@ -54,7 +53,7 @@ export function createCountedZoneClass(
   const PAGE = PAGE_SHIFT;
   const STRIDE = COUNTER_STRIDE;
 
-  class CountedCachedZone implements OpenZone, CountedZone {
+  class CountedCachedZone extends FrontedZone implements OpenZone, CountedZone {
     readonly name: string;
     readonly size: number;
     readonly index: number;
@@ -70,6 +69,7 @@ export function createCountedZoneClass(
     readonly counters: number;
 
     constructor(state: CountedZoneState) {
+      super();
       const { kegState } = state;
       this.plain = makePlain(state, deadCache);
       this.name = state.name;
@@ -183,86 +183,6 @@ export function createCountedZoneClass(
     freeMany(items: Int32Array, n: number): void {
       requireInt32Array(items, 'items', requireInteger(n, 'n', 0, LIMIT_MAX));
       for (let at = 0; at < n; at++) this.free(items[at] as Addr | 0);
-    }
-
-    get max(): number {
-      return this.plain.max;
-    }
-
-    set max(limit: number) {
-      this.plain.max = limit;
-    }
-
-    get maxCached(): number {
-      return this.plain.maxCached;
-    }
-
-    set maxCached(items: number) {
-      this.plain.maxCached = items;
-    }
-
-    get reserve(): number {
-      return this.plain.reserve;
-    }
-
-    set reserve(items: number) {
-      this.plain.reserve = items;
-    }
-
-    get lowWater(): number {
-      return this.plain.lowWater;
-    }
-
-    set lowWater(items: number) {
-      this.plain.lowWater = items;
-    }
-
-    get highWater(): number {
-      return this.plain.highWater;
-    }
-
-    set highWater(items: number) {
-      this.plain.highWater = items;
-    }
-
-    get flags(): readonly FlagName[] {
-      return this.plain.flags;
-    }
-
-    preallocate(items: number): number {
-      return this.plain.preallocate(items);
-    }
-
-    copyOf(item: Addr, thread: number = slot): Addr {
-      return this.plain.copyOf(item, thread);
-    }
-
-    get sleepers(): number {
-      return this.plain.sleepers;
-    }
-
-    stats(): ZoneStats {
-      return this.plain.stats();
-    }
-
-    trim(): number {
-      return this.plain.trim();
-    }
-
-    drain(): number {
-      return this.plain.drain();
-    }
-
-    drainHere(): number {
-      return this.plain.drainHere();
-    }
-
-    forget(item: Addr, index = 0, value = 0): void {
-      this.plain.forget(item, index, value);
-    }
-
-    eachCached(visit: (item: Addr) => void): void {
-      this.plain.eachCached(visit);
     }
   }
 

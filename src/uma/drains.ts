@@ -4,6 +4,7 @@ import { LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import { HookErrors, How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import { BUCKET_MASK, ThreadCache, Zone } from './records.js';
@@ -28,19 +29,17 @@ export interface Drains {
   eachCached(zone: ZoneState, visit: (item: number) => void): void;
 }
 
-export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts, dead: number): Drains {
+export function createDrains(
+  context: UmaContext,
+  kegs: Kegs,
+  accounts: Accounts,
+  deferral: Deferral,
+  dead: number,
+): Drains {
   const { machine, locks, waiting, intents, hands } = context;
   const { words } = machine;
-  const {
-    excessOf,
-    mostInFull,
-    planPush,
-    planReclaimFull,
-    planPopEmpty,
-    serveWaiters,
-    returnUnits,
-    cacheOf,
-  } = accounts;
+  const { excessOf, mostInFull, planReclaimFull, planPopEmpty, serveWaiters, returnUnits, cacheOf } =
+    accounts;
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { fullTop: FULL_TOP, emptyTop: EMPTY_TOP, cachedItems: CACHED_ITEMS, itemsOut: ITEMS_OUT } = Zone;
   const { maxCached: MAX_CACHED } = Zone;
@@ -55,7 +54,7 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
       const top = words[word] as number;
       if (top === dead) continue;
       intents.begin(record);
-      planPush(zone, top);
+      deferral.planPutAway(zone, word - cache, top);
       intents.set(word, dead);
       intents.commit();
     }
@@ -64,8 +63,17 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
     const bounded = words[record + MAX_CACHED] === 0 ? cached : Math.min(cached, mostInFull(zone));
     const keep = Math.max(0, Math.min(bounded, cached - excessOf(zone)));
     waiting.unlock(locks, record);
+    if (deferral.isWaiting(zone)) deferral.wakeFirst(zone);
     if (keep < cached) drainBuckets(zone, keep);
   }
+
+  deferral.onExcess((zone) => {
+    locks.acquire(zone.record, LockRank.ZONE);
+    const excess = excessOf(zone);
+    const cached = words[zone.record + CACHED_ITEMS] as number;
+    locks.release(zone.record);
+    if (excess > 0 && cached > 0) drainBuckets(zone, Math.max(0, cached - excess));
+  });
 
   /** A full bucket of the zone into a hand, with its units. False: no more than `keep` items are cached. */
   function takeFull(zone: ZoneState, hand: number, keep: number): boolean {
@@ -119,6 +127,7 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
   function drainBuckets(zone: ZoneState, keep: number): number {
     const errors = new HookErrors();
     let freed = 0;
+    errors.attempt(() => deferral.ripen(zone));
     for (;;) {
       const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
       if (!takeFull(zone, hand, keep) && !takeEmpty(zone, hand)) {
@@ -159,6 +168,13 @@ export function createDrains(context: UmaContext, kegs: Kegs, accounts: Accounts
     };
     for (
       let top = words[zone.record + FULL_TOP] as number;
+      top !== 0;
+      top = words[top & ~BUCKET_MASK] as number
+    ) {
+      visitBucket(top);
+    }
+    for (
+      let top = words[zone.record + Zone.deferredTop] as number;
       top !== 0;
       top = words[top & ~BUCKET_MASK] as number
     ) {

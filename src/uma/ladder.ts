@@ -13,8 +13,10 @@
 import { CheckLevel, damaged, LockRank } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
-import { BUCKET_KEG, type UmaContext } from './context.js';
+import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import type { Drains } from './drains.js';
+import { createEmptyBuckets } from './empty-buckets.js';
 import { How } from './hooks.js';
 import { createKegItems, type Duplicate, type KegItems } from './keg-items.js';
 import type { Kegs } from './kegs.js';
@@ -26,7 +28,9 @@ export interface Ladder extends Omit<KegItems, 'importItems'> {
   allocItem(zone: ZoneState, how: How, usesReserve: boolean): number;
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
-  /** Takes back an item that is owned and has been through `dtor`. */
+  /**
+   * Takes back an item that is owned and has been through `dtor`; of an epoch zone, one that no reader knows.
+   */
   freeItem(zone: ZoneState, item: number): void;
   countFailure(zone: ZoneState): void;
 }
@@ -42,6 +46,7 @@ export function createLadder(
   accounts: Accounts,
   drains: Drains,
   owners: Uint8Array,
+  deferral: Deferral,
   dead: number,
   duplicate: Duplicate,
 ): Ladder {
@@ -50,7 +55,6 @@ export function createLadder(
   const { machine, threads, locks, waiting, intents, hands } = context;
   const { words, floats } = machine;
   const { slot } = threads;
-  const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
   const limitSite = machine.failpoints.site('uma.limit', 'the limit of a zone: as if it were reached');
   const lockSite = machine.failpoints.site('uma.lock', 'the lock of a zone, for a call that must not sleep');
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
@@ -59,15 +63,10 @@ export function createLadder(
   const { maxCached: MAX_CACHED, cachedItems: CACHED_ITEMS } = Zone;
   const { waitHead: QUEUE, waitCount: WAIT_COUNT, fullTop: FULL_TOP, emptyTop: EMPTY_TOP } = Zone;
   const { HELD, SECOND: UNITS } = Hand;
+  const emptyBuckets = createEmptyBuckets(context, kegs, accounts);
   const keg = createKegItems(context, kegs, accounts, owners, duplicate);
   const { importItems, takeReserved, releaseItem, own } = keg;
   const doubting = machine.checkLevel >= CheckLevel.TRASH;
-
-  /** A bucket into a hand. False: there is none. */
-  function allocEmptyBucket(zone: ZoneState, hand: number): boolean {
-    if (bucketSite.fails(zone.name)) return false;
-    return kegs.takeItem(kegs.byNumber(BUCKET_KEG), hand + HELD, How.NOWAIT) !== 0;
-  }
 
   // --- rung 2: the thread's other bucket ---
 
@@ -87,7 +86,7 @@ export function createLadder(
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} cannot be filled`, { zone: zone.name });
       if (((words[cache] as number) & BUCKET_MASK) !== 0) return true;
-      if (((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
+      if (!zone.epoch && ((words[cache + SPARE] as number) & BUCKET_MASK) !== 0) {
         swapBuckets(cache);
         continue;
       }
@@ -107,6 +106,7 @@ export function createLadder(
         return true;
       }
       locks.release(record);
+      if (deferral.ripen(zone)) continue;
       if (!fillFromKeg(zone, how)) return false;
       // Not done yet: a hook that allocates from this very zone may have emptied what was loaded.
     }
@@ -115,15 +115,21 @@ export function createLadder(
   /** Loads a full bucket of the zone, while both of this cache are empty; one of those goes to the zone. */
   function loadFullLocked(zone: ZoneState): void {
     const { record, realCache: cache } = zone;
-    const spare = words[cache + SPARE] as number;
+    // The spare of an epoch zone is not for allocations.
+    const emptied = words[zone.epoch ? cache : cache + SPARE] as number;
     intents.begin(record);
     const top = planPopFull(zone);
-    if (spare !== dead) planPushEmpty(zone, spare);
-    intents.set(cache + SPARE, words[cache] as number);
+    if (emptied !== dead) planPushEmpty(zone, emptied);
+    if (!zone.epoch) intents.set(cache + SPARE, words[cache] as number);
     intents.set(cache, top);
     intents.commit();
     growBuckets(zone);
-    words[cache + FREE_LIMIT] = capacityOf(zone);
+    openForFrees(zone);
+  }
+
+  /** The loaded bucket takes frees again, under the lock. Of an epoch zone it never does: see deferral.ts. */
+  function openForFrees(zone: ZoneState): void {
+    if (!zone.epoch) words[zone.realCache + FREE_LIMIT] = capacityOf(zone);
   }
 
   /** Each miss makes the zone's buckets one item larger, so that a busy zone misses less often. */
@@ -141,7 +147,7 @@ export function createLadder(
       zone.lack = Lack.LIMIT;
       return false;
     }
-    if (words[hand + HELD] === 0 && !allocEmptyBucket(zone, hand)) {
+    if (words[hand + HELD] === 0 && !emptyBuckets.take(zone, hand)) {
       returnUnits(zone, hand);
       zone.lack = Lack.MEMORY;
       return false;
@@ -176,7 +182,7 @@ export function createLadder(
       intents.set(hand + HELD, planPopEmpty(zone) << 2);
     }
     intents.commit();
-    words[cache + FREE_LIMIT] = 0;
+    if (!zone.epoch) words[cache + FREE_LIMIT] = 0;
     locks.release(record);
     return want;
   }
@@ -199,7 +205,7 @@ export function createLadder(
       intents.set(hand, 0);
       intents.commit();
       hands.closed(hand);
-      if (words[record + WAIT_COUNT] === 0) words[cache + FREE_LIMIT] = capacityOf(zone);
+      if (words[record + WAIT_COUNT] === 0) openForFrees(zone);
       shareLoaded(zone);
       serveWaiters(zone);
       waiting.unlock(locks, record);
@@ -284,6 +290,10 @@ export function createLadder(
     // Whoever had it: from here on it is this thread's to put back, or its reaper's.
     owners[item >>> GRANULE_SHIFT] = slot;
     let keep = NO_BOUND;
+    if (zone.epoch) {
+      releaseItem(zone, item);
+      return keep;
+    }
     for (let round = 0; ; round++) {
       if (round > ROUNDS_MAX)
         throw damaged(`the cache of zone ${zone.name} takes nothing`, { zone: zone.name });
@@ -304,7 +314,7 @@ export function createLadder(
       const bound = words[record + MAX_CACHED] === 0 ? NO_BOUND : accounts.mostInFull(zone);
       if ((words[record + CACHED_ITEMS] as number) > bound) keep = bound;
       waiting.unlock(locks, record);
-      if (capacity === 0 || (wanting && !addBucket(zone))) {
+      if (capacity === 0 || (wanting && !emptyBuckets.add(zone))) {
         releaseItem(zone, item);
         return keep;
       }
@@ -350,24 +360,6 @@ export function createLadder(
       intents.set(cache + SPARE, top);
     }
     intents.set(cache, bucket);
-  }
-
-  /** A new bucket of the keg of buckets for the zone's list of empty ones. False: there is none. */
-  function addBucket(zone: ZoneState): boolean {
-    const { record } = zone;
-    const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
-    if (!allocEmptyBucket(zone, hand)) {
-      hands.close(hand);
-      return false;
-    }
-    locks.acquire(record, LockRank.ZONE);
-    intents.begin(record);
-    planPushEmpty(zone, (words[hand + HELD] as number) >>> 2);
-    intents.set(hand, 0);
-    intents.commit();
-    hands.closed(hand);
-    locks.release(record);
-    return true;
   }
 
   return {

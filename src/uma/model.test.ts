@@ -239,7 +239,7 @@ function makeZones({ uma, words: shared }: Party): Zone[] {
     uma.zone({ name: 'jumbo', size: 9216 }),
     uma.zone({ name: 'huge', size: 100_000 }),
     uma.zone({ name: 'fenced', size: 77, redzone: true, sites: true }),
-    uma.zone({ name: 'guarded', size: 60, guard: true, referenceCounted: true }),
+    uma.zone({ name: 'guarded', size: 60, guard: true, referenceCounted: 'layer' }),
     uma.zone({
       name: 'secondary',
       primary: small,

@@ -40,7 +40,7 @@ export interface OwnedReaper {
  * @param allZones every zone of the memory
  */
 export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[]): OwnedReaper {
-  const { context, kegs, ladder, owners, pageKegs, counters } = parts;
+  const { context, kegs, ladder, deferral, owners, pageKegs, counters } = parts;
   const { machine, threads, pages } = context;
   const { words } = machine;
   const { compareExchangeByte } = machine.atomics;
@@ -67,6 +67,10 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
 
   /** Frees an item of a zone without hooks that this thread has not opened. */
   function releaseUsed(zone: ZoneState, item: number): void {
+    if (zone.epoch) {
+      deferral.freeItem(zone, item);
+      return;
+    }
     kegs.trash(zone.kegState, item);
     ladder.releaseItem(zone, item);
   }

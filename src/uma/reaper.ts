@@ -12,6 +12,7 @@ import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Counters } from './counters.js';
+import type { Deferral } from './deferral.js';
 import type { Drains } from './drains.js';
 import type { Guard } from './guard.js';
 import { createGuardReaper, mergeOwned } from './guard-reaper.js';
@@ -68,6 +69,7 @@ export interface ReaperParts {
   readonly guard: Guard;
   readonly items: Items;
   readonly counters: Counters;
+  readonly deferral: Deferral;
   readonly owners: Uint8Array;
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */
@@ -86,7 +88,7 @@ export interface ReaperParts {
 const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
 
 export function createUmaReaper(parts: ReaperParts): UmaReaper {
-  const { context, kegs, accounts, ladder, drains, owners, pageKegs, dead } = parts;
+  const { context, kegs, accounts, ladder, drains, deferral, owners, pageKegs, dead } = parts;
   const { machine, threads, locks, waiting, intents, hands, pages } = context;
   const { words } = machine;
   const { load, store } = machine.atomics;
@@ -116,6 +118,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       hooks: NO_HOOKS,
       finiIsSafe: false,
       primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
+      epoch: words[record + Zone.epoch] !== 0,
       capacityMax: words[record + Zone.capacityMax] as number,
       onExhausted: null,
       warning: null,
@@ -153,7 +156,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     }
     if (item !== 0) {
       if (zone.finiIsSafe) errors.run(zone.hooks.fini, 'fini', zone.name, item, How.NOWAIT);
-      if (zone.hooks.init !== null) kegs.trash(zone.kegState, item);
+      if (zone.hooks.init !== null || zone.epoch) kegs.trash(zone.kegState, item);
       owners[item >>> GRANULE_SHIFT] = 0;
       kegs.giveItem(zone.kegState, item, hand + HELD);
     }
@@ -167,6 +170,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       if (kind === HandKind.GUARD) guarded.emptyHand(hand, errors);
       else if (emptier !== undefined) emptier(hand, slot, errors);
       else if (kind === HandKind.BUCKET) drains.emptyHand(stateOf(hands.numberOf(hand)), hand, errors);
+      else if (kind === HandKind.DEFERRED) deferral.returnHand(stateOf(hands.numberOf(hand)), hand);
       else if (kind === HandKind.SLAB) kegs.unmakeSlab(kegs.byNumber(hands.numberOf(hand)), hand, errors);
       else emptyItemHand(hand, slot, errors);
     }
@@ -236,7 +240,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       locks.acquire(record, LockRank.ZONE);
       words[cache + FREE_LIMIT] = 0;
       intents.begin(record);
-      accounts.planPush(zone, words[word] as number);
+      deferral.planPutAway(zone, word - cache, words[word] as number);
       intents.set(word, dead);
       intents.commit();
       accounts.serveWaiters(zone);
@@ -258,6 +262,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         const zone = stateOf(number);
         if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
         drainCache(zone, slot);
+        if (zone.epoch) deferral.settleParked(zone, slot);
       }
       parts.resetCaches(slot);
       return mergeOwned(owned.settle(slot, errors, inTransit), guarded.settle(slot, errors));

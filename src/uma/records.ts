@@ -14,6 +14,7 @@
  *   bucket + 0        link: top of the next bucket in the zone's list
  *   bucket + 1..255   items, from the bottom up; a slot above the top is 0
  *   top = bucket + count      count = top & 255      bucket = top & ~255
+ *   bucket + 255        of an epoch zone, in the list of deferred buckets: its tag
  *
  * A slab's header stands at the end of its run, or in an item of a header keg (*off-page*):
  *
@@ -29,7 +30,7 @@
  *   . r i i r r i i r r i i r . . .     dataOffset = bytes up to the first item
  */
 
-import { addr, array, f64, ref, struct, text, u32 } from '../record/index.js';
+import { addr, array, f64, i32, ref, struct, text, u32 } from '../record/index.js';
 
 /**
  * A backend: who gives pages to the kegs that share it. Number 1 is the memory's own pages, without a bound.
@@ -164,7 +165,13 @@ export const Zone = struct(
     warnedAt: u32('A', 'Second of the clock at which the zone has warned last; 0: never.'),
     warnings: u32('A', 'Times that the zone has warned.'),
     tickedAt: u32('Z', 'Milliseconds of the clock, of 2^32, at which its last period ended.'),
-    spare1: array(13, 'const', 'Fills the line.'),
+    epoch: u32('const', '1: an epoch zone, whose freed items wait for readers: see deferral.ts.'),
+    deferredTop: u32('Z', 'Top of the oldest bucket that waits for readers; 0 when there is none. FIFO.'),
+    deferredLast: u32('Z', 'The newest of them; 0 when there is none.'),
+    deferredBuckets: u32('Z', 'Buckets in that list.'),
+    deferredItems: u32('Z', 'Items in those buckets.'),
+    parkedTag: i32('Z', 'Sequence when the last item was parked; 0: none is. See parking.ts.'),
+    spare1: array(7, 'const', 'Fills the line.'),
   },
   { words: 64 },
 );
@@ -174,7 +181,10 @@ export const ThreadCache = struct(
   'thread cache',
   {
     top: u32('T', 'Loaded bucket and its count. The dead bucket when there is none.'),
-    spare: u32('T', 'The other bucket and its count. The dead bucket when there is none.'),
+    spare: u32(
+      'T',
+      'The other bucket and its count; of an epoch zone the one for frees. The dead bucket when there is none.',
+    ),
     freeLimit: u32(
       'Z',
       'A free that finds this many items in the loaded bucket takes the slow way. 0 while others wait.',
@@ -197,6 +207,10 @@ export const SlabList = { NONE: 0, PARTIAL: 1, EMPTY: 2, FULL: 3 } as const;
 export const BUCKET_ITEMS = 255;
 export const BUCKET_WORDS = 256;
 export const BUCKET_MASK = 255;
+
+/** The last slot of a deferred bucket holds its tag; so the buckets of epoch zones hold one item less. */
+export const BUCKET_TAG = 255;
+export const EPOCH_BUCKET_ITEMS = 254;
 
 /** A bucket never holds more than this many bytes of items, however large it grows. */
 export const BUCKET_BYTES_MAX: number = 1 << 18;
@@ -308,6 +322,8 @@ export const KegFlag = {
   GUARDED: 0x800,
   /** There are counters, and the layer that made the zone counts: `hold` and `drop` do not. */
   LAYER_COUNTED: 0x1000,
+  /** Freed items wait for readers: an owner byte at the second granule says that an item is parked. */
+  EPOCH: 0x2000,
 } as const;
 
 export const ZoneFlag = {

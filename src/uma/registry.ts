@@ -13,9 +13,11 @@ import type { Kegs } from './kegs.js';
 import {
   BUCKET_BYTES_MAX,
   BUCKET_ITEMS,
+  EPOCH_BUCKET_ITEMS,
   HookBit,
   KEG_WORDS,
   Keg,
+  KegFlag,
   OWN_PAGES,
   UmaState,
   ZONE_WORDS,
@@ -23,7 +25,7 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { flagNames } from './zone-flags.js';
-import type { CheckedZoneOptions, ZoneOptions } from './zone-options.js';
+import { type CheckedZoneOptions, EPOCH_ALIGN, type ZoneOptions } from './zone-options.js';
 
 export interface Registry {
   /** Word index of a zone's record. */
@@ -89,7 +91,10 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
     }
     const record = recordOf(number);
     words.fill(0, record, record + ZONE_WORDS);
-    const capacityMax = Math.max(1, Math.min(BUCKET_ITEMS, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
+    const epoch = (keg.flags & KegFlag.EPOCH) !== 0;
+    const slots = epoch ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS;
+    const capacityMax = Math.max(1, Math.min(slots, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
+    words[record + ZoneRecord.epoch] = epoch ? 1 : 0;
     words[record + ZoneRecord.number] = number;
     words[record + ZoneRecord.keg] = keg.number;
     words[record + ZoneRecord.limit] = limit;
@@ -115,7 +120,8 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
     const keg = kegs.byNumber(words[record + ZoneRecord.keg] as number);
     const differences: string[] = [];
     if (keg.size !== shape.size) differences.push(`size is ${keg.size}, not ${shape.size}`);
-    if (keg.align !== shape.align) differences.push(`align is ${keg.align}, not ${shape.align}`);
+    const align = (keg.flags & KegFlag.EPOCH) === 0 ? shape.align : Math.max(shape.align, EPOCH_ALIGN);
+    if (keg.align !== align) differences.push(`align is ${keg.align}, not ${shape.align}`);
     if (options.backend !== 0 && keg.backend !== options.backend) differences.push('its backend is another');
     const kegFlags = (keg.flags ^ flags.keg) & flags.givenKeg;
     const zoneFlags = ((words[record + ZoneRecord.flags] as number) ^ flags.zone) & flags.givenZone;

@@ -11,6 +11,7 @@ import { LockRank, MbumaError } from '../check/index.js';
 import { askAllToDrain, Hand, HandKind, SLICE_MS, type WaiterRef } from '../machine/index.js';
 import { type Accounts, GIFT_UNIT, WaitFor, type ZoneAccount } from './accounts.js';
 import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import type { Drains } from './drains.js';
 import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
@@ -59,6 +60,7 @@ export function createSleepers(
   kegs: Kegs,
   accounts: Accounts,
   ladder: Ladder,
+  deferral: Deferral,
   drains: Drains,
   reclaimer: Reclaimer,
 ): Sleepers {
@@ -200,6 +202,7 @@ export function createSleepers(
       for (enter(zone, waiter); ; ) {
         inLine = true;
         while (!waiting.isGranted(waiter)) {
+          if (deferral.ripen(zone) && waiting.isGranted(waiter)) break;
           if (now() >= lookAt) {
             const item = retryAsHead(zone, waiter);
             if (item !== 0) {
@@ -210,7 +213,8 @@ export function createSleepers(
           }
           const time = now();
           if (time < deadline) {
-            waiting.sleepSlice(waiter, Math.min(deadline, lookAt) - time);
+            const period = deferral.isWaiting(zone) ? deferral.periodMs : SLICE_MS;
+            waiting.sleepSlice(waiter, Math.min(deadline - time, lookAt - time, period));
           } else if (!leaveLine(zone, waiter)) {
             inLine = false;
             throw timedOut(zone, timeoutMs);
@@ -254,6 +258,7 @@ export function createSleepers(
 
   async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
     assertAttached();
+    waiting.assertOutside(`allocAsync of zone ${zone.name}`);
     signal?.throwIfAborted();
     waiting.assertMayAwait(`alloc of zone ${zone.name}`, 'OUT_OF_MEMORY');
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
@@ -273,12 +278,14 @@ export function createSleepers(
         assertAttached();
         signal?.throwIfAborted();
         while (!waiting.isGranted(waiter)) {
+          deferral.ripen(zone);
           const item = retryAsHead(zone, waiter);
           if (item !== 0) {
             call.inLine = false;
             return item;
           }
-          await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY);
+          const slice = deferral.isWaiting(zone) ? deferral.periodMs : Number.POSITIVE_INFINITY;
+          await waiting.sleepSliceAsync(waiter, slice);
           assertAttached();
           // An abort wins over a grant: nobody looks at what an aborted call answers.
           signal?.throwIfAborted();

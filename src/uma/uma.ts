@@ -14,7 +14,9 @@ import { createBackends } from './backends.js';
 import type { UmaContext } from './context.js';
 import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
 import { createCounters } from './counters.js';
+import { createDeferral } from './deferral.js';
 import { createDrains } from './drains.js';
+import { createEpochZoneClass } from './epoch-zone.js';
 import { createGuard, type GuardStats } from './guard.js';
 import type { Hooks } from './hooks.js';
 import { createItemChecks } from './item-checks.js';
@@ -78,6 +80,8 @@ export interface Uma {
   guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
+  /** Puts away what this thread has freed in epoch zones, so that it gets ripe with the next grace. */
+  putAwayFreed(): void;
   audit(report: (rule: string, message: string) => void): void;
 }
 
@@ -103,18 +107,20 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const alarms = createAlarms(context);
   const accounts = createAccounts(context);
   const checks = createItemChecks(context, kegs, items);
-  const drains = createDrains(context, kegs, accounts, dead);
-  const ladder = createLadder(context, kegs, accounts, drains, owners, dead, checks.duplicate);
+  const deferral = createDeferral(context, kegs, accounts, owners, pageKegs, dead);
+  const drains = createDrains(context, kegs, accounts, deferral, dead);
+  const ladder = createLadder(context, kegs, accounts, drains, owners, deferral, dead, checks.duplicate);
   const guard = createGuard(context, kegs, accounts, maps, (number) => reaper.stateOf(number));
   const reclaimer = createReclaimer(context, kegs, backends, drains, guard, owners);
-  const sleepers = createSleepers(context, kegs, accounts, ladder, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, reclaimer, alarms, maps, checks, guard);
+  const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer);
+  const slow = createZoneSlow(context, kegs, ladder, deferral, reclaimer, alarms, maps, checks, guard);
   const tuning = createZoneTuning(context, kegs, drains, sleepers);
   const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning };
   const makeZone = createZoneClass(zoneParts);
   const counters = createCounters(context, kegs, maps);
   const deadCache = accounts.cacheOf(threads.slot, 0);
   const makeCountedZone = createCountedZoneClass(zoneParts, counters, makeZone, deadCache);
+  const makeEpochZone = createEpochZoneClass(zoneParts, makeZone, deadCache);
   const allocSite = machine.failpoints.site(ALLOC_SITE);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
   /** This thread has detached: its slot, and the caches with it, may be another's. */
@@ -158,6 +164,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return found.state;
   }
 
+  function makeOf(state: ZoneState): OpenZone {
+    if (state.epoch) return makeEpochZone(state);
+    return isCounted(state) ? makeCountedZone(state) : makeZone(state);
+  }
+
   function openZone(number: number, given: ZoneOptions, options: CheckedZoneOptions): Zone {
     const { hooks, primary } = options;
     const record = recordOf(number);
@@ -177,6 +188,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
       finiIsSafe: given.finiIsSafe === true,
       primaryRecord: primary?.record ?? 0,
+      epoch: words[record + ZoneRecord.epoch] !== 0,
       capacityMax: words[record + ZoneRecord.capacityMax] as number,
       onExhausted: given.onExhausted ?? null,
       warning: given.warning ?? null,
@@ -185,7 +197,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       lack: Lack.NONE,
     };
     zoneState.cache = frontCache(zoneState);
-    const made = isCounted(zoneState) ? makeCountedZone(zoneState) : makeZone(zoneState);
+    const made = makeOf(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);
     reclaimer.register(zoneState);
@@ -224,7 +236,10 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     else tuning.setMaxCached(known, most);
   }
 
-  locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, accounts.repair);
+  locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, (record) => {
+    accounts.repair(record);
+    deferral.repair(record);
+  });
   machine.witness.describe(
     LockRank.ZONE,
     (at) => `lock of zone ${readText(words, at + ZoneRecord.name, 12)}`,
@@ -238,6 +253,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     drains,
     guard,
     items,
+    deferral,
     owners,
     pageKegs,
     counters,
@@ -299,6 +315,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       },
     },
     reaper,
+    putAwayFreed() {
+      for (const each of opened.values()) deferral.putAway(each.state);
+    },
     audit: createUmaAudit(parts),
   };
 }

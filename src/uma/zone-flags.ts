@@ -48,6 +48,13 @@ export interface FlagOptions {
    * secondary zone.
    */
   readonly guard?: boolean;
+  /**
+   * Freed items are not reused before every read section that was open at the free has ended (`memory.enter`,
+   * `memory.leave`); UMA's SMR. Until then they keep their contents; then `dtor` runs, in whichever thread
+   * finds them, and what it throws is told to the call that did. Items take 32 bytes at least, and such a
+   * zone has no secondary zones.
+   */
+  readonly epoch?: boolean;
   /** An item is one copy for each thread slot, on cache lines of its own: see `Zone.copyOf`. (PCPU) */
   readonly perThread?: boolean;
 }
@@ -67,6 +74,7 @@ const KEG_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
   redzone: KegFlag.REDZONE,
   sites: KegFlag.SITES,
   guard: KegFlag.GUARDED,
+  epoch: KegFlag.EPOCH,
 };
 
 /** Flags that say what a zone does with items: each zone of a keg has its own. */
@@ -84,6 +92,9 @@ const CONTRADICTIONS: readonly (readonly [FlagName, FlagName, string])[] = [
   ['maxBucket', 'noBucket', 'one asks for the largest buckets, the other for none'],
   ['noTouch', 'zeroFresh', 'zeros would have to be written into the items'],
   ['noTouch', 'zero', 'zeros would have to be written into the items'],
+  ['epoch', 'noBucket', 'what is freed waits in buckets'],
+  ['epoch', 'guard', 'freed pages would be overwritten while somebody may read them'],
+  ['epoch', 'referenceCounted', 'both say when an item is free'],
   ['guard', 'referenceCounted', 'references are counted beside slabs'],
   ['noTouch', 'guard', 'freed items would have to be filled'],
   ['cacheSpread', 'contiguous', 'one needs large slabs, the other the smallest'],
@@ -104,11 +115,13 @@ export interface CheckedFlags {
 export function readFlags(given: FlagOptions, reasons: string[]): CheckedFlags {
   const flags = { keg: 0, zone: 0, givenKeg: 0, givenZone: 0 };
   const set = new Set<FlagName>();
+  let countedByLayer = false;
   for (const name of NAMES) {
     try {
       const byLayer = name === 'referenceCounted' && given[name] === 'layer';
       const value = byLayer || optionalBoolean(given[name], name);
       if (value === undefined) continue;
+      countedByLayer ||= byLayer;
       const kegBit = KEG_FLAGS[name] ?? 0;
       const zoneBit = ZONE_FLAGS[name] ?? 0;
       flags.givenKeg |= kegBit;
@@ -123,7 +136,7 @@ export function readFlags(given: FlagOptions, reasons: string[]): CheckedFlags {
   }
   for (const [one, other, why] of CONTRADICTIONS) {
     // A layer that counts by itself finds the counters of guarded items, too.
-    if (other === 'referenceCounted' && given.referenceCounted === 'layer') continue;
+    if (other === 'referenceCounted' && countedByLayer) continue;
     if (set.has(one) && set.has(other)) reasons.push(`${one} and ${other} contradict each other: ${why}`);
   }
   return flags;

@@ -96,6 +96,9 @@ export interface MemoryFacts {
   readonly checkLevel: CheckLevel;
 }
 
+/** Items of epoch zones have two granules at least: see parking.ts. */
+export const EPOCH_ALIGN = 32;
+
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
 
@@ -125,8 +128,8 @@ export function addMarkReasons(
  *
  * @param openedState the state of a zone that this thread has opened
  * @param backendNumber the number of a backend of this memory; 0 for undefined
- * @param facts of the memory: how many slots it has, which are the copies of an item that is one for each thread;
- *   and its level of checking: from REDZONE on every zone has redzones and sites
+ * @param facts of the memory: how many slots it has, which are the copies of a `perThread` item; and its
+ *   level of checking: from REDZONE on every zone has redzones and sites
  */
 export function readZoneOptions(
   given: ZoneOptions,
@@ -151,6 +154,7 @@ export function readZoneOptions(
   const hooks = { ctor: hook('ctor'), dtor: hook('dtor'), init: hook('init'), fini: hook('fini') };
   attempt(() => optionalFunction(given.onExhausted, 'onExhausted'), undefined);
   const limit = attempt(() => optionalInteger(given.max, 'max', 0, LIMIT_MAX, 0), 0);
+  if (primary?.epoch) reasons.push('primary is an epoch zone: it has no secondary zones');
   if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
   const keg = primary?.kegState;
   // With a primary the size is that one's; one that is none has been told of above.
@@ -168,13 +172,22 @@ export function readZoneOptions(
   attempt(() => optionalBoolean(given.finiIsSafe, 'finiIsSafe'), undefined);
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
   const flags = readFlags(given, reasons);
-  if (keg !== undefined && (flags.keg & ~keg.flags) !== 0) {
-    reasons.push(`${flagNames(flags.keg & ~keg.flags, 0).join(', ')}: that is for the primary zone to say`);
+  const epoch = (flags.keg & KegFlag.EPOCH) !== 0;
+  if (epoch && primary !== null)
+    reasons.push('epoch and primary: what one zone of a keg frees, another would reuse');
+  const foreign = keg === undefined ? 0 : flags.keg & ~keg.flags & ~KegFlag.EPOCH;
+  if (foreign !== 0) {
+    reasons.push(`${flagNames(foreign, 0).join(', ')}: that is for the primary zone to say`);
   }
   const hasFini = primary === null && hooks.fini !== null ? KegFlag.HAS_FINI : 0;
   const everywhere = checkLevel >= CheckLevel.REDZONE ? KegFlag.REDZONE | KegFlag.SITES : 0;
   const withGuard = (flags.keg & KegFlag.GUARDED) === 0 ? 0 : KegFlag.SITES;
-  const shape = { size, align, flags: flags.keg | hasFini | everywhere | withGuard, copies: maxThreads };
+  const shape = {
+    size,
+    align: epoch ? Math.max(align, EPOCH_ALIGN) : align,
+    flags: flags.keg | hasFini | everywhere | withGuard,
+    copies: maxThreads,
+  };
   const count = (kind: 'maxCached' | 'reserve' | 'lowWater' | 'highWater'): number =>
     attempt(() => optionalInteger(given[kind], kind, 0, LIMIT_MAX, 0), 0);
   const maxCached = count('maxCached');

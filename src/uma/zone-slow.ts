@@ -5,6 +5,7 @@
 import { MbumaError, requireInteger } from '../check/index.js';
 import type { Alarms } from './alarms.js';
 import type { UmaContext } from './context.js';
+import type { Deferral } from './deferral.js';
 import { diagnoseFree, type Maps } from './diagnose.js';
 import type { Guard } from './guard.js';
 import { HookErrors, How, runHook } from './hooks.js';
@@ -47,6 +48,7 @@ export function createZoneSlow(
   context: UmaContext,
   kegs: Kegs,
   ladder: Ladder,
+  deferral: Deferral,
   reclaimer: Reclaimer,
   alarms: Alarms,
   maps: Maps,
@@ -193,6 +195,13 @@ export function createZoneSlow(
     // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
     maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
     const damage = checks.concerns(zone) ? checkFreed(zone, address) : null;
+    if (zone.epoch) {
+      // Readers may still look at it: `dtor` and trash wait with the item.
+      deferral.freeItem(zone, address);
+      if (damage !== null) throw damage;
+      reclaimer.answerAttention();
+      return;
+    }
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
     takeBack(zone, address);

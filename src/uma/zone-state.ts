@@ -25,6 +25,8 @@ export interface ZoneState {
   readonly finiIsSafe: boolean;
   /** For a secondary zone: the record of the zone whose keg it is stacked on; else 0. */
   readonly primaryRecord: number;
+  /** Freed items wait until every read section that was open has ended. */
+  readonly epoch: boolean;
   /** Upper bound of a bucket's items. */
   readonly capacityMax: number;
   /** Asked, without any lock, before an allocation fails or sleeps; true: something was freed. */

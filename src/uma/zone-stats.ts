@@ -16,6 +16,8 @@ export interface ZoneStats {
   readonly free: number;
   /** Items in thread caches and buckets. */
   readonly cached: number;
+  /** Items of an epoch zone that wait in buckets until no reader knows them; not among `cached` or `free`. */
+  readonly deferred: number;
   /** Allocations that succeeded, since the memory was made. */
   readonly requests: number;
   /** Allocations that failed. */
@@ -51,6 +53,8 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
   const cachesArea = machine.area('thread caches');
   const { maxZones } = machine.layout.parameters;
   let cached = read(Zone.cachedItems);
+  const isEpoch = read(Zone.epoch) !== 0;
+  let deferred = read(Zone.deferredItems);
   let requests = count(record + Zone.retiredRequests);
   let failures = count(record + Zone.retiredFailures);
   let checked = count(record + Zone.retiredChecked);
@@ -58,9 +62,9 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
   for (let slot = 1; slot <= threads.maxThreads; slot++) {
     if (!threads.isLive(slot)) continue;
     const cache = cachesArea + (slot * (maxZones + 1) + zone.number) * CACHE_WORDS;
-    cached +=
-      ((words[cache + ThreadCache.top] as number) & BUCKET_MASK) +
-      ((words[cache + ThreadCache.spare] as number) & BUCKET_MASK);
+    const inSpare = (words[cache + ThreadCache.spare] as number) & BUCKET_MASK;
+    cached += ((words[cache + ThreadCache.top] as number) & BUCKET_MASK) + (isEpoch ? 0 : inSpare);
+    if (isEpoch) deferred += inSpare;
     requests += requestsOf(words, cache);
     failures += count(cache + ThreadCache.failures);
     checked += count(cache + ThreadCache.checked);
@@ -71,9 +75,10 @@ export function zoneStats({ machine, threads }: UmaContext, zone: StatsSubject):
     name: zone.name,
     size: kegState.size,
     limit: read(Zone.limit),
-    used: Math.max(0, read(Zone.itemsOut) - cached),
+    used: Math.max(0, read(Zone.itemsOut) - cached - deferred),
     free: cached + (primary ? (words[kegState.record + Keg.freeItems] as number) : 0),
     cached,
+    deferred,
     requests,
     failures,
     sleeps: read(Zone.waitSleeps),
