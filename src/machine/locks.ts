@@ -60,7 +60,7 @@ interface Repairer {
 
 export function createLocks(machine: Machine, threads: Threads): Locks {
   const { words, witness, mayBlock, wait, spinLoads } = machine;
-  const { load, store, compareExchange, notify } = machine.atomics;
+  const { load, compareExchange, notify } = machine.atomics;
   const { state: STATE, pendingLock: PENDING_LOCK, heldCount: HELD_COUNT, held: HELD } = ThreadSlot;
   const { self, slotRef, assertHere } = threads;
   const mine = (threads.generation << GENERATION_SHIFT) | (threads.slot << SLOT_SHIFT);
@@ -111,22 +111,10 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
       giveUp(lock);
       throw error;
     }
-    strike(lock);
     return true;
   }
 
-  /** The lock is the dead threads' no more. */
-  function strike(lock: number): void {
-    for (let slot = 1; slot <= threads.maxThreads; slot++) {
-      if (!threads.isDead(slot)) continue;
-      for (const word of namesOf(slot)) if (load(word) === lock) store(word, 0);
-    }
-  }
-
-  /**
-   * The words in which a slot names locks. Of a dead one they are read and cleared atomically: by several
-   * perhaps.
-   */
+  /** The words in which a slot names locks. Several look at those of a dead one. */
   function namesOf(slot: number): number[] {
     const at = slotRef(slot);
     const names = [at + PENDING_LOCK];
@@ -238,7 +226,8 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
           acquire(lock, repairer.rank);
           release(lock);
         }
-        store(word, 0);
+        // The word stays as it is. Who has claimed the slot clears it (`finishReap`); to anybody else the slot
+        // may look dead, and be a new thread's by now, which must not lose the name of a lock that it has.
       }
     },
   };
