@@ -185,7 +185,9 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     for (let index = 0; index < WAITERS_PER_SLOT; index++) {
       const waiter = waiterRef(slot, index);
       if (isFresh(waiter, slot)) continue;
-      words.fill(0, waiter, waiter + Waiter.slot);
+      // Others look at this one, also while this thread cleans up: whether it has a gift.
+      store(waiter + Waiter.state, 0);
+      words.fill(0, waiter + Waiter.grant, waiter + Waiter.slot);
       words[waiter + Waiter.request] = 0;
       words[waiter + Waiter.slot] = slot;
     }
