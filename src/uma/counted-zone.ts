@@ -172,12 +172,18 @@ export function createCountedZoneClass(
 
     tryAllocMany(out: Int32Array, n: number): number {
       requireInt32Array(out, 'out', requireInteger(n, 'n', 0, LIMIT_MAX));
-      for (let at = 0; at < n; at++) {
-        const item = this.tryAlloc();
-        if (item === 0) return at;
-        out[at] = item;
+      let at = 0;
+      try {
+        for (; at < n; at++) {
+          const item = this.tryAlloc();
+          if (item === 0) break;
+          out[at] = item;
+        }
+      } catch (error) {
+        // What has been taken is told; the error comes again with the next attempt.
+        if (at === 0) throw error;
       }
-      return n;
+      return at;
     }
 
     freeMany(items: Int32Array, n: number): void {
