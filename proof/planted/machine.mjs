@@ -12,7 +12,7 @@ export const machineBugs = [
     `        if (load(lock) !== 0)
             acquireSlow(lock);
         else
-            store(lock, mine);`,
+            machine.atomics.store(lock, mine);`,
     'ring: two putters',
   ],
   [

@@ -226,8 +226,8 @@ export function createLocks(machine: Machine, threads: Threads): Locks {
           acquire(lock, repairer.rank);
           release(lock);
         }
-        // The word stays as it is. Who has claimed the slot clears it (`finishReap`); to anybody else the slot
-        // may look dead, and be a new thread's by now, which must not lose the name of a lock that it has.
+        // The word stays as it is. Who has claimed the slot clears it (`finishReap`); to anybody else it may
+        // look dead, and be a new thread's by now, which must not lose the name of a lock that it has.
       }
     },
   };
