@@ -34,7 +34,7 @@ export const machineBugs = [
     'a release overlooks who sleeps',
     `        if (compareExchange(lock, mine, 0) !== mine)
             releaseSlow(lock);`,
-    '        store(lock, 0);',
+    '        machine.atomics.store(lock, 0);',
     'ring: two putters',
   ],
   [
@@ -50,7 +50,7 @@ export const machineBugs = [
     'two take over the same lock',
     `        if (compareExchange(lock, word, mine | CONTENDED) !== word)
             return false;`,
-    '        store(lock, mine | CONTENDED);',
+    '        machine.atomics.store(lock, mine | CONTENDED);',
     'ring: three putters',
     { kill: { threads: [0], deaths: 'at once' } },
   ],
