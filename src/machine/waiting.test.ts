@@ -148,6 +148,16 @@ describe('the line', () => {
     }
   });
 
+  it('refuses to make a line whole that runs in a circle', () => {
+    const party = makeParty();
+    const { waiting, machine } = party;
+    const queue = party.at(Place.QUEUE);
+    const waiters = [waiting.takeWaiter(), waiting.takeWaiter()] as WaiterRef[];
+    for (const waiter of waiters) waiting.enqueue(queue, waiter, 0);
+    machine.words[(waiters[1] as number) + Waiter.next] = waiters[0] as number;
+    assert.throws(() => waiting.rebuildLine(queue), { code: 'MEMORY_DAMAGED' });
+  });
+
   it('gives every stand in it a ticket of its own, and the queue to who has a gift to take', () => {
     const party = makeParty();
     const { waiting, machine } = party;

@@ -114,6 +114,8 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
   const { IDLE, WAITING, GRANTED } = WaiterState;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
+  /** Waiters that there are: no line is longer. */
+  const most = threads.maxThreads * threads.waitersPerSlot;
   const freeWaiters: WaiterRef[] = [];
   function resetWaiters(): void {
     freeWaiters.length = 0;
@@ -259,9 +261,9 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       let previous = 0;
       let count = 0;
       for (let at = words[queue + HEAD] as number; at !== 0; at = words[at + NEXT] as number) {
+        if (++count > most) throw damaged('a line of waiters runs in a circle');
         words[at + PREVIOUS] = previous;
         previous = at;
-        count++;
       }
       words[queue + TAIL] = previous;
       words[queue + COUNT] = count;

@@ -7,10 +7,18 @@
  * the lengths of the lists, is written plainly.
  */
 
-import { LockRank } from '../check/index.js';
-import { Hand, type WaiterRef } from '../machine/index.js';
+import { damaged, LockRank } from '../check/index.js';
+import { Hand, PAGE_WORDS, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import { BUCKET_MASK, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone, ZoneFlag } from './records.js';
+import {
+  BUCKET_MASK,
+  BUCKET_WORDS,
+  CACHE_WORDS,
+  GRANULE_SHIFT,
+  ThreadCache,
+  Zone,
+  ZoneFlag,
+} from './records.js';
 import { createWorkingSets } from './working-set.js';
 import type { ZoneState } from './zone-state.js';
 
@@ -74,7 +82,9 @@ export function createAccounts(context: UmaContext): Accounts {
   const { bucketCapacity: CAPACITY, waitHead: QUEUE } = Zone;
   const workingSets = createWorkingSets(words);
   const { waitSleeps: SLEEPS, maxCached: MAX_CACHED } = Zone;
-  const { maxThreads, maxZones } = machine.layout.parameters;
+  const { maxThreads, maxZones, pageCount } = machine.layout.parameters;
+  /** Buckets that the memory has room for. */
+  const bucketsMax = pageCount * (PAGE_WORDS / BUCKET_WORDS);
   const cachesArea = machine.area('thread caches');
   const ownersAddress = machine.area('owners') << 2;
 
@@ -239,7 +249,7 @@ export function createAccounts(context: UmaContext): Accounts {
     let buckets = 0;
     let items = 0;
     for (let top = words[record + FULL_TOP] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
-      buckets++;
+      if (++buckets > bucketsMax) throw damaged('a list of buckets runs in a circle');
       items += top & BUCKET_MASK;
     }
     words[record + FULL_COUNT] = buckets;
@@ -247,7 +257,7 @@ export function createAccounts(context: UmaContext): Accounts {
     countCached(record, 0, 0);
     let empty = 0;
     for (let bucket = words[record + EMPTY_TOP] as number; bucket !== 0; bucket = words[bucket] as number)
-      empty++;
+      if (++empty > bucketsMax) throw damaged('a list of empty buckets runs in a circle');
     words[record + EMPTY_COUNT] = empty;
     waiting.rebuildLine(record + QUEUE);
   }
