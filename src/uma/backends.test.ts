@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
 import { type Backend, CANFAIL, type Zone, type ZoneOptions } from './index.js';
 import { takeAll } from './pair.test-kit.js';
+import { KEG_WORDS, Keg } from './records.js';
 import {
   assertClean,
   assertEmpty,
@@ -248,6 +249,21 @@ describe('a backend', () => {
         'BAD_ARGUMENT',
       );
     assertClean(party);
+  });
+
+  it('a keg that names a backend which there is not is damaged', () => {
+    const scene = makeScene();
+    const { keg } = scene.zone('a');
+    const { machine, words } = scene.party;
+    words[machine.area('kegs') + keg * KEG_WORDS + Keg.backend] = 1 << 30;
+    const other = joinParty(machine.handle);
+    const backend = other.uma.backend({ name: 'shared' });
+    assert.equal(backend.max, 8);
+    const zone = other.uma.zone({ name: 'a', size: 4096 });
+    assert.equal(
+      codeOf(() => zone.tryAlloc()),
+      'MEMORY_DAMAGED',
+    );
   });
 
   it('U17: the audit compares what it counts with what its kegs have', () => {

@@ -64,7 +64,11 @@ export function createBackends(context: UmaContext, initialise: boolean): Backen
   const { HELD, THIRD } = Hand;
   const quotaSite = machine.failpoints.site('uma.backend', 'the bound of a backend: as if it were reached');
 
-  const recordOf = (number: number): number => area + number * BACKEND_WORDS;
+  function recordOf(number: number): number {
+    if (!(number >= 1 && number <= BACKENDS_MAX)) throw damaged(`a keg names backend ${number}`);
+    return area + number * BACKEND_WORDS;
+  }
+
   const count = (): number => machine.atomics.load(uma + UmaState.backendCount);
 
   /** Counts the pages of a slab, in the hand too. False: the bound is reached. */
@@ -124,7 +128,12 @@ export function createBackends(context: UmaContext, initialise: boolean): Backen
     return number;
   }
 
-  locks.onTakeOver(recordOf(1), recordOf(BACKENDS_MAX + 1), LockRank.BACKEND, intents.finishOfDead);
+  locks.onTakeOver(
+    recordOf(1),
+    recordOf(BACKENDS_MAX) + BACKEND_WORDS,
+    LockRank.BACKEND,
+    intents.finishOfDead,
+  );
   if (initialise) open('pages', 0);
 
   return {
@@ -166,8 +175,9 @@ export function createBackends(context: UmaContext, initialise: boolean): Backen
       locks.release(record);
     },
     clearUnmade() {
+      if (count() >= BACKENDS_MAX) return;
       const next = recordOf(count() + 1);
-      if (count() < BACKENDS_MAX) words.fill(0, next, next + BACKEND_WORDS);
+      words.fill(0, next, next + BACKEND_WORDS);
     },
     stats(backend) {
       const record = recordOf(backend);
