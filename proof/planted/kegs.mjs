@@ -49,22 +49,12 @@ export const kegsBugs = [
     { kill, preemptions: 0 },
   ],
   [
-    'uma/slab-making.js',
+    'uma/kegs.js',
     'the map forgets a run that is another’s already',
-    `            pageKegs.fill(0, page, page + keg.pagesPerSlab);
-            pages.setObject(page, keg.pagesPerSlab, 0);
-        }
-        const header = words[hand + HEADER];
-        if (header !== 0)
-            headers.give(keg.headerKeg, header, hand + HEADER);
-        backends.freeRun(keg, hand);`,
-    `        }
-        const header = words[hand + HEADER];
-        if (header !== 0)
-            headers.give(keg.headerKeg, header, hand + HEADER);
-        backends.freeRun(keg, hand);
-        if (page !== 0)
-            pageKegs.fill(0, page, page + keg.pagesPerSlab);`,
+    '            unmakeSlab(keg, hand, errors);',
+    `            const first = words[hand + 1];
+            unmakeSlab(keg, hand, errors);
+            pageKegs.fill(0, first, first + keg.pagesPerSlab);`,
     goesBack,
   ],
   [
@@ -82,6 +72,14 @@ export const kegsBugs = [
     '            words[word] = 0;',
     '            ;',
     first,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'uma/keg-repair.js',
+    'a slab that was going stays in the page map',
+    '            pageKegs[page] = 0;',
+    '            ;',
+    goesBack,
     { kill, preemptions: 0 },
   ],
   [
@@ -168,9 +166,9 @@ export const kegsBugs = [
     'both open the same new zone',
   ],
   [
-    'uma/slab-making.js',
+    'uma/kegs.js',
     'the run of an unmade slab still is its keg’s',
-    '            pageKegs.fill(0, page, page + keg.pagesPerSlab);\n',
+    '        pageKegs.fill(0, page, page + pagesPerSlab);\n',
     '',
     goesBack,
     { kill },

@@ -44,13 +44,6 @@ export const afterDeaths = [
     where: 'page kegs',
     reason: 'who repairs a keg reads the map while others make and unmake slabs of other kegs',
   },
-  {
-    where: 'page.object',
-    reason:
-      'the same: what it finds there counts only if the header says that it is a slab of this keg and in a list, ' +
-      'and that changes under the lock that it holds',
-    switches: false,
-  },
 ];
 
 /** Where a living thread cleans up, and the race detector looks; elsewhere a race there is a bug. */

@@ -1,9 +1,10 @@
 /**
  * After a death, under a keg's lock that has been taken over.
  *
- * Truth are the bitmaps, the page map, and the word of each slab that says whether it is the keg's. Lists and
+ * Truth are the bitmaps, the page map, and the word of each slab that says whether it is in a list. Lists and
  * counts are made anew from them. An item that is free in its slab and in a dead thread's hand too was on
- * its way between the two: it is in the slab.
+ * its way between the two: it is in the slab. The map names the keg only on pages of slabs in its lists, and
+ * changes under its lock: nobody makes or unmakes a slab that is seen here, but who died under that lock.
  */
 
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
@@ -23,12 +24,17 @@ export function createKegRepair(
   const zonesArea = machine.area('zones');
   const { HELD, SECOND, KIND } = Hand;
 
-  /** The slab that starts at `page` and is the keg's; else 0. Others make and unmake slabs meanwhile. */
+  /** The slab whose first page is `page`, in a list of the keg; else 0. */
   function slabAt(keg: KegState, page: number): number {
     if (pageKegs[page] !== keg.number) return 0;
     const slab = pages.objectOf(page);
-    if (slab === 0 || words[slab + Slab.keg] !== keg.record || words[slab + Slab.page] !== page) return 0;
-    return words[slab + Slab.list] === SlabList.NONE ? 0 : slab;
+    if (slab === 0 || words[slab + Slab.keg] !== keg.record) return 0;
+    if (words[slab + Slab.list] === SlabList.NONE) {
+      // The dead one was about to put it into a list, or had just taken it out: the hand has it.
+      pageKegs[page] = 0;
+      return 0;
+    }
+    return words[slab + Slab.page] === page ? slab : 0;
   }
 
   function rebuild(keg: KegState): void {

@@ -85,16 +85,10 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   /** Kegs that are being filled up to their low mark: an `init` may allocate from the same one. */
   const filling = new Set<KegState>();
   machine.onRewind(() => filling.clear());
-  const { allocSlab, unmakeSlab, slabInHand, shortages } = createSlabMaking(
-    context,
-    backends,
-    patterns,
-    pageKegs,
-    {
-      take: (keg, held) => takeItem(byNumber(keg), held, How.NOWAIT),
-      give: (keg, header, held) => giveItem(byNumber(keg), header, held),
-    },
-  );
+  const { allocSlab, unmakeSlab, slabInHand, shortages } = createSlabMaking(context, backends, patterns, {
+    take: (keg, held) => takeItem(byNumber(keg), held, How.NOWAIT),
+    give: (keg, header, held) => giveItem(byNumber(keg), header, held),
+  });
 
   function recordOf(number: number): number {
     return kegsArea + number * KEG_WORDS;
@@ -130,15 +124,20 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   }
 
   /** Under the keg's lock: the slab in hand is the keg's from the moment when it says its list. */
-  function addSlabLocked({ record, itemsPerSlab }: KegState, slab: number): void {
+  function addSlabLocked({ record, number, itemsPerSlab, pagesPerSlab }: KegState, slab: number): void {
+    const page = words[slab + PAGE] as number;
+    // Before the slab is in a list: who repairs the keg finds the slabs of its lists by the map.
+    pageKegs.fill(number, page, page + pagesPerSlab);
     slabs.insert(record, slab);
     words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) + 1;
     words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) + itemsPerSlab;
   }
 
-  function removeSlabLocked({ record, itemsPerSlab }: KegState, slab: number): void {
+  function removeSlabLocked({ record, itemsPerSlab, pagesPerSlab }: KegState, slab: number): void {
+    const page = words[slab + PAGE] as number;
     slabs.remove(record, slab);
     words[slab + LIST] = SlabList.NONE;
+    pageKegs.fill(0, page, page + pagesPerSlab);
     words[record + SLAB_COUNT] = (words[record + SLAB_COUNT] as number) - 1;
     words[record + FREE_ITEMS] = (words[record + FREE_ITEMS] as number) - itemsPerSlab;
   }

@@ -37,7 +37,6 @@ export function createSlabMaking(
   context: UmaContext,
   backends: Backends,
   patterns: Patterns,
-  pageKegs: Uint16Array,
   headers: HeaderSource,
 ): SlabMaking {
   const { machine, pages, hands } = context;
@@ -69,8 +68,6 @@ export function createSlabMaking(
     const page = words[hand + HELD] as number;
     if (page !== 0) {
       finiItems(keg, hand, errors);
-      // Before the run is anybody else's: who repairs the keg believes the map.
-      pageKegs.fill(0, page, page + keg.pagesPerSlab);
       pages.setObject(page, keg.pagesPerSlab, 0);
     }
     const header = words[hand + HEADER] as number;
@@ -100,7 +97,6 @@ export function createSlabMaking(
     clearBuckets(keg, page);
     writeHeader(keg, slab, page, data);
     pages.setObject(page, keg.pagesPerSlab, slab);
-    pageKegs.fill(keg.number, page, page + keg.pagesPerSlab);
     patterns.dressSlab(keg, slab);
     if (keg.init !== null && !initItems(keg, keg.init, hand, data, how)) return 0;
     return hand;
