@@ -35,8 +35,8 @@ export const zonesBugs = [
   [
     'uma/accounts.js',
     'the lists of a zone are not counted anew',
-    `        words[record + FULL_COUNT] = buckets;
-        words[record + CACHED_ITEMS] = items;`,
+    `        words[record + FULL_COUNT] = full.buckets;
+        words[record + CACHED_ITEMS] = full.items;`,
     '',
     drains,
     { kill, preemptions: 1 },

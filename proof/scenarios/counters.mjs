@@ -1,7 +1,7 @@
 // Zones with reference counters: hold, drop and free of one item by several threads, hand-overs, and deaths.
 
 import { referenceSpecification } from '../../dist/explore.js';
-import { afterDeaths, alike, allowedRaces, expectUsed, openZones, timedOut, warm } from './kit.mjs';
+import { alike, expectUsed, openZones, timedOut, warm } from './kit.mjs';
 
 /** Words of the counters that the scenarios share. They lie in slabs, and have no names. */
 const counters = new Map();
@@ -329,6 +329,4 @@ const scenarios = [
   },
 ];
 
-// For those who take a scenario as it is, the races with those that all have.
-const all = [...allowedRaces, ...afterDeaths, ...races];
-export const counterScenarios = scenarios.map((scenario) => ({ ...scenario, races, allowedRaces: all }));
+export const counterScenarios = scenarios.map((scenario) => ({ ...scenario, races }));

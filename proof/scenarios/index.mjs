@@ -14,7 +14,7 @@ import { threadScenarios } from './threads.mjs';
 import { zoneScenarios } from './zones.mjs';
 
 /** What the threads of a scenario may do is explored with these bounds; its own come first. */
-function complete({ races = [], ...scenario }) {
+export function complete({ races = [], ...scenario }) {
   return { memory, ...scenario, allowedRaces: [...allowedRaces, ...afterDeaths, ...races] };
 }
 

@@ -6,6 +6,7 @@ export * from './hands.js';
 export { createPlainHelper, type Helper, type WasmMemory } from './helper/index.js';
 export * from './intents.js';
 export * from './layout.js';
+export * from './line-audit.js';
 export * from './locks.js';
 export * from './machine.js';
 export * from './records.js';

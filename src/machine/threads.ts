@@ -82,13 +82,11 @@ export interface Threads {
   /** Threads attached now: a hint. */
   attachedCount(): number;
   isLive(slot: number): boolean;
-  /** Generation of the thread that has the slot now, or had it last. */
-  generationAt(slot: number): number;
   /** Whether the slot's thread has ended, and has not been cleaned up yet. */
   isDead(slot: number): boolean;
   /** Whether this very thread is attached. */
   lives(slot: number, generation: number): boolean;
-  /** The thread that has the slot now. */
+  /** The thread that has the slot now, or had it last. */
   nameOf(slot: number): ThreadName;
   /** The live threads of an agent, by the number that `attachThread` was given. */
   byAgent(agent: number): ThreadName[];
@@ -289,7 +287,6 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     attachedCount: () => load(SUPERBLOCK + Superblock.attached),
     // Slots that were read from the memory may be anything, when something has written there.
     isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,
-    generationAt: (other) => generationOf(load(slotRef(other) + STATE)),
     isDead(other) {
       const life = other >>> 0 <= maxThreads ? lifeIn(other) : FREE;
       return life === DEAD || life === REAPING;
@@ -374,9 +371,14 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   };
 }
 
+/** Asks every other live thread for something: bits of Attention. */
+export function askAll(threads: Threads, attention: number): void {
+  for (let slot = 1; slot <= threads.maxThreads; slot++) {
+    if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, attention);
+  }
+}
+
 /** Asks every other live thread to give back what its caches hold. */
 export function askAllToDrain(threads: Threads): void {
-  for (let slot = 1; slot <= threads.maxThreads; slot++) {
-    if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, Attention.DRAIN);
-  }
+  askAll(threads, Attention.DRAIN);
 }

@@ -4,8 +4,8 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { lockOwner, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
-import { isText, isZero, layoutOf, unsoundFields } from '../record/index.js';
+import { createLineAudit, type Tell } from '../machine/index.js';
+import { isText, isZero, unsoundFields } from '../record/index.js';
 import type { MutexContext } from './context.js';
 import { generationOfOwner, slotOfOwner } from './hand-over.js';
 import type { Order } from './order.js';
@@ -26,57 +26,14 @@ import type { Registry } from './registry.js';
 export type Report = (rule: string, message: string) => void;
 
 export function auditMutexes(context: MutexContext, registry: Registry, order: Order, report: Report): void {
-  const { machine, locks, threads, sites } = context;
+  const { machine, threads, sites } = context;
+  const { auditLine, underLock } = createLineAudit(context);
   const { words, floats, atomics } = machine;
   const { load } = atomics;
   const { most } = registry;
   const header = machine.area('mutex registry');
   const orders = machine.area('mutex orders');
   const isSite = (site: number): boolean => site >= 0 && site <= sites.count();
-
-  /** X5: a lock that nobody will release is a finding, and what it guards is not looked at. */
-  function underLock(lock: number, rank: LockRank, tell: Report, check: () => void): void {
-    const owner = lockOwner(load(lock));
-    if (load(lock) !== 0 && !threads.isLive(owner)) {
-      tell('X5', `lock ${lock} is held by thread ${owner}, which does not live`);
-      return;
-    }
-    locks.acquire(lock, rank);
-    try {
-      check();
-    } finally {
-      locks.release(lock);
-    }
-  }
-
-  const firstWaiter = threads.waiterRef(1, 0);
-  const waiterWords = layoutOf(Waiter).words;
-  const endOfWaiters = threads.waiterRef(threads.maxThreads + 1, 0);
-  const isWaiter = (at: number): boolean =>
-    at >= firstWaiter && at < endOfWaiters && (at - firstWaiter) % waiterWords === 0;
-
-  /** X3: what is wrong with one who stands in a line. */
-  function faultOf(at: number, queue: number, previous: number): string {
-    if (words[at + Waiter.queue] !== queue) return 'does not know it';
-    if (words[at + Waiter.previous] !== previous) return 'has a wrong link back';
-    if (load(at + Waiter.state) !== WaiterState.WAITING) return 'does not wait';
-    return threads.isLive(words[at + Waiter.slot] as number) ? '' : 'is of a thread that does not live';
-  }
-
-  function auditLine(queue: number, tell: Report): void {
-    const count = words[queue + WaitQueue.count] as number;
-    let previous = 0;
-    let seen = 0;
-    for (let at = words[queue + WaitQueue.head] as number; at !== 0; at = words[at + Waiter.next] as number) {
-      if (seen++ >= count) break;
-      const fault = isWaiter(at) ? faultOf(at, queue, previous) : 'is no waiter';
-      if (fault !== '') tell('X3', `${at} stands in the line, and ${fault}`);
-      if (!isWaiter(at)) return;
-      previous = at;
-    }
-    if (seen !== count) tell('X3', `the line has ${seen} waiters or more, its count is ${count}`);
-    else if (words[queue + WaitQueue.tail] !== previous) tell('X3', 'the line does not end with its tail');
-  }
 
   function auditMutex(mutex: MutexRef, tell: Report): void {
     const owner = load(mutex + Mutex.owner);
@@ -86,7 +43,7 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
     if (abandoned !== 0 && abandoned !== 1) tell('X2', `abandoned is ${abandoned}`);
     const site = load(mutex + Mutex.site);
     if (!isSite(site) || (owner === 0 && site !== 0)) tell('X2', `it was taken at site ${site}`);
-    auditLine(mutex + Mutex.waiters, tell);
+    auditLine(mutex + Mutex.waiters, (message) => tell('X3', message));
     if (owner === 0 && (words[mutex + Mutex.waiters] as number) !== 0)
       tell('X4', 'it is free, and somebody waits for it');
   }
@@ -140,13 +97,17 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
     else if (order.findWay(second, first) !== null) tell('and the other way round');
   }
 
+  const tellOfLock =
+    (tell: Report): Tell =>
+    (message) =>
+      tell('X5', message);
   const count = load(header + MutexRegistry.count);
   const classes = load(header + MutexRegistry.classes);
   if (count < 0 || count > most || classes < 0 || classes > most || classes > count) {
     report('X1', `${count} mutexes of ${classes} classes, and there can be ${most}`);
     return;
   }
-  underLock(header + MutexRegistry.lock, LockRank.REGISTRY, report, () => {
+  underLock(header + MutexRegistry.lock, LockRank.REGISTRY, tellOfLock(report), () => {
     auditNames();
     if (count === 0 && isZero(words, orders, order.at(most, most + 1))) return;
     for (let first = 1; first <= most; first++)
@@ -155,6 +116,6 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
   for (let index = 0; index < registry.count(); index++) {
     const mutex = registry.at(index);
     const tell: Report = (rule, message) => report(rule, `mutex ${registry.nameOf(mutex)}: ${message}`);
-    underLock(mutex + Mutex.lock, LockRank.MUTEX, tell, () => auditMutex(mutex, tell));
+    underLock(mutex + Mutex.lock, LockRank.MUTEX, tellOfLock(tell), () => auditMutex(mutex, tell));
   }
 }

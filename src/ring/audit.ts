@@ -6,8 +6,8 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { lockOwner, PAGE_SHIFT, PAGE_WORDS, Waiter, WaiterState, WaitQueue } from '../machine/index.js';
-import { isPowerOfTwo, isZero, layoutOf, unsoundFields } from '../record/index.js';
+import { createLineAudit, PAGE_SHIFT, PAGE_WORDS, type Tell, WaitQueue } from '../machine/index.js';
+import { isPowerOfTwo, isZero, unsoundFields } from '../record/index.js';
 import type { RingContext } from './context.js';
 import { RINGS_MAX, Ring, type RingRef, RingRegistry, RingState } from './records.js';
 import type { Registry } from './registry.js';
@@ -20,30 +20,10 @@ export type Report = (rule: string, message: string) => void;
 const HAND_OVER_MS = 200;
 
 export function auditRings(context: RingContext, registry: Registry, report: Report): void {
-  const { machine, locks, threads, pages } = context;
+  const { machine, pages } = context;
+  const { auditLine, underLock } = createLineAudit(context);
   const { words, atomics, now } = machine;
   const { load } = atomics;
-
-  /** R10: a lock that nobody will release is a finding, and what it guards is not looked at. */
-  function underLock(lock: number, tell: Report, check: () => void, rank: LockRank = LockRank.RING): void {
-    const owner = lockOwner(load(lock));
-    if (load(lock) !== 0 && !threads.isLive(owner)) {
-      tell('R10', `lock ${lock} is held by thread ${owner}, which does not live`);
-      return;
-    }
-    locks.acquire(lock, rank);
-    try {
-      check();
-    } finally {
-      locks.release(lock);
-    }
-  }
-
-  const firstWaiter = threads.waiterRef(1, 0);
-  const waiterWords = layoutOf(Waiter).words;
-  const endOfWaiters = threads.waiterRef(threads.maxThreads + 1, 0);
-  const isWaiter = (at: number): boolean =>
-    at >= firstWaiter && at < endOfWaiters && (at - firstWaiter) % waiterWords === 0;
 
   /** R5: whether what was written when the ring was made is sound; if not, nothing else is looked at. */
   function recordIsSound(ring: RingRef, tell: Report): boolean {
@@ -73,33 +53,10 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     return 0;
   }
 
-  /** R3: the line of one end. */
+  /** R3 and R4: the line of one end, and what is published of it. */
   function auditQueue(ring: RingRef, queue: number, waiting: number, tell: Report): void {
     const count = words[queue + WaitQueue.count] as number;
-    let previous = 0;
-    let seen = 0;
-    for (let at = words[queue + WaitQueue.head] as number; at !== 0; at = words[at + Waiter.next] as number) {
-      if (seen++ >= count) break;
-      if (!isWaiter(at)) {
-        tell('R3', `${at} stands in the line, and is no waiter`);
-        return;
-      }
-      const slot = words[at + Waiter.slot] as number;
-      if (words[at + Waiter.queue] !== queue)
-        tell('R3', `waiter ${at} stands in the line and does not know it`);
-      if (words[at + Waiter.previous] !== previous) tell('R3', `waiter ${at} has a wrong link back`);
-      if (load(at + Waiter.state) !== WaiterState.WAITING)
-        tell('R3', `waiter ${at} stands in the line and does not wait`);
-      if (!threads.isLive(slot)) tell('R3', `waiter ${at} is of thread ${slot}, which does not live`);
-      previous = at;
-    }
-    if (seen !== count)
-      tell(
-        'R3',
-        `the line at ${queue - ring} has ${seen > count ? 'more' : seen} waiters, its count is ${count}`,
-      );
-    else if (words[queue + WaitQueue.tail] !== previous)
-      tell('R3', `the line at ${queue - ring} ends with ${previous}, not with its tail`);
+    auditLine(queue, (message) => tell('R3', `at ${queue - ring}: ${message}`));
     if (load(waiting) !== count) tell('R4', `${load(waiting)} waiters are published, ${count} stand in line`);
   }
 
@@ -166,7 +123,13 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     report('R9', `${rings} rings, and there can be ${RINGS_MAX}`);
     return;
   }
-  underLock(table + RingRegistry.lock, report, () => auditUnused(registry.count()), LockRank.REGISTRY);
+  const tellOfLock =
+    (tell: Report): Tell =>
+    (message) =>
+      tell('R10', message);
+  underLock(table + RingRegistry.lock, LockRank.REGISTRY, tellOfLock(report), () =>
+    auditUnused(registry.count()),
+  );
   const names = new Set<string>();
   for (let index = 0; index < rings; index++) {
     const ring = registry.at(index);
@@ -177,8 +140,8 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     for (const field of unsoundFields(words, machine.floats, Ring, ring))
       tell('R11', `its ${field} is unsound`);
     if (!recordIsSound(ring, tell)) continue;
-    underLock(ring + Ring.takeLock, tell, () => auditTakeEnd(ring, tell));
-    underLock(ring + Ring.putLock, tell, () => auditPutEnd(ring, tell));
+    underLock(ring + Ring.takeLock, LockRank.RING, tellOfLock(tell), () => auditTakeEnd(ring, tell));
+    underLock(ring + Ring.putLock, LockRank.RING, tellOfLock(tell), () => auditPutEnd(ring, tell));
     auditNeglect(ring, tell);
   }
 }

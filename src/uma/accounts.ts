@@ -67,6 +67,11 @@ export interface Accounts {
    * `waiter` that could not use its unit stands where it stood before anybody else gets it.
    */
   returnUnits(zone: ZoneState, hand: number, waiter?: WaiterRef | 0): void;
+  /**
+   * How many buckets a list has that begins with this top, and how many items they hold. Throws DAMAGED when
+   * there are more than the memory has room for.
+   */
+  countBuckets(first: number): { buckets: number; items: number };
   /** The lock has been taken over from a dead thread: makes whole what it guards. */
   repair(record: number): void;
   /** Word index of a thread's cache for a zone. */
@@ -243,22 +248,24 @@ export function createAccounts(context: UmaContext): Accounts {
     waiting.unlock(locks, record);
   }
 
-  /** Truth are the chains of the lists; their lengths are counted anew. */
-  function repair(record: number): void {
-    intents.finishOfDead(record);
+  function countBuckets(first: number): { buckets: number; items: number } {
     let buckets = 0;
     let items = 0;
-    for (let top = words[record + FULL_TOP] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
+    for (let top = first; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
       if (++buckets > bucketsMax) throw damaged('a list of buckets runs in a circle');
       items += top & BUCKET_MASK;
     }
-    words[record + FULL_COUNT] = buckets;
-    words[record + CACHED_ITEMS] = items;
+    return { buckets, items };
+  }
+
+  /** Truth are the chains of the lists; their lengths are counted anew. */
+  function repair(record: number): void {
+    intents.finishOfDead(record);
+    const full = countBuckets(words[record + FULL_TOP] as number);
+    words[record + FULL_COUNT] = full.buckets;
+    words[record + CACHED_ITEMS] = full.items;
     countCached(record, 0, 0);
-    let empty = 0;
-    for (let bucket = words[record + EMPTY_TOP] as number; bucket !== 0; bucket = words[bucket] as number)
-      if (++empty > bucketsMax) throw damaged('a list of empty buckets runs in a circle');
-    words[record + EMPTY_COUNT] = empty;
+    words[record + EMPTY_COUNT] = countBuckets(words[record + EMPTY_TOP] as number).buckets;
     waiting.rebuildLine(record + QUEUE);
   }
 
@@ -281,6 +288,7 @@ export function createAccounts(context: UmaContext): Accounts {
     serveWaiters,
     closeCaches,
     returnUnits,
+    countBuckets,
     repair,
     cacheOf,
   };

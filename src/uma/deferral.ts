@@ -11,7 +11,7 @@
  */
 
 import { CheckLevel, damaged, LockRank } from '../check/index.js';
-import { Hand, HandKind, PAGE_WORDS } from '../machine/index.js';
+import { Hand, HandKind } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import type { UmaContext } from './context.js';
 import { createEmptyBuckets } from './empty-buckets.js';
@@ -21,7 +21,6 @@ import { createParking } from './parking.js';
 import {
   BUCKET_MASK,
   BUCKET_TAG,
-  BUCKET_WORDS,
   EPOCH_BUCKET_ITEMS,
   GRANULE_SHIFT,
   HookBit,
@@ -79,8 +78,6 @@ export function createDeferral(
   const { emptyTop: EMPTY_TOP, waitCount: WAIT_COUNT, waitHead: QUEUE, hooks: HOOKS } = Zone;
   const { parkedTag: PARKED_TAG } = Zone;
   const { HELD, SECOND: COUNT } = Hand;
-  /** Buckets that the memory has room for. */
-  const bucketsMax = machine.layout.parameters.pageCount * (PAGE_WORDS / BUCKET_WORDS);
   const emptyBuckets = createEmptyBuckets(context, kegs, accounts);
   const parking = createParking(context, kegs, accounts, owners, pageKegs);
   const drainExcess: ((zone: ZoneState) => void)[] = [];
@@ -301,12 +298,7 @@ export function createDeferral(
 
   /** Truth is the chain of the list; its length is counted anew. */
   function repair(record: number): void {
-    let buckets = 0;
-    let items = 0;
-    for (let top = words[record + FIRST] as number; top !== 0; top = words[top & ~BUCKET_MASK] as number) {
-      if (++buckets > bucketsMax) throw damaged('a list of deferred buckets runs in a circle');
-      items += top & BUCKET_MASK;
-    }
+    const { buckets, items } = accounts.countBuckets(words[record + FIRST] as number);
     words[record + BUCKETS] = buckets;
     words[record + ITEMS] = items;
     if (words[record + Zone.epoch] !== 0) parking.repair(words[record + Zone.number] as number);

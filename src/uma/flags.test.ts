@@ -2,21 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MbumaError, TRASH_WORD } from '../check/index.js';
+import { TRASH_WORD } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { ZERO, type ZoneOptions } from './index.js';
 import { takeAll } from './pair.test-kit.js';
-import { assertClean, assertEmpty, cachedHere, codeOf, joinParty, makeParty } from './uma.test-kit.js';
-
-function errorOf(call: () => unknown): MbumaError {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof MbumaError, String(error));
-    return error;
-  }
-  return assert.fail('nothing thrown');
-}
+import {
+  assertClean,
+  assertEmpty,
+  cachedHere,
+  codeOf,
+  errorOf,
+  joinParty,
+  makeParty,
+} from './uma.test-kit.js';
 
 describe('flags that contradict each other', () => {
   const pairs: [Partial<ZoneOptions>, RegExp][] = [

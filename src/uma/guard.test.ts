@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { MbumaError } from '../check/index.js';
+import { hex } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { NO_MEMORY, ZERO, type Zone, type ZoneOptions } from './index.js';
 import { GUARDED_PAGE } from './records.js';
@@ -12,35 +12,20 @@ import {
   assertEmpty,
   brokenRules,
   codeOf,
+  errorOf,
   joinParty,
   makeParty,
+  must,
   type Party,
   property,
   takeAllPages,
   until,
 } from './uma.test-kit.js';
 
-function errorOf(call: () => unknown): MbumaError {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof MbumaError, String((error as Error)?.stack ?? error));
-    return error;
-  }
-  assert.fail('nothing was thrown');
-}
-
-const hex = (address: number): string => `0x${address.toString(16)}`;
-
 function makeGuarded(options: Partial<ZoneOptions> = {}, pageCount = 512): { party: Party; zone: Zone } {
   const party = makeParty({ pageCount, maxThreads: 4 });
   return { party, zone: party.uma.zone({ name: 'zone', size: 100, guard: true, ...options }) };
 }
-
-const must = (item: Addr | 0): Addr => {
-  assert.notEqual(item, 0);
-  return item as Addr;
-};
 
 function isGuarded({ uma }: Party, item: number): boolean {
   return uma.pageKegs[item >>> 12] === GUARDED_PAGE;

@@ -6,7 +6,7 @@
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { Attention, type ThreadName } from '../machine/index.js';
+import { Attention, askAll, type ThreadName } from '../machine/index.js';
 import type { Backends } from './backends.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
@@ -149,10 +149,6 @@ export function createReclaimer(
     return items;
   }
 
-  function nameOf(slot: number): ThreadName {
-    return { slot, generation: threads.generationAt(slot) };
-  }
-
   function overdue(): ThreadName[] {
     for (const [slot, { thread, request }] of requests) {
       const gone = !threads.lives(slot, thread.generation);
@@ -165,7 +161,7 @@ export function createReclaimer(
     const asked: ThreadName[] = [];
     for (let slot = 1; slot <= threads.maxThreads; slot++) {
       if (slot === threads.slot || !threads.isLive(slot)) continue;
-      const thread = nameOf(slot);
+      const thread = threads.nameOf(slot);
       requests.set(slot, { thread, request: threads.askCounted(slot, attention) });
       asked.push(thread);
     }
@@ -312,9 +308,7 @@ export function createReclaimer(
       try {
         // What hooks throw is dropped: who lacks pages is none of those whose hooks they are.
         if (rotate(keg, new HookErrors())) return true;
-        for (let slot = 1; slot <= threads.maxThreads; slot++) {
-          if (slot !== threads.slot && threads.isLive(slot)) threads.ask(slot, Attention.RECLAIM);
-        }
+        askAll(threads, Attention.RECLAIM);
         return false;
       } finally {
         reclaiming = false;

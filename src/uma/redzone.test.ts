@@ -3,36 +3,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { MbumaError } from '../check/index.js';
+import { hex, type MbumaError } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { ZERO, type Zone, type ZoneOptions } from './index.js';
 import {
   assertClean,
   brokenRules,
+  errorOf,
   joinParty,
   makeParty,
+  must,
   type Party,
   property,
   until,
 } from './uma.test-kit.js';
-
-/** The error of a call, which must be one of ours. */
-function errorOf(call: () => unknown): MbumaError {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof MbumaError, String((error as Error)?.stack ?? error));
-    return error;
-  }
-  assert.fail('nothing was thrown');
-}
-
-const must = (item: Addr | 0): Addr => {
-  assert.notEqual(item, 0);
-  return item as Addr;
-};
-
-const hex = (address: number): string => `0x${address.toString(16)}`;
 
 function makeZone(options: Partial<ZoneOptions> = {}): { party: Party; zone: Zone } {
   const party = makeParty({ pageCount: 512, maxThreads: 4 });

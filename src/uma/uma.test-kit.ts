@@ -13,6 +13,7 @@ import {
 } from '../machine/index.js';
 import type { AuditReport, Memory } from '../memory-api.js';
 import { createPages, planPages } from '../phys/index.js';
+import type { Addr } from '../record/index.js';
 import { createUma, planUma, type Uma, type UmaContext } from './index.js';
 import { CACHE_WORDS, ThreadCache, ZONE_WORDS } from './records.js';
 
@@ -135,15 +136,26 @@ export function assertEmpty(party: Party, freePages: number): void {
   assert.equal(party.pages.freePages(), freePages);
 }
 
+function oursOf(error: unknown): MbumaError {
+  assert.ok(error instanceof MbumaError, `a foreign error: ${error instanceof Error ? error.stack : error}`);
+  return error;
+}
+
+/** The error of a call, which must be one of ours. */
+export function errorOf(call: () => unknown): MbumaError {
+  try {
+    call();
+  } catch (error) {
+    return oursOf(error);
+  }
+  return assert.fail('nothing was thrown');
+}
+
 export function codeOf(call: () => unknown): string {
   try {
     call();
   } catch (error) {
-    assert.ok(
-      error instanceof MbumaError,
-      `a foreign error: ${error instanceof Error ? error.stack : error}`,
-    );
-    return error.code;
+    return oursOf(error).code;
   }
   return 'nothing thrown';
 }
@@ -152,13 +164,15 @@ export async function codeOfPromise(call: () => Promise<unknown>): Promise<strin
   try {
     await call();
   } catch (error) {
-    assert.ok(
-      error instanceof MbumaError,
-      `a foreign error: ${error instanceof Error ? error.stack : error}`,
-    );
-    return error.code;
+    return oursOf(error).code;
   }
   return 'nothing thrown';
+}
+
+/** The item of a call that must not fail. */
+export function must(item: Addr | 0): Addr {
+  assert.notEqual(item, 0);
+  return item as Addr;
 }
 
 /** Lets everything that is ready in the event loop run. */
