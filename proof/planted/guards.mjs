@@ -39,7 +39,7 @@ export const guardsBugs = [
   [
     'uma/guard.js',
     'the map forgets a guarded run that is another’s already',
-    `            pageKegs.fill(0, page, page + count);
+    `            setMap(0, page, count);
             pages.setObject(page, count, 0);
         }
         if (record !== 0)
@@ -52,9 +52,27 @@ export const guardsBugs = [
         if (page !== 0)
             pages.freeRun(page, count, hand + HELD);
         if (page !== 0)
-            pageKegs.fill(0, page, page + count);`,
+            setMap(0, page, count);`,
     ends,
     { preemptions: 1 },
+  ],
+  [
+    'uma/guard.js',
+    'who cleans up looks at records that others are about to give back',
+    `            locks.acquire(lock, LockRank.GUARD);
+            try {
+                const record = pageKegs[page] === GUARDED_PAGE ? pages.objectOf(page) : 0;
+                if (record !== 0 && read(record + FIRST_PAGE) === page)
+                    look(record);
+            }
+            finally {
+                locks.release(lock);
+            }`,
+    `            const record = pages.objectOf(page);
+            if (record !== 0 && read(record + FIRST_PAGE) === page)
+                look(record);`,
+    both,
+    { preemptions: 0, kill, third: true, prune: false },
   ],
   [
     'uma/guard.js',

@@ -10,15 +10,7 @@ import type { UmaContext } from './context.js';
 import type { Guard } from './guard.js';
 import type { HookErrors } from './hooks.js';
 import type { OwnedItems } from './reaper-owned.js';
-import {
-  GRANULE_SHIFT,
-  GUARDED_PAGE,
-  GuardedItem,
-  GuardedState,
-  OWNER_MEMORY,
-  OwnerDeath,
-  Zone,
-} from './records.js';
+import { GRANULE_SHIFT, GuardedItem, GuardedState, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 const STATE_MASK = 0xff;
@@ -35,7 +27,6 @@ export interface GuardReaperParts {
   readonly context: UmaContext;
   readonly guard: Guard;
   readonly owners: Uint8Array;
-  readonly pageKegs: Uint16Array;
   readonly zoneOf: (number: number) => ZoneState;
   readonly isOpen: (number: number) => boolean;
   /** Frees an item as its user would have. */
@@ -43,12 +34,12 @@ export interface GuardReaperParts {
 }
 
 export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
-  const { context, guard, owners, pageKegs, zoneOf } = parts;
+  const { context, guard, owners, zoneOf } = parts;
   const { machine, pages, hands, threads } = context;
   const { words } = machine;
   const { load, store, compareExchangeByte } = machine.atomics;
   const ownersAddress = machine.area('owners') << 2;
-  const { state: STATE, item: ITEM, page: FIRST_PAGE } = GuardedItem;
+  const { state: STATE, item: ITEM } = GuardedItem;
   const read = (index: number): number => words[index] as number;
 
   function emptyHand(hand: number, errors: HookErrors): void {
@@ -69,33 +60,48 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
     else words[hand] = 0;
   }
 
-  /** The record of the guarded item whose run starts at `page`; 0 when none does. */
-  function startingAt(page: number): number {
-    if (pageKegs[page] !== GUARDED_PAGE) return 0;
-    const record = pages.objectOf(page);
-    return record !== 0 && read(record + FIRST_PAGE) === page ? record : 0;
-  }
-
-  function settleItem(record: number, slot: number, errors: HookErrors): OwnedItems | null {
-    const zone = zoneOf(read(record + GuardedItem.zone));
+  /**
+   * Makes the item of a record its heir's, under the guard's lock: whoever has just freed it cannot take it out
+   * of quarantine meanwhile. The zone of an item that was the dead thread's; else null.
+   */
+  function inheritLocked(record: number, slot: number): ZoneState | null {
     const item = read(record + ITEM);
     if (load(record + STATE) === (GuardedState.FREEING | (slot << STATE_BITS))) {
       owners[item >>> GRANULE_SHIFT] = slot;
       store(record + STATE, GuardedState.IN_USE);
     }
     if (load(record + STATE) !== GuardedState.IN_USE) return null;
-    const policy = read(zone.record + Zone.onOwnerDeath);
-    const plain = read(zone.record + Zone.hooks) === 0;
-    const isFreed = policy === OwnerDeath.free && (plain || parts.isOpen(zone.number));
-    const heir = isFreed ? threads.slot : OWNER_MEMORY;
+    const zone = zoneOf(read(record + GuardedItem.zone));
+    const heir = isFreed(zone) ? threads.slot : OWNER_MEMORY;
     // Another thread may free it at this moment: its 0 must stand.
-    if (compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, heir) !== slot) return null;
-    if (isFreed) errors.attempt(() => parts.freeOwned(zone, item));
+    const isOurs = compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, heir) === slot;
+    return isOurs ? zone : null;
+  }
+
+  function isFreed({ record, number }: ZoneState): boolean {
+    const plain = read(record + Zone.hooks) === 0;
+    return read(record + Zone.onOwnerDeath) === OwnerDeath.free && (plain || parts.isOpen(number));
+  }
+
+  /** What became of the item whose run starts at `page`; null when none does, or it was not the dead one's. */
+  function settleItem(page: number, slot: number, errors: HookErrors): OwnedItems | null {
+    let zone: ZoneState | null = null;
+    let item = 0;
+    guard.withRecordAt(page, (record) => {
+      zone = inheritLocked(record, slot);
+      item = read(record + ITEM);
+    });
+    return zone === null ? null : dispose(zone, item, errors);
+  }
+
+  function dispose(zone: ZoneState, item: number, errors: HookErrors): OwnedItems {
+    const freed = isFreed(zone);
+    if (freed) errors.attempt(() => parts.freeOwned(zone, item));
     return {
       zone: zone.name,
-      freed: isFreed ? 1 : 0,
-      kept: isFreed ? 0 : 1,
-      items: policy === OwnerDeath.report ? [item] : [],
+      freed: freed ? 1 : 0,
+      kept: freed ? 0 : 1,
+      items: read(zone.record + Zone.onOwnerDeath) === OwnerDeath.report ? [item] : [],
     };
   }
 
@@ -104,8 +110,7 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
     settle(slot, errors) {
       const found: OwnedItems[] = [];
       for (let page = pages.firstPage; page < pages.pageCount; page++) {
-        const record = startingAt(page);
-        const settled = record === 0 ? null : settleItem(record, slot, errors);
+        const settled = settleItem(page, slot, errors);
         if (settled !== null) found.push(settled);
       }
       return found;

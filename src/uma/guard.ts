@@ -18,7 +18,8 @@
  * A hand holds the run (HELD), the unit of the limit (SECOND) and the record (THIRD) in all states but IN_USE
  * and QUARANTINED: see guard-reaper.ts.
  *
- * Locks: the guard's lock guards the quarantine. No other lock is taken and no hook runs under it.
+ * Locks: the guard's lock guards the quarantine, and what the page map says of guarded pages: a record that is
+ * found by the map under that lock is whole and stays so. No other lock is taken and no hook runs under it.
  */
 
 import { hex, LockRank, MbumaError, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
@@ -76,6 +77,8 @@ export interface Guard {
   unmake(zone: ZoneState, hand: number, errors: HookErrors): void;
   /** Ends the quarantine of all items; how many pages came free. */
   drain(errors: HookErrors): number;
+  /** Runs `look` under the guard's lock with the record of the item whose run starts at `page`, if there is one. */
+  withRecordAt(page: number, look: (record: number) => void): void;
   /** What the pages of an item of the keg look like. */
   shapeOf(keg: KegState): GuardedShape;
   stats(): GuardStats;
@@ -184,8 +187,15 @@ export function createGuard(
     if (zeroed) machine.fillBytes(item, 0, keg.size);
     else kegs.patterns.fill(item, keg.size);
     pages.setObject(page, count, record);
-    pageKegs.fill(GUARDED_PAGE, page, page + count);
-    return initItem(zone, hand, record, item, how) ? item : 0;
+    if (!initItem(zone, hand, record, item, how)) return 0;
+    setMap(GUARDED_PAGE, page, count);
+    return item;
+  }
+
+  function setMap(number: number, page: number, count: number): void {
+    locks.acquire(lock, LockRank.GUARD);
+    pageKegs.fill(number, page, page + count);
+    locks.release(lock);
   }
 
   function initItem(zone: ZoneState, hand: number, record: number, item: number, how: How): boolean {
@@ -298,7 +308,7 @@ export function createGuard(
         finiItem(zone.kegState, record, errors);
         owners[read(record + ITEM) >>> GRANULE_SHIFT] = 0;
       }
-      pageKegs.fill(0, page, page + count);
+      setMap(0, page, count);
       pages.setObject(page, count, 0);
     }
     if (record !== 0) kegs.giveItem(headerKeg(), record << 2, hand + RECORD);
@@ -315,6 +325,16 @@ export function createGuard(
     free,
     finishFree,
     unmake,
+    withRecordAt(page, look) {
+      if (pageKegs[page] !== GUARDED_PAGE) return;
+      locks.acquire(lock, LockRank.GUARD);
+      try {
+        const record = pageKegs[page] === GUARDED_PAGE ? pages.objectOf(page) : 0;
+        if (record !== 0 && read(record + FIRST_PAGE) === page) look(record);
+      } finally {
+        locks.release(lock);
+      }
+    },
     shapeOf,
     drain(errors) {
       let freed = 0;
