@@ -13,7 +13,7 @@ import { pick, randomFrom, seedOf } from './random.mjs';
 
 export const CALLS_PER_STEP = 100;
 
-/** Steps after which the memory is made anew: zones and rings are never given back. */
+/** Steps after which the memory is made anew: it gets full of zones and rings. */
 const STEPS_PER_MEMORY = 20;
 
 const POSITIONS = 5;
@@ -24,8 +24,8 @@ const notCalled = {
   fillBytes: 'does not check: the caller owns the range',
 };
 
-/** Called rarely: what makes or ends a memory. */
-const rare = new Set(['createMemory', 'attachMemory', 'detach', 'audit']);
+/** Called rarely: what makes or ends a memory, or a part of it. */
+const rare = new Set(['createMemory', 'attachMemory', 'detach', 'audit', 'close', 'destroy']);
 
 /** What a caller can bring about by calls that are in order: circles, and lengths that do not add up. */
 const rulesOfTheCaller = new Set(['M6', 'M7']);
@@ -246,6 +246,7 @@ export function createSession({ seed, plant = null }) {
       if (plant === 'hang' && index === 2) for (;;) counts.hung = 0;
       for (let turn = 0; pending > 0 && turn < 50; turn++)
         await new Promise((resolve) => setImmediate(resolve));
+      call({ label: 'memory.leave', name: 'leave', call: () => stage.memory.leave() }, []);
       // A listener of ours may throw.
       call({ label: 'failpoints.disarm', name: 'disarm', call: () => stage.memory.failpoints.disarm() }, []);
       findings.push(...late.splice(0), ...audit());

@@ -155,6 +155,10 @@ describe('memory.check', () => {
         codeOf(() => memory.print(Pair, 0.5 as Addr)),
         'BAD_ARGUMENT',
       );
+      assert.equal(
+        codeOf(() => memory.print(null as never, item)),
+        'BAD_ARGUMENT',
+      );
     }
   });
 

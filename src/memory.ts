@@ -56,7 +56,7 @@ import {
 import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
 import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
-import { layoutHash, layoutOf, printRecord } from './record/index.js';
+import { isStruct, layoutHash, layoutOf, printRecord } from './record/index.js';
 import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
 import { createTree } from './sysctl/index.js';
 import { createSysctl } from './sysctl-api.js';
@@ -121,6 +121,10 @@ function assemble(
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
+  uma.onZoneEnd(({ kegState }, isDestroyed) => {
+    const ring = isDestroyed ? rings.carrierOf(kegState.number) : '';
+    return ring === '' ? '' : `has items that ring ${ring} carries`;
+  });
   // Half of the zones are of no use to anybody, and the others may be impossible to make.
   const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
   const mutexes: Mutexes = createMutexes(attachment);
@@ -276,6 +280,8 @@ function assemble(
     },
     print(declared, address) {
       assertAttached();
+      if (!isStruct(declared))
+        throw new MbumaError('BAD_ARGUMENT', 'the record must be one made by struct()');
       requireInteger(address, 'address', 0, machine.bytes.length - 4);
       const bytes = layoutOf(declared).words * 4;
       if (machine.checkLevel >= CheckLevel.TRASH) uma.access.check(address, bytes);

@@ -3,6 +3,7 @@
 
 import { backendsBugs } from './backends.mjs';
 import { countersBugs } from './counters.mjs';
+import { endsBugs } from './ends.mjs';
 import { epochsBugs } from './epochs.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
@@ -19,6 +20,7 @@ const list = [
   ...kegsBugs,
   ...countersBugs,
   ...backendsBugs,
+  ...endsBugs,
   ...epochsBugs,
   ...guardsBugs,
   ...mutexesBugs,

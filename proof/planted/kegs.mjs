@@ -155,14 +155,9 @@ export const kegsBugs = [
   [
     'uma/registry.js',
     'a zone is looked for before the registry is locked',
-    `            locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-            try {
-                const number = findByName(options.name);
-                if (number === 0)`,
-    `            const number = findByName(options.name);
-            locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-            try {
-                if (number === 0)`,
+    `        open: (given, options) => locked(() => {
+            const known = findByName(options.name);`,
+    `        open: (given, options, known = findByName(options.name)) => locked(() => {`,
     'both open the same new zone',
   ],
   [

@@ -53,7 +53,7 @@ export const othersBugs = [
   [
     'uma/reaper.js',
     'gifts of the dead are left',
-    '                    returnGift(waiter);',
+    '                    returnGift(waiter, slot);',
     '                    ;',
     limitOfOne,
     { kill, preemptions: 1 },

@@ -8,8 +8,8 @@ export const sysctlBugs = [
   [
     'uma/uma.js',
     'a limit from elsewhere is a word, and nothing more',
-    '            sleepers.setLimitUnopened(zone, limit);',
-    '            words[zone.record + ZoneRecord.limit] = limit;',
+    'changeUnopened(zone, () => sleepers.setLimitUnopened(zone, limit));',
+    'words[zone.record + ZoneRecord.limit] = limit;',
     raised,
     { slicesMayHelp: false },
   ],

@@ -13,6 +13,25 @@ function aDeadThread(memories, observer, options) {
   return shared;
 }
 
+/** Opens a zone, uses it or not, and destroys it, or closes it if the other has it open. */
+function openAndEnd(memory, size, uses) {
+  let zone;
+  try {
+    zone = memory.zone({ name: 'z', size, onOwnerDeath: 'free' });
+  } catch (error) {
+    if (error?.code === 'ZONE_BUSY') return;
+    throw error;
+  }
+  const item = uses ? zone.tryAlloc() : 0;
+  if (item !== 0) zone.free(item);
+  try {
+    zone.destroy();
+  } catch (error) {
+    if (error?.code !== 'ZONE_BUSY') throw error;
+    zone.close();
+  }
+}
+
 export const threadScenarios = [
   {
     name: 'both open the same new zone',
@@ -30,6 +49,25 @@ export const threadScenarios = [
       if (killed.length === 0 && new Set(results).size !== results.length)
         throw new Error(`zones ${results}`);
     },
+  },
+  {
+    name: 'both destroy the zone that both open',
+    attachInThreads: true,
+    bounds: { deaths: 1 },
+    ...alike((memory, _shared, id) => openAndEnd(memory, 1024, id === 1)),
+  },
+  {
+    name: 'one destroys a zone while the other makes one',
+    attachInThreads: true,
+    threads: [
+      (memory) => openAndEnd(memory, 1024, true),
+      (memory) => {
+        const zone = memory.zone({ name: 'n', size: 64, onOwnerDeath: 'free' });
+        const item = zone.tryAlloc();
+        if (item !== 0) zone.free(item);
+      },
+    ],
+    third: (memory) => memory.stats().zones.length,
   },
   {
     name: 'both open the same new ring',

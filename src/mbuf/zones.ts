@@ -208,6 +208,8 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
       onOwnerDeath: 'free',
     }),
   };
+  const names = new Set(Object.values(zones).map(({ name }) => name));
+  uma.onZoneEnd(({ name }) => (names.has(name) ? 'is used by memory.mbufs' : ''));
   return { zones, drainPackets };
 }
 

@@ -137,6 +137,11 @@ export function struct<const Fields extends Record<string, Field>>(
   return result;
 }
 
+/** Whether it was made by `struct`. */
+export function isStruct(declared: unknown): boolean {
+  return typeof declared === 'object' && declared !== null && layouts.has(declared);
+}
+
 /** The layout behind a declared record: for printers, docs and audits. */
 export function layoutOf(declared: object): RecordLayout {
   const layout = layouts.get(declared);

@@ -10,7 +10,7 @@ import { createHandOver } from './hand-over.js';
 import { createRingHandle } from './handle.js';
 import { ringBranches } from './leaves.js';
 import { createLine } from './line.js';
-import { RING_CAPACITY_MAX, RING_WORDS, type RingRef } from './records.js';
+import { RING_CAPACITY_MAX, RING_WORDS, Ring as RingRecord, type RingRef } from './records.js';
 import { createRegistry } from './registry.js';
 import { createRepair } from './repair.js';
 import type { Ring } from './ring.js';
@@ -51,6 +51,8 @@ export interface Rings {
   leaveLines(slot: number): void;
   /** Rings in the tree of tunables and figures. */
   branches(): readonly Branch[];
+  /** Name of a ring that carries items of this keg; '' when none does. */
+  carrierOf(keg: number): string;
   /** The words in rings that carry items, by keg. */
   inTransit(): Map<number, Set<number>>;
 }
@@ -107,6 +109,13 @@ export function createRings(context: RingContext, carryItem: Carry = () => {}): 
       leaveLines(slot);
     },
     branches: () => ringBranches(context, registry),
+    carrierOf(keg) {
+      for (let index = 0; index < registry.count(); index++) {
+        const ring = registry.at(index);
+        if (context.machine.words[ring + RingRecord.keg] === keg) return registry.nameOf(ring);
+      }
+      return '';
+    },
     inTransit: carrying.inTransit,
   };
 }

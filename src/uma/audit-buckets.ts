@@ -119,7 +119,11 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     const isEpoch = (keg.flags & KegFlag.EPOCH) !== 0;
     if (read(cache + (isEpoch ? ThreadCache.spare : ThreadCache.top)) === dead && freeLimit !== 0)
       report('U9', `${where} takes frees into the dead bucket`);
-    if (read(cache + ThreadCache.spare0) !== 0) report('U9', `${where} has a spare word that is not 0`);
+    const open = read(cache + ThreadCache.open);
+    if (open !== 0 && open !== 1) report('U9', `${where} says ${open} of whether it is open`);
+    const isEmpty = read(cache + ThreadCache.top) === dead && read(cache + ThreadCache.spare) === dead;
+    if (open === 0 && !isEmpty)
+      report('U9', `${where} holds buckets, and the thread has not opened the zone`);
     if (freeLimit < 0 || freeLimit > BUCKET_ITEMS)
       report('U9', `${where} takes frees up to ${freeLimit} items`);
     if (waiters !== 0 && freeLimit !== 0) report('U9', `${where} takes frees, and ${waiters} callers wait`);
@@ -152,8 +156,8 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     const field = (offset: number): number => read(record + offset);
     const name = readText(words, record + Zone.name, 12);
     const keg = walk.kegs.find((each) => each.number === field(Zone.keg));
-    if (keg === undefined || field(Zone.number) !== number || field(Zone.limit) < 0) {
-      walk.report('U12', `zone ${name} is number ${field(Zone.number)}, on keg ${field(Zone.keg)}`);
+    if (keg === undefined || field(Zone.limit) < 0) {
+      walk.report('U12', `zone ${name}, number ${number}, is on keg ${field(Zone.keg)}`);
       return;
     }
     const capacity = field(Zone.bucketCapacity);
@@ -175,7 +179,9 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     const count = read(machine.area('uma') + UmaState.zoneCount);
     if (count < 0 || count > maxZones)
       walk.report('U12', `${count} zones are counted, of at most ${maxZones}`);
-    for (let number = 1; number <= Math.min(count, maxZones); number++) auditZone(walk, number);
+    // A hole, and a zone with a wrong number: see audit-records.ts.
+    for (let number = 1; number <= Math.min(count, maxZones); number++)
+      if (read(zonesArea + number * ZONE_WORDS + Zone.number) === number) auditZone(walk, number);
     for (let slot = 1; slot <= maxThreads; slot++) {
       const open = hands.ofSlot(slot).length;
       const intent = read(threads.slotRef(slot) + ThreadSlot.intent);

@@ -55,7 +55,7 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const count = read(state + UmaState.kegCount);
     for (let number = 0; number <= maxZones + INTERNAL_KEGS; number++) {
       const record = kegsArea + number * KEG_WORDS;
-      if (number === 0 || number > count) {
+      if (number === 0 || number > count || read(record + Keg.number) !== number) {
         if (!isZero(words, record, record + KEG_WORDS)) report('U14', `keg ${number} is none, and not all 0`);
         continue;
       }
@@ -116,7 +116,7 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const names = new Set<string>();
     for (let number = 0; number <= maxZones; number++) {
       const record = zonesArea + number * ZONE_WORDS;
-      if (number === 0 || number > zones) {
+      if (number === 0 || number > zones || read(record + Zone.number) !== number) {
         if (!isZero(words, record, record + ZONE_WORDS))
           walk.report('U14', `zone ${number} is none, and not all 0`);
         continue;
@@ -160,6 +160,8 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
     const below = zonesArea + primary * ZONE_WORDS;
     if (primary !== 0 && (primary < 0 || primary > zones || read(below + Zone.keg) !== field(Zone.keg)))
       tell(`is stacked on zone ${primary}`);
+    const destroyer = field(Zone.destroyer);
+    if (destroyer !== 0 && !threads.isLive(destroyer)) tell(`is being destroyed by thread ${destroyer}`);
     if (field(Zone.waitSleeps) >>> 0 < field(Zone.waitCount) >>> 0) tell('has more waiters than ever came');
   }
 
@@ -196,7 +198,8 @@ export function createRecordAudit(context: UmaContext, maps: Maps, dead: number)
       for (let number = 0; number <= maxZones; number++) {
         const cache = first + number * CACHE_WORDS;
         const where = `the cache of slot ${slot} for zone ${number}`;
-        if (isFree || number === 0 || number > zones) {
+        const isZone = read(zonesArea + number * ZONE_WORDS + Zone.number) === number;
+        if (isFree || number === 0 || number > zones || !isZone) {
           if (!isFresh(cache)) report('U14', `${where} is not in use, and not empty`);
         } else if (unsoundFields(words, floats, ThreadCache, cache).length > 0) {
           report('U14', `${where} has unsound words`);

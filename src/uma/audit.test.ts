@@ -274,7 +274,7 @@ const faults: readonly (readonly [rule: string, what: string, plant: Plant])[] =
     ({ words, party }) => bump(words, party.machine.area('uma') + UmaState.zoneCount, 1 << 30),
   ],
   ['U12', 'a zone on a keg that is none', ({ words, record }) => put(words, record + ZoneRecord.keg, 1000)],
-  ['U12', 'a zone of another number', ({ words, record }) => bump(words, record + ZoneRecord.number)],
+  ['U14', 'a zone of another number', ({ words, record }) => bump(words, record + ZoneRecord.number)],
   [
     'U12',
     'a zone with buckets that are too large',

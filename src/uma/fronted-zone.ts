@@ -88,6 +88,14 @@ export abstract class FrontedZone {
     this.plain.forget(item, index, value);
   }
 
+  close(): void {
+    this.plain.close();
+  }
+
+  destroy(): void {
+    this.plain.destroy();
+  }
+
   eachCached(visit: (item: Addr) => void): void {
     this.plain.eachCached(visit);
   }

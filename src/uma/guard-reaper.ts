@@ -61,8 +61,8 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
   }
 
   /**
-   * Makes the item of a record its heir's, under the guard's lock: whoever has just freed it cannot take it out
-   * of quarantine meanwhile. The zone of an item that was the dead thread's; else null.
+   * Makes the item of a record its heir's, under the guard's lock: whoever has just freed it cannot take it
+   * out of quarantine meanwhile. The zone of an item that was the dead thread's; else null.
    */
   function inheritLocked(record: number, slot: number): ZoneState | null {
     const item = read(record + ITEM);

@@ -18,8 +18,9 @@
  * A hand holds the run (HELD), the unit of the limit (SECOND) and the record (THIRD) in all states but IN_USE
  * and QUARANTINED: see guard-reaper.ts.
  *
- * Locks: the guard's lock guards the quarantine, and what the page map says of guarded pages: a record that is
- * found by the map under that lock is whole and stays so. No other lock is taken and no hook runs under it.
+ * Locks: the guard's lock guards the quarantine, and what the page map says of guarded pages: a record that
+ * is found by the map under that lock is whole and stays so. No other lock is taken under it, and no hook
+ * runs.
  */
 
 import { hex, LockRank, MbumaError, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
@@ -77,7 +78,7 @@ export interface Guard {
   unmake(zone: ZoneState, hand: number, errors: HookErrors): void;
   /** Ends the quarantine of all items; how many pages came free. */
   drain(errors: HookErrors): number;
-  /** Runs `look` under the guard's lock with the record of the item whose run starts at `page`, if there is one. */
+  /** Runs `look` under the guard's lock with the record of the item whose run starts at `page`, if one does. */
   withRecordAt(page: number, look: (record: number) => void): void;
   /** What the pages of an item of the keg look like. */
   shapeOf(keg: KegState): GuardedShape;

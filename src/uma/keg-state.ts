@@ -21,6 +21,8 @@ export const HeaderKind = {
 interface AnyKeg {
   readonly record: number;
   readonly number: number;
+  /** Tells it from a keg that had the number before. */
+  readonly serial: number;
   readonly name: string;
   readonly size: number;
   readonly itemSize: number;
@@ -80,6 +82,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
   return {
     record,
     number: read(Keg.number),
+    serial: read(Keg.serial),
     name: readText(words, record + Keg.name, 12),
     size: read(Keg.size),
     itemSize: read(Keg.itemSize),
@@ -101,11 +104,11 @@ export function readKeg(words: Int32Array, record: number): KegState {
   } as KegState;
 }
 
-/** Writes the record of a new keg, all but the count that says that it is there. */
+/** Writes the record of a new keg, all but the number that says that it is there. */
 export function writeKeg(
   words: Int32Array,
   record: number,
-  number: number,
+  serial: number,
   name: string,
   shape: Shape,
   geometry: Geometry,
@@ -115,7 +118,7 @@ export function writeKeg(
     words[record + offset] = value;
   };
   words.fill(0, record, record + KEG_WORDS);
-  write(Keg.number, number);
+  write(Keg.serial, serial);
   write(Keg.size, shape.size);
   write(Keg.itemSize, geometry.itemSize);
   write(Keg.align, shape.align);

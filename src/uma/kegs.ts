@@ -30,9 +30,14 @@ export interface KegMarks {
 export interface Kegs {
   /** Makes a keg. The caller holds the registry lock, or is alone. */
   create(name: string, shape: Shape, backend: number): KegState;
-  /** The keg of this number. */
+  /** Unmakes a keg without slabs. The caller holds the registry lock. */
+  erase(number: number): void;
+  /** The keg of this number. @throws MEMORY_DAMAGED when there is none */
   byNumber(number: number): KegState;
+  /** Highest number of a keg. */
   count(): number;
+  /** Whether there is a keg of this number. */
+  has(number: number): boolean;
   /**
    * Moves up to `want` items into the slots from `slot` on. How many; fewer when pages run out, or only the
    * reserve is left.
@@ -51,8 +56,8 @@ export interface Kegs {
    * has written to an item that goes back to the keg.
    */
   trash(keg: KegState, item: number): void;
-  /** Gives back the pages of all empty slabs that no mark keeps; how many pages. */
-  drain(keg: KegState): number;
+  /** Gives back the pages of all empty slabs that no mark keeps, or really `all`; how many pages. */
+  drain(keg: KegState, all?: boolean): number;
   /** Makes slabs until so many items are free, as far as there are pages; how many are free then. */
   preallocate(keg: KegState, items: number): number;
   /** Changes marks, and does what they say. */
@@ -73,6 +78,7 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   const { machine, locks, pages, hands } = context;
   const { words } = machine;
   const slabs = createSlabs(machine);
+  const { load, store } = machine.atomics;
   const uma = machine.area('uma');
   const kegsArea = machine.area('kegs');
   const pageKegs = machine.halvesAt(machine.area('page kegs'), machine.layout.parameters.pageCount);
@@ -94,13 +100,19 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
     return kegsArea + number * KEG_WORDS;
   }
 
+  function count(): number {
+    return load(uma + UmaState.kegCount);
+  }
+
+  function has(number: number): boolean {
+    return number > 0 && number <= count() && load(recordOf(number) + Keg.number) === number;
+  }
+
   function byNumber(number: number): KegState {
     const known = states[number];
-    if (known !== undefined) return known;
-    const count = machine.atomics.load(uma + UmaState.kegCount);
-    if (!(number > 0 && number <= count)) throw damaged(`it names keg ${number}, and has ${count}`);
-    const record = recordOf(number);
-    const state = readKeg(words, record);
+    if (known !== undefined && words[known.record + Keg.serial] === known.serial) return known;
+    if (!has(number)) throw damaged(`it names keg ${number}, and has none`);
+    const state = readKeg(words, recordOf(number));
     states[number] = state;
     return state;
   }
@@ -112,11 +124,23 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
         'BAD_CONFIGURATION',
         `zone ${name}: items of ${shape.size} bytes do not fit a slab`,
       );
-    const number = (words[uma + UmaState.kegCount] as number) + 1;
+    let number = 1;
+    while (words[recordOf(number) + Keg.number] !== 0) number++;
     const record = recordOf(number);
-    writeKeg(words, record, number, name, shape, geometry, backend);
-    machine.atomics.store(uma + UmaState.kegCount, number);
+    const serial = ((words[uma + UmaState.kegsMade] as number) + 1) | 0;
+    words[uma + UmaState.kegsMade] = serial;
+    writeKeg(words, record, serial, name, shape, geometry, backend);
+    if (number > count()) store(uma + UmaState.kegCount, number);
+    store(record + Keg.number, number);
     return byNumber(number);
+  }
+
+  function erase(number: number): void {
+    const record = recordOf(number);
+    store(record + Keg.number, 0);
+    words.fill(0, record, record + KEG_WORDS);
+    while (count() > INTERNAL_KEGS && words[recordOf(count()) + Keg.number] === 0)
+      store(uma + UmaState.kegCount, count() - 1);
   }
 
   function slabOf(address: number): number {
@@ -262,8 +286,11 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
     return (flags & KegFlag.NO_FREE) === 0 && ((flags & KegFlag.HAS_FINI) === 0 || fini !== null);
   }
 
-  /** Gives back empty slabs as long as `keep` items stay free without them, and the marks. How many pages. */
-  function drainTo(keg: KegState, keep: number, errors: HookErrors): number {
+  /**
+   * Gives back empty slabs as long as `keep` items stay free without them, and the marks unless it is `all`.
+   * How many pages.
+   */
+  function drainTo(keg: KegState, keep: number, errors: HookErrors, all = false): number {
     const { record } = keg;
     let freed = 0;
     if (!mayUnmake(keg)) return 0;
@@ -272,7 +299,8 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
       const slab = words[record + EMPTY] as number;
       if (slab === 0) break;
       if (words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
-      const least = Math.max(keep, words[record + LOW] as number, words[record + RESERVE] as number);
+      const marks = all ? 0 : Math.max(words[record + LOW] as number, words[record + RESERVE] as number);
+      const least = Math.max(keep, marks);
       if ((words[record + FREE_ITEMS] as number) - keg.itemsPerSlab < least) break;
       const header = keg.headerKeg === 0 ? 0 : slab << 2;
       const hand = hands.open(
@@ -336,16 +364,18 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   return {
     create,
     byNumber,
-    count: () => machine.atomics.load(uma + UmaState.kegCount),
+    count,
+    has,
+    erase,
     takeItems,
     giveItems,
     takeItem,
     giveItem,
     trash: patterns.trash,
     patterns,
-    drain(keg) {
+    drain(keg, all = false) {
       const errors = new HookErrors();
-      const freed = drainTo(keg, 0, errors);
+      const freed = drainTo(keg, 0, errors, all);
       errors.throwFirst();
       return freed;
     },

@@ -5,6 +5,7 @@
  * A new leaf is a line in one of the lists below: name, unit, sentence, how it is read.
  */
 
+import { MbumaError } from '../check/index.js';
 import { PAGE_SIZE } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { type Branch, branch, family, integer, keyed, type Leaf, text } from '../sysctl/index.js';
@@ -14,7 +15,8 @@ import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { headerItemBytes } from './geometry.js';
 import type { KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
-import { BUCKET_ITEMS, HookBit, Keg, OWN_PAGES, UmaState, ZONE_WORDS, Zone } from './records.js';
+import { BUCKET_ITEMS, HookBit, Keg, OWN_PAGES, Zone } from './records.js';
+import type { Registry } from './registry.js';
 import { LIMIT_MAX } from './zone-api.js';
 import { type FlagName, flagNames } from './zone-flags.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
@@ -23,6 +25,7 @@ export interface LeafParts {
   readonly context: UmaContext;
   readonly kegs: Kegs;
   readonly backends: Backends;
+  readonly registry: Registry;
   /** Changes the limit of a zone, opened by this thread or not, and serves who waits. */
   setLimit(zone: ZoneAccount, limit: number): void;
   /** Bounds what a zone may cache. */
@@ -123,22 +126,23 @@ function below<Outer, Inner>(
 }
 
 export function umaBranches(parts: LeafParts): readonly Branch[] {
-  const { context, kegs, backends, setLimit, setMaxCached } = parts;
+  const { context, kegs, backends, registry, setLimit, setMaxCached } = parts;
   const { machine } = context;
   const { words } = machine;
   const { maxZones } = machine.layout.parameters;
-  const state = machine.area('uma');
-  const zonesArea = machine.area('zones');
 
   const word = (field: number) => (zone: RecordedZone) => (words[zone.record + field] as number) >>> 0;
-  const kegOf = (zone: RecordedZone): KegState => kegs.byNumber(word(Zone.keg)(zone));
+  function kegOf(zone: RecordedZone): KegState {
+    const keg = word(Zone.keg)(zone);
+    if (keg === 0) throw new MbumaError('NO_SUCH_SYSCTL', `zone ${zone.name} has just been destroyed`);
+    return kegs.byNumber(keg);
+  }
+
   const figures = (zone: RecordedZone): ZoneStats => zoneStats(context, { ...zone, kegState: kegOf(zone) });
-  const zoneCount = (): number => Math.min(machine.atomics.load(state + UmaState.zoneCount) >>> 0, maxZones);
 
   function* zones(): Generator<readonly [name: string, zone: RecordedZone]> {
-    const count = zoneCount();
-    for (let number = 1; number <= count; number++) {
-      const record = zonesArea + number * ZONE_WORDS;
+    for (const number of registry.numbers()) {
+      const record = registry.recordOf(number);
       const name = readText(words, record + Zone.name, 12);
       yield [name, { name, number, record }];
     }
@@ -160,6 +164,7 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
   function slabBytes(): number {
     let bytes = 0;
     for (let number = 1; number <= kegs.count(); number++) {
+      if (!kegs.has(number)) continue;
       const keg = kegs.byNumber(number);
       bytes += (words[keg.record + Keg.slabCount] as number) * keg.pagesPerSlab * PAGE_SIZE;
     }
@@ -245,7 +250,9 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
   ];
 
   const totals: readonly Leaf[] = [
-    integer('zone_count', 'zones', 'Zones that there are.', zoneCount, { most: 1024 }),
+    integer('zone_count', 'zones', 'Zones that there are.', () => registry.numbers().length, {
+      most: 1024,
+    }),
     integer('zone_max', 'zones', 'Zones that there can be.', () => maxZones, { least: 16, most: 1024 }),
     integer('uma_kmem_total', 'bytes', 'Bytes of all slabs.', slabBytes, { most: 2 ** 31 }),
   ];

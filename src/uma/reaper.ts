@@ -28,10 +28,10 @@ import {
   Slab,
   SlabList,
   ThreadCache,
-  UmaState,
   ZONE_WORDS,
   Zone,
 } from './records.js';
+import type { Registry } from './registry.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 export interface UmaReaper {
@@ -74,6 +74,7 @@ export interface ReaperParts {
   readonly pageKegs: Uint16Array;
   /** Word index of the dead bucket. */
   readonly dead: number;
+  readonly registry: Registry;
   /** A zone that this thread has opened, by its number. */
   readonly openedByNumber: (number: number) => ZoneState | undefined;
   /** Frees an item as its user would have. */
@@ -88,18 +89,15 @@ export interface ReaperParts {
 const NO_HOOKS: Hooks = { ctor: null, dtor: null, init: null, fini: null };
 
 export function createUmaReaper(parts: ReaperParts): UmaReaper {
-  const { context, kegs, accounts, ladder, drains, deferral, owners, pageKegs, dead } = parts;
+  const { context, kegs, registry, accounts, ladder, drains, deferral, owners, pageKegs, dead } = parts;
   const { machine, threads, locks, waiting, intents, hands, pages } = context;
   const { words } = machine;
   const { load, store } = machine.atomics;
-  const uma = machine.area('uma');
   const zonesArea = machine.area('zones');
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { HELD, THIRD: WAITER } = Hand;
   const settlers: ((slot: number) => void)[] = [];
   const emptiers = new Map<number, (hand: number, slot: number, errors: HookErrors) => void>();
-
-  const zoneCount = (): number => load(uma + UmaState.zoneCount);
 
   function stateOf(number: number): ZoneState {
     const opened = parts.openedByNumber(number);
@@ -133,9 +131,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     zoneOf: stateOf,
     isOpen: (number) => parts.openedByNumber(number) !== undefined,
   });
-  const owned = createOwnedReaper(parts, () =>
-    Array.from({ length: zoneCount() }, (_, index) => stateOf(index + 1)),
-  );
+  const owned = createOwnedReaper(parts, () => registry.locked(() => registry.numbers().map(stateOf)));
 
   // --- hands ---
 
@@ -176,12 +172,26 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     }
   }
 
+  // --- zones ---
+
+  function isOpen(number: number, slot: number): boolean {
+    const inRange = number >= 1 && number <= machine.layout.parameters.maxZones;
+    return inRange && load(accounts.cacheOf(slot, number) + ThreadCache.open) !== 0;
+  }
+
+  /** The dead one was about to destroy the zone: it stays. */
+  function forgetDestroyer({ record }: ZoneState, slot: number): void {
+    registry.locked(() => {
+      if (words[record + Zone.destroyer] === slot) words[record + Zone.destroyer] = 0;
+    });
+  }
+
   // --- lines ---
 
   /** What a waiter was granted and has not taken goes back to its zone. */
-  function returnGift(waiter: number): void {
+  function returnGift(waiter: number, slot: number): void {
     const number = Math.floor(((words[waiter + Waiter.queue] as number) - zonesArea) / ZONE_WORDS);
-    if (number < 1 || number > zoneCount()) return;
+    if (!isOpen(number, slot)) return;
     const zone = stateOf(number);
     const gift = words[waiter + Waiter.grant] as number;
     if (gift === GIFT_UNIT) {
@@ -256,10 +266,13 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       emptyHands(slot, errors);
       for (let index = 0; index < threads.waitersPerSlot; index++) {
         const waiter = threads.waiterRef(slot, index);
-        if (load(waiter + Waiter.state) === WaiterState.GRANTED) returnGift(waiter);
+        if (load(waiter + Waiter.state) === WaiterState.GRANTED) returnGift(waiter, slot);
       }
-      for (let number = 1; number <= zoneCount(); number++) {
+      for (const number of registry.numbers()) {
+        // Nobody can destroy a zone that the dead one has open; of others it has nothing cached.
+        if (!isOpen(number, slot)) continue;
         const zone = stateOf(number);
+        forgetDestroyer(zone, slot);
         if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
         drainCache(zone, slot);
         if (zone.epoch) deferral.settleParked(zone, slot);

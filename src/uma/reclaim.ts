@@ -39,6 +39,8 @@ export interface Reclaimed {
 
 export interface Reclaimer {
   register(zone: ZoneState): void;
+  /** The zone is not this thread's to drain any more. */
+  unregister(zone: ZoneState): void;
   /** Gives back what the zone caches beyond its working set; how many items. */
   trim(zone: ZoneState): number;
   /** Gives back all that the zone caches; how many items. */
@@ -288,6 +290,9 @@ export function createReclaimer(
   return {
     register(zone) {
       zones.push(zone);
+    },
+    unregister(zone) {
+      zones.splice(zones.indexOf(zone), 1);
     },
     trim,
     drain,

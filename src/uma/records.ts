@@ -58,10 +58,11 @@ export const UmaState = struct(
   'uma',
   {
     lock: u32('A', 'Registry lock.'),
-    kegCount: u32('R', 'Kegs made; numbers are 1 to kegCount.'),
-    zoneCount: u32('R', 'Zones made; numbers are 1 to zoneCount. Written after the record is complete.'),
+    kegCount: u32('R', 'Highest number of a keg. There are holes: see `number` of the keg.'),
+    zoneCount: u32('R', 'Highest number of a zone. There are holes: see `number` of the zone.'),
     backendCount: u32('R', 'Backends made; numbers are 1 to backendCount.'),
-    spare: array(12, 'const', 'Fills the line.'),
+    kegsMade: u32('R', 'Kegs ever made, modulo 2^32: the next one’s serial.'),
+    spare: array(11, 'const', 'Fills the line.'),
   },
   { words: 16 },
 );
@@ -83,7 +84,7 @@ export const Keg = struct(
     lowMisses: u32('K', 'Times that no pages were found to stay above the low mark.'),
     spare0: array(5, 'const', 'Fills the line.'),
     // Line 1: what the slabs look like.
-    number: u32('const', 'Number in the page map, from 1.'),
+    number: u32('R', 'Number in the page map, from 1; 0: there is no such keg. Written last, cleared first.'),
     size: u32('const', 'Bytes asked for.'),
     itemSize: u32('const', 'Bytes from one item to the next.'),
     align: u32('const', 'Alignment of items, a power of two.'),
@@ -97,7 +98,8 @@ export const Keg = struct(
     backend: u32('const', 'Number of the backend that its pages come from.'),
     dataOffset: u32('const', 'Bytes from the start of the run to the first item.'),
     siteOffset: u32('const', 'Words from the header to the first ItemSites; 0 when there are none.'),
-    spare1: array(2, 'const', 'Fills the line.'),
+    serial: u32('const', 'Tells it from one that had the number before.'),
+    spare1: array(1, 'const', 'Fills the line.'),
     // Line 2: rare.
     name: text(12, 'const', 'Name of the first zone.'),
     spare2: array(4, 'const', 'Fills the line.'),
@@ -143,8 +145,11 @@ export const Zone = struct(
     waitTail: ref('waiter', 'Z', '…'),
     waitCount: u32('Z', '…'),
     waitSleeps: u32('Z', '…'),
-    // Line 1: never changes.
-    number: u32('const', 'Number, from 1: place of the thread caches.'),
+    // Line 1: never changes, but for the first and the last.
+    number: u32(
+      'R',
+      'Number, from 1: place of the thread caches; 0: there is no such zone. Written last, cleared first.',
+    ),
     keg: u32('const', 'Number of its keg.'),
     onOwnerDeath: u32('const', 'OwnerDeath: what becomes of the items of a thread that dies.'),
     hooks: u32('const', 'HookBit of each hook that the zone has.'),
@@ -155,7 +160,7 @@ export const Zone = struct(
     retiredChecked: f64('Z', 'Items that threads which have detached had checked.'),
     retiredSkipped: f64('Z', 'Items that they had passed over, as the divisor says.'),
     flags: u32('const', 'ZoneFlag bits.'),
-    spare0: array(1, 'const', 'Fills the line.'),
+    destroyer: u32('R', 'Slot of the thread that is about to destroy it; 0: nobody.'),
     // Lines 2 and 3: rare.
     name: text(12, 'const', 'Name, unique.'),
     maxCached: u32('Z', 'Most items in buckets of zone and threads together; 0: no such bound.'),
@@ -189,7 +194,7 @@ export const ThreadCache = struct(
       'Z',
       'A free that finds this many items in the loaded bucket takes the slow way. 0 while others wait.',
     ),
-    spare0: u32('const', 'Zero.'),
+    open: u32('A', '1: the thread has opened the zone, which nobody can destroy meanwhile. Set under R.'),
     requests: u32('T', 'Allocations, low 32 bits: adding an integer is twice as fast as adding a float.'),
     requestsHigh: u32('T', 'Allocations, high 32 bits.'),
     failures: f64('T', 'Allocations that failed.'),

@@ -1,6 +1,9 @@
 /**
- * The registry: zones by name. Writes the record of a new zone, and compares what a thread asks for with
- * what is there.
+ * The registry: zones by name. Writes the record of a new zone, compares what a thread asks for with what is
+ * there, and clears the record of one that ends.
+ *
+ * A zone, or a keg, is there when its record has its number, which is written last and cleared first. Numbers
+ * that have become free are given anew: there are holes below the highest one.
  */
 
 import { damaged, LockRank, MbumaError } from '../check/index.js';
@@ -15,10 +18,10 @@ import {
   BUCKET_ITEMS,
   EPOCH_BUCKET_ITEMS,
   HookBit,
-  KEG_WORDS,
   Keg,
   KegFlag,
   OWN_PAGES,
+  ThreadCache,
   UmaState,
   ZONE_WORDS,
   ZoneFlag,
@@ -30,20 +33,35 @@ import { type CheckedZoneOptions, EPOCH_ALIGN, type ZoneOptions } from './zone-o
 export interface Registry {
   /** Word index of a zone's record. */
   recordOf(number: number): number;
-  zoneCount(): number;
+  /** Numbers of the zones there are. Others may come and go meanwhile, but under the lock. */
+  numbers(): number[];
+  /** Runs `act` under the registry lock. */
+  locked<T>(act: () => T): T;
   /** Number of the zone of this name; 0: there is none. */
   findByName(name: string): number;
   zoneNames(): string[];
-  /** The zone of the options' name; made, if there is none. Its number, and whether it is new. */
-  findOrMake(given: ZoneOptions, options: CheckedZoneOptions): { number: number; made: boolean };
+  /**
+   * Opens the zone of the options' name for this thread; makes it, if there is none. Its number, and whether
+   * it is new.
+   */
+  open(given: ZoneOptions, options: CheckedZoneOptions): { number: number; made: boolean };
+  /** Clears the record of a zone, and of its keg if no other zone has it. Under the lock. */
+  eraseLocked(number: number): void;
   /** @throws LAYOUT_MISMATCH, HOOKS_MISSING when the zone is another than what is asked for */
   checkAgreement(number: number, given: ZoneOptions, options: CheckedZoneOptions): void;
   hookBits(hooks: Hooks): number;
 }
 
-export function createRegistry(context: UmaContext, backends: Backends, kegs: Kegs): Registry {
-  const { machine, locks } = context;
+/** @param cacheOf word index of this thread's cache for a zone */
+export function createRegistry(
+  context: UmaContext,
+  backends: Backends,
+  kegs: Kegs,
+  cacheOf: (number: number) => number,
+): Registry {
+  const { machine, locks, threads } = context;
   const { words } = machine;
+  const { load, store } = machine.atomics;
   const { maxZones } = machine.layout.parameters;
   const state = machine.area('uma');
   const zonesArea = machine.area('zones');
@@ -61,23 +79,30 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
   }
 
   function zoneCount(): number {
-    const count = machine.atomics.load(state + UmaState.zoneCount);
+    const count = load(state + UmaState.zoneCount);
     if (count < 0 || count > maxZones) throw damaged(`it has ${count} zones, of ${maxZones} at most`);
     return count;
   }
 
-  function findByName(name: string): number {
+  function numbers(): number[] {
+    const found: number[] = [];
     const count = zoneCount();
-    for (let number = 1; number <= count; number++) {
-      if (readText(words, recordOf(number) + ZoneRecord.name, 12) === name) return number;
-    }
-    return 0;
+    for (let number = 1; number <= count; number++)
+      if (load(recordOf(number) + ZoneRecord.number) === number) found.push(number);
+    return found;
+  }
+
+  const nameOf = (number: number): string => readText(words, recordOf(number) + ZoneRecord.name, 12);
+
+  function findByName(name: string): number {
+    return numbers().find((number) => nameOf(number) === name) ?? 0;
   }
 
   /** Writes a new zone's record. Under the registry lock. */
   function writeZone(options: CheckedZoneOptions): number {
     const { name, shape, limit, hooks, primary } = options;
-    const number = (words[state + UmaState.zoneCount] as number) + 1;
+    let number = 1;
+    while (number <= maxZones && words[recordOf(number) + ZoneRecord.number] !== 0) number++;
     if (number > maxZones)
       throw new MbumaError('TOO_MANY_ZONES', `all ${maxZones} zones are taken: see maxZones`);
     if (createSite.fails(name))
@@ -95,7 +120,6 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
     const slots = epoch ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS;
     const capacityMax = Math.max(1, Math.min(slots, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
     words[record + ZoneRecord.epoch] = epoch ? 1 : 0;
-    words[record + ZoneRecord.number] = number;
     words[record + ZoneRecord.keg] = keg.number;
     words[record + ZoneRecord.limit] = limit;
     words[record + ZoneRecord.maxCached] = options.maxCached;
@@ -109,7 +133,8 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
     );
     words[record + ZoneRecord.primary] = primary?.number ?? 0;
     writeText(words, record + ZoneRecord.name, 12, name);
-    machine.atomics.store(state + UmaState.zoneCount, number);
+    if (number > zoneCount()) store(state + UmaState.zoneCount, number);
+    store(record + ZoneRecord.number, number);
     return number;
   }
 
@@ -143,49 +168,77 @@ export function createRegistry(context: UmaContext, backends: Backends, kegs: Ke
     );
   }
 
-  /** What is not counted does not exist: its record is empty again. Nor does a keg without a zone. */
+  function clear(number: number): void {
+    const record = recordOf(number);
+    store(record + ZoneRecord.number, 0);
+    words.fill(0, record, record + ZONE_WORDS);
+    while (zoneCount() > 0 && words[recordOf(zoneCount()) + ZoneRecord.number] === 0)
+      store(state + UmaState.zoneCount, zoneCount() - 1);
+  }
+
+  function eraseLocked(number: number): void {
+    clear(number);
+    eraseLonelyKegs();
+  }
+
+  /** No keg is there without a zone: it would be one in the making, or the last zone on it has gone. */
+  function eraseLonelyKegs(): void {
+    const used = new Set(numbers().map((number) => words[recordOf(number) + ZoneRecord.keg]));
+    for (let keg = kegs.count(); keg > INTERNAL_KEGS; keg--) if (!used.has(keg)) kegs.erase(keg);
+  }
+
+  /** What has no number does not exist: its record is empty again. */
   function repairRegistry(): void {
-    while (kegs.count() > INTERNAL_KEGS && !hasZone(kegs.count())) {
-      machine.atomics.store(state + UmaState.kegCount, kegs.count() - 1);
-    }
-    const keg = machine.area('kegs') + (kegs.count() + 1) * KEG_WORDS;
-    if (kegs.count() < maxZones + INTERNAL_KEGS) words.fill(0, keg, keg + KEG_WORDS);
-    const zones = machine.atomics.load(state + UmaState.zoneCount);
-    if (zones < maxZones) words.fill(0, recordOf(zones + 1), recordOf(zones + 2));
+    const there = new Set(numbers());
+    for (let number = 1; number <= Math.min(zoneCount() + 1, maxZones); number++)
+      if (!there.has(number)) clear(number);
+    eraseLonelyKegs();
+    if (kegs.count() < maxZones + INTERNAL_KEGS) kegs.erase(kegs.count() + 1);
     backends.clearUnmade();
   }
 
-  function hasZone(keg: number): boolean {
-    const count = machine.atomics.load(state + UmaState.zoneCount);
-    for (let number = 1; number <= count; number++) {
-      if (words[recordOf(number) + ZoneRecord.keg] === keg) return true;
+  /** Whoever was about to destroy the zone has died. */
+  function forgetDestroyer(number: number): void {
+    const at = recordOf(number) + ZoneRecord.destroyer;
+    const destroyer = words[at] as number;
+    if (destroyer === 0) return;
+    if (destroyer !== threads.slot && threads.isLive(destroyer)) {
+      throw new MbumaError('ZONE_BUSY', `zone ${nameOf(number)} is being destroyed by thread ${destroyer}`, {
+        zone: nameOf(number),
+        owner: destroyer,
+      });
     }
-    return false;
+    words[at] = 0;
+  }
+
+  function locked<T>(act: () => T): T {
+    locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
+    try {
+      return act();
+    } finally {
+      locks.release(state + UmaState.lock);
+    }
   }
 
   locks.onTakeOver(state + UmaState.lock, state + UmaState.lock + 1, LockRank.REGISTRY, repairRegistry);
   return {
     recordOf,
-    zoneCount,
+    numbers,
+    locked,
     findByName,
-    zoneNames() {
-      const count = zoneCount();
-      const names: string[] = [];
-      for (let number = 1; number <= count; number++)
-        names.push(readText(words, recordOf(number) + ZoneRecord.name, 12));
-      return names;
-    },
-    findOrMake(given, options) {
-      locks.acquire(state + UmaState.lock, LockRank.REGISTRY);
-      try {
-        const number = findByName(options.name);
-        if (number === 0) return { number: writeZone(options), made: true };
-        checkAgreement(number, given, options);
-        return { number, made: false };
-      } finally {
-        locks.release(state + UmaState.lock);
-      }
-    },
+    zoneNames: () => numbers().map(nameOf),
+    open: (given, options) =>
+      locked(() => {
+        const known = findByName(options.name);
+        if (known !== 0) {
+          forgetDestroyer(known);
+          checkAgreement(known, given, options);
+        }
+        const number = known || writeZone(options);
+        store(cacheOf(number) + ThreadCache.open, 1);
+        return { number, made: known === 0 };
+      }),
+    eraseLocked,
     checkAgreement,
     hookBits,
   };

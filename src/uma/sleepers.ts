@@ -38,6 +38,8 @@ export interface Sleepers {
    * a thread that has the zone's hooks polls or frees.
    */
   setLimitUnopened(zone: ZoneAccount, limit: number): void;
+  /** Asynchronous calls of this thread that wait for the zone. */
+  callsOf(zone: ZoneState): number;
   /** This thread leaves the memory: its asynchronous calls leave their lines, and end with DETACHED. */
   leave(): void;
 }
@@ -340,5 +342,12 @@ export function createSleepers(
     }
   }
 
-  return { allocBlocking, allocWaiting, setLimit, setLimitUnopened, leave };
+  return {
+    allocBlocking,
+    allocWaiting,
+    setLimit,
+    setLimitUnopened,
+    callsOf: (zone) => [...calls].filter((call) => call.zone === zone).length,
+    leave,
+  };
 }

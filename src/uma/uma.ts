@@ -11,6 +11,7 @@ import { type Alarms, createAlarms } from './alarms.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
 import { type BackendOptions, createBackendApi } from './backend-api.js';
 import { createBackends } from './backends.js';
+import { closeObject } from './closed-zone.js';
 import type { UmaContext } from './context.js';
 import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
 import { createCounters } from './counters.js';
@@ -33,6 +34,7 @@ import { createRegistry } from './registry.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Backend, CountedZone, Zone } from './zone-api.js';
+import { createZoneEnd, type Objector, type ZoneEnd } from './zone-end.js';
 import {
   type CheckedZoneOptions,
   type CountedZoneOptions,
@@ -76,6 +78,8 @@ export interface Uma {
   readonly access: Access;
   /** What is in use, by where it was allocated. */
   leaks(): readonly Leak[];
+  /** A layer that uses zones is asked before this thread closes one, or destroys it. */
+  onZoneEnd(object: Objector): void;
   /** Figures of guarded items. */
   guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
@@ -101,8 +105,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const kegs = createKegs(context, backends, initialise);
   const items = createItems(context, kegs, { words, owners, pageKegs });
   const maps = { words, owners, pageKegs, items };
-  const registry = createRegistry(context, backends, kegs);
-  const { recordOf, zoneCount } = registry;
+  const registry = createRegistry(context, backends, kegs, (number) => cacheOf(number));
+  const { recordOf } = registry;
   const backendApi = createBackendApi(context, backends);
   const alarms = createAlarms(context);
   const accounts = createAccounts(context);
@@ -115,7 +119,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer);
   const slow = createZoneSlow(context, kegs, ladder, deferral, reclaimer, alarms, maps, checks, guard);
   const tuning = createZoneTuning(context, kegs, drains, sleepers);
-  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning };
+  const end = (): ZoneEnd => zoneEnd;
+  const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning, end };
   const makeZone = createZoneClass(zoneParts);
   const counters = createCounters(context, kegs, maps);
   const deadCache = accounts.cacheOf(threads.slot, 0);
@@ -134,9 +139,12 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const first = accounts.cacheOf(slot, 0);
     const end = accounts.cacheOf(slot, maxZones + 1);
     for (let cache = first; cache < end; cache += CACHE_WORDS) {
-      words.fill(0, cache + ThreadCache.freeLimit, cache + CACHE_WORDS);
+      words[cache + ThreadCache.freeLimit] = 0;
+      words.fill(0, cache + ThreadCache.requests, cache + CACHE_WORDS);
       words[cache + ThreadCache.top] = dead;
       words[cache + ThreadCache.spare] = dead;
+      // The last: whoever destroys the zone looks whether it is open here.
+      machine.atomics.store(cache + ThreadCache.open, 0);
     }
   }
 
@@ -212,7 +220,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       registry.checkAgreement(known.state.number, given, { ...options, hooks: allHooks(known.state) });
       return known.zone;
     }
-    const { number, made } = registry.findOrMake(given, options);
+    const { number, made } = registry.open(given, options);
     const zone = openZone(number, given, options);
     // Only now: slabs are made by the hooks that this thread knows since it has opened the zone.
     if (made && options.marks.lowWater !== 0) kegs.setMarks(kegs.byNumber(zone.keg), {});
@@ -224,16 +232,33 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
   }
 
+  /** Under the registry lock: nobody can destroy the zone meanwhile. Nothing when somebody has. */
+  function changeUnopened(zone: ZoneAccount, change: () => void): void {
+    registry.locked(() => {
+      if (words[zone.record + ZoneRecord.number] === zone.number) change();
+    });
+  }
+
   function setLimit(zone: ZoneAccount, limit: number): void {
     const known = byNumber.get(zone.number);
-    if (known === undefined) sleepers.setLimitUnopened(zone, limit);
+    if (known === undefined) changeUnopened(zone, () => sleepers.setLimitUnopened(zone, limit));
     else sleepers.setLimit(known, limit);
   }
 
   function setMaxCached(zone: ZoneAccount, most: number): void {
     const known = byNumber.get(zone.number);
-    if (known === undefined) tuning.writeMaxCached(zone, most);
+    if (known === undefined) changeUnopened(zone, () => tuning.writeMaxCached(zone, most));
     else tuning.setMaxCached(known, most);
+  }
+
+  function forget({ name, number, kegState, primaryRecord }: ZoneState): void {
+    const known = opened.get(name) as { zone: OpenZone & { plain?: object }; state: ZoneState };
+    opened.delete(name);
+    byNumber.delete(number);
+    reclaimer.unregister(known.state);
+    if (primaryRecord === 0) kegState.init = kegState.fini = null;
+    if (known.zone.plain !== undefined) closeObject(known.zone.plain);
+    closeObject(known.zone);
   }
 
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, (record) => {
@@ -248,6 +273,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const reaper = createUmaReaper({
     context,
     kegs,
+    registry,
     accounts,
     ladder,
     drains,
@@ -269,6 +295,20 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
+  const leaks = createLeaks(context, kegs, maps, items);
+  const zoneEnd = createZoneEnd({
+    context,
+    kegs,
+    registry,
+    drains,
+    deferral,
+    guard,
+    reclaimer,
+    sleepers,
+    leaks,
+    cacheOf: accounts.cacheOf,
+    forget,
+  });
   const parts: UmaParts = { context, kegs, maps, guard, dead };
   return {
     zone: zone as Uma['zone'],
@@ -280,22 +320,21 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       const number = registry.findByName(name);
       return number === 0 ? 0 : recordOf(number);
     },
-    branches: () => umaBranches({ context, kegs, backends, setLimit, setMaxCached }),
+    branches: () => umaBranches({ context, kegs, backends, registry, setLimit, setMaxCached }),
     zoneNames: registry.zoneNames,
-    stats() {
-      const count = zoneCount();
-      const figures: ZoneStats[] = [];
-      for (let number = 1; number <= count; number++) {
-        const record = recordOf(number);
-        const name = readText(words, record + ZoneRecord.name, 12);
-        const kegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
-        figures.push(zoneStats(context, { name, record, number, kegState }));
-      }
-      return figures;
-    },
+    stats: () =>
+      registry.locked(() =>
+        registry.numbers().map((number) => {
+          const record = recordOf(number);
+          const name = readText(words, record + ZoneRecord.name, 12);
+          const kegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+          return zoneStats(context, { name, record, number, kegState });
+        }),
+      ),
     counterOf: counters.counterOf,
     access: createAccess(items, pageKegs, words.length * 4),
-    leaks: createLeaks(context, kegs, maps, items),
+    leaks,
+    onZoneEnd: zoneEnd.onEnd,
     guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
@@ -310,6 +349,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       leave() {
         sleepers.leave();
         reclaimer.leave();
+        for (const { state } of opened.values()) machine.atomics.store(state.realCache + ThreadCache.open, 0);
         left = true;
         showCaches();
       },

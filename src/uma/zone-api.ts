@@ -166,6 +166,26 @@ export interface Zone {
    * @param value its new value
    */
   forget(item: Addr, index?: number, value?: number): void;
+  /**
+   * This thread is done with the zone: what it has cached goes to the other threads, and every further call
+   * of this object throws ZONE_CLOSED. Items in use stay in use; to free them here, open the zone again by
+   * `memory.zone`. The zone itself stays, whoever has it open. After uma_zdestroy of uma(9), of which this is
+   * one thread's half.
+   *
+   * @throws ZONE_BUSY while calls of this thread wait for it, and for a zone that a layer uses, as those of
+   *   `memory.mbufs`: nothing has changed
+   */
+  close(): void;
+  /**
+   * Ends an empty zone, for the last thread that has it open: all its pages go back, `fini` runs over their
+   * items, name and number are free for another zone. The object is closed then. uma_zdestroy of uma(9).
+   *
+   * @throws ZONE_BUSY while other threads have it open, secondary zones stand on it, calls wait for it, or a
+   *   ring carries its items; and for `noFree`: nothing has changed. ZONE_NOT_EMPTY while items are in use:
+   *   `details` says whose, caches are empty, and the zone can be used as before. The error of a `fini`: the
+   *   zone is gone
+   */
+  destroy(): void;
   /** Every item in the zone's buckets and the threads' caches. For audits: nobody may work on the zone. */
   eachCached(visit: (item: Addr) => void): void;
 }

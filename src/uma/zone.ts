@@ -24,6 +24,7 @@ import { BUCKET_MASK, GRANULE_SHIFT, ThreadCache, ZoneFlag, Zone as ZoneRecord }
 import type { AsyncOptions, Sleepers } from './sleepers.js';
 import type { Zone } from './zone-api.js';
 import { createBulk } from './zone-bulk.js';
+import type { ZoneEnd } from './zone-end.js';
 import { type FlagName, flagNames } from './zone-flags.js';
 import type { ZoneSlow } from './zone-slow.js';
 import type { ZoneState } from './zone-state.js';
@@ -41,6 +42,8 @@ export interface ZoneParts {
   readonly reclaimer: Reclaimer;
   readonly slow: ZoneSlow;
   readonly tuning: ZoneTuning;
+  /** Made after the zones' classes. */
+  readonly end: () => ZoneEnd;
 }
 
 /** A zone whose front cache can be changed: it goes with that of its state. */
@@ -248,6 +251,14 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     forget(item: Addr, index = 0, value = 0): void {
       this.checkItem(item);
       drains.forgetItem(this.state, index, value);
+    }
+
+    close(): void {
+      parts.end().close(this.state);
+    }
+
+    destroy(): void {
+      parts.end().destroy(this.state);
     }
 
     eachCached(visit: (item: Addr) => void): void {
