@@ -31,7 +31,7 @@ const compositionRank = 6.5;
 const lastCoreRank = 5;
 
 const specifiers = [
-  /\b(?:import|export)\b(?:[^'";=()]*?\bfrom)?\s*(['"])(?<specifier>[^'"]+)\1/g,
+  /(?<=^\s*|[;}]\s*)(?:import|export)\b(?:[^'";=()]*?\bfrom)?\s*(['"])(?<specifier>[^'"]+)\1/g,
   /\bimport\s*\(\s*(['"])(?<specifier>[^'"]+)\1/g,
   /\bnew\s+URL\s*\(\s*(['"])(?<specifier>\.[^'"]+\.js)\1\s*,\s*import\.meta\.url/g,
 ];

@@ -59,6 +59,14 @@ export const othersBugs = [
     { kill, preemptions: 1 },
   ],
   [
+    'uma/reaper-owned.js',
+    'who cleans up stops at an item that has been claimed',
+    '                return freeRest(zone, count);',
+    '                return count;',
+    'a claim that comes too late',
+    { preemptions: 1 },
+  ],
+  [
     'uma/reaper.js',
     'hands of the dead are left',
     '            emptyHands(slot, errors);',

@@ -10,6 +10,32 @@ function takeAll(zone) {
 
 export const plantedScenarios = [
   {
+    // Against the rule of `claim`: what becomes of that item is open, but not what becomes of the others.
+    name: 'a claim that comes too late',
+    attach: 3,
+    audit: false,
+    setup(memories, observer) {
+      const shared = warm(openZones(memories, observer, { name: 'z', size: 512 }));
+      const items = [0, 1, 2, 3].map(() => shared.zones[2].tryAlloc());
+      observer.declareDead(memories[2].name);
+      return { ...shared, first: Math.min(...items) };
+    },
+    threads: [
+      (memory) => void memory.reap(),
+      (_memory, { zones, first }) => {
+        try {
+          if (zones[1].claim(first)) zones[1].free(first);
+        } catch (error) {
+          if (error?.code !== 'FREE_TWICE') throw error;
+        }
+      },
+    ],
+    after(_memories, { observers }) {
+      const { used } = observers.stats();
+      if (used > 1) throw new Error(`${used} items of the dead thread are still in use`);
+    },
+  },
+  {
     name: 'ring: three putters',
     setup(memories, observer) {
       const options = { name: 'r', capacity: 3 };

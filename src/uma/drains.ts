@@ -110,14 +110,16 @@ export function createDrains(
     const bucket = (words[hand + HELD] as number) >>> 2;
     const units = words[hand + UNITS] as number;
     if (bucket !== 0) {
-      for (let at = units; at >= 1; at--) {
-        const item = words[bucket + at] as number;
-        if (item === 0) continue;
-        const initialised = at <= (words[hand + INITIALISED] as number);
-        if (initialised) words[hand + INITIALISED] = at - 1;
-        if (initialised || zone.finiIsSafe) errors.run(fini, 'fini', zone.name, item, How.NOWAIT);
-        if (init !== null) kegs.trash(zone.kegState, item);
-      }
+      if (zone.imports !== null) zone.imports.give(bucket + 1, units, errors);
+      else
+        for (let at = units; at >= 1; at--) {
+          const item = words[bucket + at] as number;
+          if (item === 0) continue;
+          const initialised = at <= (words[hand + INITIALISED] as number);
+          if (initialised) words[hand + INITIALISED] = at - 1;
+          if (initialised || zone.finiIsSafe) errors.run(fini, 'fini', zone.name, item, How.NOWAIT);
+          if (init !== null) kegs.trash(zone.kegState, item);
+        }
       if (units !== 0) kegs.giveItems(zone.kegState, bucket + 1, units);
       kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2, hand + HELD);
     }

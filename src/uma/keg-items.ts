@@ -59,15 +59,20 @@ export function createKegItems(
   }
 
   function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
+    const { imports } = zone;
     const { init } = zone.hooks;
     if (init === null) return count;
     const first = ((words[hand + HELD] as number) >>> 2) + 1;
     let index = 0;
     try {
-      while (index < count && initItem(zone, words[first + index] as number, how)) {
-        index++;
+      if (imports !== null) {
+        index = initSite.fails(zone.name) ? 0 : imports.take(first, count, how);
         words[hand + INITIALISED] = index;
-      }
+      } else
+        while (index < count && initItem(zone, words[first + index] as number, how)) {
+          index++;
+          words[hand + INITIALISED] = index;
+        }
     } catch (error) {
       kegs.trash(zone.kegState, words[first + index] as number);
       kegs.giveItems(zone.kegState, first + index, count - index);

@@ -53,7 +53,8 @@ export function createPatterns({ machine, pages, settings }: UmaContext): Patter
   const trashing = machine.checkLevel >= CheckLevel.TRASH;
 
   function isTrashed(keg: KegState): boolean {
-    return trashing && keg.init === null && (keg.flags & (KegFlag.INTERNAL | KegFlag.NO_TOUCH)) === 0;
+    const kept = KegFlag.INTERNAL | KegFlag.NO_TOUCH | KegFlag.IMPORTED;
+    return trashing && keg.init === null && (keg.flags & kept) === 0;
   }
 
   function hasRedzones(keg: KegState): boolean {

@@ -2,7 +2,7 @@
 
 import { PAGE_SHIFT } from '../machine/index.js';
 import { INTERNAL_KEGS, REAPER_BATCH } from './context.js';
-import type { HookErrors } from './hooks.js';
+import { HookErrors } from './hooks.js';
 import { HeaderKind } from './keg-state.js';
 import type { ReaperParts } from './reaper.js';
 import { GRANULE, GRANULE_SHIFT, GuardedItem, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
@@ -75,6 +75,15 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     ladder.releaseItem(zone, item);
   }
 
+  /** Somebody has claimed one of the batch too late, and may have freed it: the others go one by one. */
+  function freeRest(zone: ZoneState, count: number): number {
+    const items = Array.from({ length: count }, (_, at) => batch[at] as number);
+    const claimed = new HookErrors();
+    for (const item of items)
+      if (owners[item >>> GRANULE_SHIFT] === threads.slot) claimed.attempt(() => parts.freeOwned(zone, item));
+    return count - claimed.all.length;
+  }
+
   /** How the items of a keg are given up, so many of `batch`; tells how many are free now. Null: they stay. */
   function freeingOf(
     keg: number,
@@ -96,12 +105,16 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     if (parts.openedByNumber(zone.number) === undefined) {
       return plain ? each((item) => releaseUsed(zone, item)) : null;
     }
-    // Without hooks nothing fails, and thousands at a time are freed ten times as fast.
+    // Without hooks thousands at a time are freed ten times as fast.
     if (!plain || zone.kegState.header === HeaderKind.COUNTED)
       return each((item) => parts.freeOwned(zone, item));
     return (count) => {
-      parts.freeOwnedMany(zone, batch, count);
-      return count;
+      try {
+        parts.freeOwnedMany(zone, batch, count);
+        return count;
+      } catch {
+        return freeRest(zone, count);
+      }
     };
   }
 

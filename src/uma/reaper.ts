@@ -114,6 +114,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       cache,
       realCache: cache,
       hooks: NO_HOOKS,
+      imports: null,
       finiIsSafe: false,
       primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
       epoch: words[record + Zone.epoch] !== 0,

@@ -329,6 +329,8 @@ export const KegFlag = {
   LAYER_COUNTED: 0x1000,
   /** Freed items wait for readers: an owner byte at the second granule says that an item is parked. */
   EPOCH: 0x2000,
+  /** Items are cells for words that the zone imports: imports.ts. */
+  IMPORTED: 0x4000,
 } as const;
 
 export const ZoneFlag = {

@@ -151,6 +151,9 @@ export function createRegistry(
     const kegFlags = (keg.flags ^ flags.keg) & flags.givenKeg;
     const zoneFlags = ((words[record + ZoneRecord.flags] as number) ^ flags.zone) & flags.givenZone;
     for (const flag of flagNames(kegFlags, zoneFlags)) differences.push(`${flag} is ${!given[flag]}`);
+    const imports = (keg.flags & KegFlag.IMPORTED) !== 0;
+    if (imports !== (options.imports !== null))
+      differences.push(`it ${imports ? 'imports' : 'does not import'} its items`);
     if ((words[record + ZoneRecord.primary] as number) !== (primary?.number ?? 0))
       differences.push('its primary zone is another');
     if (differences.length > 0) {

@@ -19,7 +19,8 @@ import { createDeferral } from './deferral.js';
 import { createDrains } from './drains.js';
 import { createEpochZoneClass } from './epoch-zone.js';
 import { createGuard, type GuardStats } from './guard.js';
-import type { Hooks } from './hooks.js';
+import { type Hooks, NO_MEMORY } from './hooks.js';
+import { createImports, type Imports } from './imports.js';
 import { createItemChecks } from './item-checks.js';
 import { createItems } from './items.js';
 import { HeaderKind, type KegState } from './keg-state.js';
@@ -87,6 +88,15 @@ export interface Uma {
   /** Puts away what this thread has freed in epoch zones, so that it gets ripe with the next grace. */
   putAwayFreed(): void;
   audit(report: (rule: string, message: string) => void): void;
+}
+
+/** The hooks of a zone that imports: of one item at a time, where no bucket is filled. */
+function importHooks(imports: Imports, hooks: Hooks): Hooks {
+  return {
+    ...hooks,
+    init: (item, how) => (imports.takeOne(item, how) === 0 ? NO_MEMORY : 0),
+    fini: (item) => imports.giveOne(item),
+  };
 }
 
 function isCounted(state: ZoneState): state is CountedZoneState {
@@ -178,13 +188,19 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function openZone(number: number, given: ZoneOptions, options: CheckedZoneOptions): Zone {
-    const { hooks, primary } = options;
+    const { primary } = options;
     const record = recordOf(number);
     const kegState: KegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
-    if (primary === null) {
-      kegState.init = hooks.init;
-      kegState.fini = hooks.fini;
-    }
+    const capacityMax = words[record + ZoneRecord.capacityMax] as number;
+    const imports =
+      options.imports === null
+        ? null
+        : createImports(words, options.name, options.imports.import, options.imports.release, capacityMax);
+    const hooks = imports === null ? options.hooks : importHooks(imports, options.hooks);
+    // Hooks of a primary zone work on slabs: they are the keg's.
+    const ofKeg = primary === null && imports === null;
+    if (ofKeg) kegState.init = hooks.init;
+    if (primary === null) kegState.fini = hooks.fini;
     const zoneState: ZoneState = {
       name: options.name,
       record,
@@ -193,11 +209,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       flags: words[record + ZoneRecord.flags] as number,
       cache: 0,
       realCache: cacheOf(number),
-      hooks: primary === null ? { ...hooks, init: null, fini: null } : hooks,
-      finiIsSafe: given.finiIsSafe === true,
+      hooks: ofKeg ? { ...hooks, init: null, fini: null } : hooks,
+      imports,
+      // A cell says by itself whether it holds something.
+      finiIsSafe: given.finiIsSafe === true || imports !== null,
       primaryRecord: primary?.record ?? 0,
       epoch: words[record + ZoneRecord.epoch] !== 0,
-      capacityMax: words[record + ZoneRecord.capacityMax] as number,
+      capacityMax,
       onExhausted: given.onExhausted ?? null,
       warning: given.warning ?? null,
       maxAction: given.maxAction ?? null,
@@ -228,7 +246,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   function allHooks(zoneState: ZoneState): Hooks {
-    if (zoneState.primaryRecord !== 0) return zoneState.hooks;
+    if (zoneState.primaryRecord !== 0 || zoneState.imports !== null) return zoneState.hooks;
     return { ...zoneState.hooks, init: zoneState.kegState.init, fini: zoneState.kegState.fini };
   }
 

@@ -15,6 +15,7 @@ import {
 import { isPowerOfTwo } from '../record/index.js';
 import { chooseGeometry, type Shape } from './geometry.js';
 import type { Hook, Hooks } from './hooks.js';
+import type { Import, Release } from './imports.js';
 import type { KegMarks } from './kegs.js';
 import { GRANULE, KegFlag, OwnerDeath, type OwnerDeath as OwnerDeathPolicy, ZoneFlag } from './records.js';
 import { type Backend, type CountedZone, LIMIT_MAX, type Zone } from './zone-api.js';
@@ -51,6 +52,15 @@ export interface ZoneOptions extends FlagOptions {
    * others give items back. Not while it is running already.
    */
   readonly maxAction?: () => void;
+  /**
+   * Makes a zone that caches what it does not make: connections, handles, addresses in another memory. An
+   * item is a cell of 16 bytes, or `size`; its first word is one that `import` has given. Cells enter the
+   * zone's caches with a word, in batches, and keep it from use to use; `release` gets the words of those
+   * that leave. Neither runs under a lock. They come together, in place of `init` and `fini`; what import
+   * throws comes to the call that lacked items. Cache-only zones: uma_zcache_create of uma(9).
+   */
+  readonly import?: Import;
+  readonly release?: Release;
   readonly ctor?: Hook;
   readonly dtor?: Hook;
   readonly init?: Hook;
@@ -80,6 +90,7 @@ export interface CheckedZoneOptions {
   readonly shape: Shape;
   readonly limit: number;
   readonly hooks: Hooks;
+  readonly imports: { readonly import: Import; readonly release: Release } | null;
   readonly primary: ZoneState | null;
   /** A value of `OwnerDeath`. */
   readonly onOwnerDeath: number;
@@ -123,6 +134,35 @@ export function addMarkReasons(
     reasons.push(`reserve ${reserve} leaves nothing of a limit of ${limit} items`);
 }
 
+/** New cells hold 0; and who unmakes slabs releases what cells may hold all the same: see imports.ts. */
+const IMPORTED: number = KegFlag.IMPORTED | KegFlag.ZEROED | KegFlag.HAS_FINI;
+
+/** What cannot stand beside `import`, and why. */
+const NOT_IMPORTED: Readonly<Partial<Record<keyof ZoneOptions, string>>> = {
+  init: 'import stands in its place',
+  fini: 'release stands in its place',
+  primary: 'its items are made already',
+  zero: 'the word would be lost',
+  noTouch: 'the word is written into the item',
+  perThread: 'a word has no copies',
+  guard: 'what it holds stays when it is free',
+  epoch: 'what it holds stays when it is free',
+};
+
+function readImports(given: ZoneOptions, reasons: string[]): CheckedZoneOptions['imports'] {
+  const importWords = optionalFunction(given.import, 'import');
+  const release = optionalFunction(given.release, 'release');
+  if (importWords === undefined && release === undefined) return null;
+  if (importWords === undefined || release === undefined) {
+    reasons.push('import and release come together');
+    return null;
+  }
+  for (const [option, why] of Object.entries(NOT_IMPORTED))
+    if (given[option as keyof ZoneOptions])
+      reasons.push(`import and ${option} contradict each other: ${why}`);
+  return { import: importWords, release };
+}
+
 /**
  * Checks the options; tells all reasons why they cannot be, at once.
  *
@@ -158,7 +198,8 @@ export function readZoneOptions(
   if (primary?.primaryRecord) reasons.push('primary is a secondary zone itself');
   const keg = primary?.kegState;
   // With a primary the size is that one's; one that is none has been told of above.
-  const readSize = (): unknown => (given.primary === undefined ? given.size : (given.size ?? GRANULE));
+  const needsSize = (): boolean => given.primary === undefined && given.import === undefined;
+  const readSize = (): unknown => (needsSize() ? given.size : (given.size ?? GRANULE));
   const size = keg?.size ?? attempt(() => requireInteger(readSize(), 'size', 1, ITEM_SIZE_MAX), GRANULE);
   const align =
     keg?.align ?? attempt(() => optionalInteger(given.align, 'align', GRANULE, 4096, GRANULE), GRANULE);
@@ -170,6 +211,7 @@ export function readZoneOptions(
     reasons.push(`align is that of the primary zone: ${keg.align}`);
   }
   attempt(() => optionalBoolean(given.finiIsSafe, 'finiIsSafe'), undefined);
+  const imports = attempt(() => readImports(given, reasons), null);
   const onOwnerDeath = attempt(() => readOwnerDeath(given.onOwnerDeath), OwnerDeath.keep);
   const flags = readFlags(given, reasons);
   const epoch = (flags.keg & KegFlag.EPOCH) !== 0;
@@ -185,7 +227,7 @@ export function readZoneOptions(
   const shape = {
     size,
     align: epoch ? Math.max(align, EPOCH_ALIGN) : align,
-    flags: flags.keg | hasFini | everywhere | withGuard,
+    flags: flags.keg | hasFini | everywhere | withGuard | (imports === null ? 0 : IMPORTED),
     copies: maxThreads,
   };
   const count = (kind: 'maxCached' | 'reserve' | 'lowWater' | 'highWater'): number =>
@@ -211,5 +253,5 @@ export function readZoneOptions(
     const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
     throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
   }
-  return { name, shape, limit, hooks, primary, onOwnerDeath, flags, maxCached, marks, backend };
+  return { name, shape, limit, hooks, imports, primary, onOwnerDeath, flags, maxCached, marks, backend };
 }

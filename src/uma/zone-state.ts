@@ -1,6 +1,7 @@
 /** A zone as one thread knows it: what the rungs of the ladder work on. */
 
 import type { Hooks } from './hooks.js';
+import type { Imports } from './imports.js';
 import type { KegState } from './keg-state.js';
 
 export interface ZoneState {
@@ -21,6 +22,8 @@ export interface ZoneState {
   readonly realCache: number;
   /** `init` and `fini` are here for a secondary zone only; a primary zone's are the keg's. */
   readonly hooks: Hooks;
+  /** Of a zone that imports what its items hold: then `init` and `fini` are of one item at a time. */
+  readonly imports: Imports | null;
   /** Whether `fini` may be run over an item that `init` has not seen, or seen half of: after a death. */
   readonly finiIsSafe: boolean;
   /** For a secondary zone: the record of the zone whose keg it is stacked on; else 0. */
