@@ -16,6 +16,8 @@ import type {
   CountedZone,
   CountedZoneOptions,
   GuardStats,
+  Keg,
+  KegOptions,
   Leak,
   Reclaimed,
   ReclaimLevel,
@@ -79,6 +81,13 @@ export interface Memory {
   /** Makes a zone, or attaches to the zone of this name when the layout agrees. */
   zone(options: CountedZoneOptions): CountedZone;
   zone(options: ZoneOptions): Zone;
+  /**
+   * Makes a keg, or attaches to the one of this name: items by the batch and without a cache, for who brings
+   * his own; zones may be stacked on it. Kegs and zones share their names.
+   *
+   * @throws what `zone` throws; BAD_CONFIGURATION for what is a zone's to say, such as `ctor`
+   */
+  keg(options: KegOptions): Keg;
   /**
    * Makes a backend, or finds the one of this name: pages that several kegs share, bounded together. Name it
    * in the options of a zone.

@@ -67,13 +67,15 @@ import {
   GuardedItem,
   GuardState,
   ItemSites,
-  Keg,
+  KegRecord,
+  makeKeg,
   planUma,
   Slab,
   ThreadCache,
   type Uma,
   UmaState,
   ZoneRecord,
+  zoneOfKeg,
 } from './uma/index.js';
 
 const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs, planMutexes];
@@ -90,7 +92,7 @@ const records = [
   Phys,
   UmaState,
   BackendRecord,
-  Keg,
+  KegRecord,
   Slab,
   ZoneRecord,
   ThreadCache,
@@ -166,6 +168,10 @@ function assemble(
       assertAttached();
       return uma.zone(options);
     }) as Memory['zone'],
+    keg(options) {
+      assertAttached();
+      return makeKeg(uma.zone(zoneOfKeg(options)));
+    },
     backend(options) {
       assertAttached();
       return uma.backend(options);

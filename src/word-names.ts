@@ -17,7 +17,15 @@ import { MutexClass, MutexOrder, MutexRecord, MutexRegistry } from './mutex/inde
 import { Page, Phys } from './phys/index.js';
 import { layoutOf } from './record/index.js';
 import { RingRecord, RingRegistry } from './ring/index.js';
-import { BackendRecord, GuardState, Keg, Slab, ThreadCache, UmaState, ZoneRecord } from './uma/index.js';
+import {
+  BackendRecord,
+  GuardState,
+  KegRecord,
+  Slab,
+  ThreadCache,
+  UmaState,
+  ZoneRecord,
+} from './uma/index.js';
 
 /** What the words of each boot area are. */
 const areaRecords: Readonly<Record<string, object>> = {
@@ -29,7 +37,7 @@ const areaRecords: Readonly<Record<string, object>> = {
   pages: Page,
   uma: UmaState,
   backends: BackendRecord,
-  kegs: Keg,
+  kegs: KegRecord,
   zones: ZoneRecord,
   guard: GuardState,
   'thread caches': ThreadCache,

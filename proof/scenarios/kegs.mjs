@@ -124,6 +124,52 @@ export const kegScenarios = [
     },
   },
   {
+    name: 'a keg: both take a batch and give it back',
+    setup: (memories, observer) =>
+      openZones(memories, observer, { name: 'z', size: 512, noBucket: true, max: 9 }),
+    ...alike((_memory, { zones }, id) => {
+      const out = new Int32Array(5);
+      const got = zones[id].tryAllocMany(out, 5);
+      zones[id].freeMany(out, got);
+    }),
+    after: nothingUsed,
+  },
+  {
+    name: 'a batch goes back while the other waits',
+    setup: (memories, observer) => {
+      const shared = openZones(memories, observer, { name: 'z', size: 512, noBucket: true, max: 4 });
+      const out = new Int32Array(4);
+      shared.zones[0].tryAllocMany(out, 4);
+      return { ...shared, out };
+    },
+    threads: [
+      (_memory, { zones, out }) => zones[0].freeMany(out, 4),
+      (_memory, { zones }) => zones[1].free(zones[1].alloc()),
+    ],
+    third: (_memory, { zones }) => zones[2].free(zones[2].tryAlloc()),
+    slicesMayHelp: true,
+    after: nothingUsed,
+  },
+  {
+    name: 'a zone that imports: both take, one drains',
+    setup(memories, observer) {
+      const imports = {
+        import(words, n) {
+          words.fill(7, 0, n);
+          return n;
+        },
+        release() {},
+      };
+      return openZones(memories, observer, { name: 'z', size: 512, ...imports });
+    },
+    ...alike((_memory, { zones }, id) => {
+      const item = zones[id].tryAlloc();
+      if (item !== 0) zones[id].free(item);
+      if (id === 1) zones[id].drain();
+    }),
+    after: nothingUsed,
+  },
+  {
     name: 'who has answered has drained',
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512 });

@@ -6,6 +6,7 @@ import type { Accounts } from './accounts.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
+import { Zone } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 export interface EmptyBuckets {
@@ -13,10 +14,15 @@ export interface EmptyBuckets {
   take(zone: ZoneState, hand: number): boolean;
   /** A bucket for the zone's list of empty ones. False: there is none. */
   add(zone: ZoneState): boolean;
+  /**
+   * Sees that this thread has a bucket loaded, for items that are freed together. False: there is none, or
+   * somebody waits for them one by one.
+   */
+  load(zone: ZoneState, dead: number): boolean;
 }
 
 export function createEmptyBuckets(context: UmaContext, kegs: Kegs, accounts: Accounts): EmptyBuckets {
-  const { machine, locks, intents, hands } = context;
+  const { machine, threads, locks, intents, hands } = context;
   const { words } = machine;
   const { HELD } = Hand;
   const bucketSite = machine.failpoints.site('uma.bucket', 'an empty bucket for a zone');
@@ -43,5 +49,20 @@ export function createEmptyBuckets(context: UmaContext, kegs: Kegs, accounts: Ac
     return true;
   }
 
-  return { take, add };
+  function load(zone: ZoneState, dead: number): boolean {
+    const { record, realCache: cache } = zone;
+    threads.assertHere();
+    if (words[cache] === dead && words[record + Zone.emptyTop] === 0 && !add(zone)) return false;
+    locks.acquire(record, LockRank.ZONE);
+    const isWanted = words[record + Zone.waitCount] !== 0;
+    if (!isWanted && words[cache] === dead && words[record + Zone.emptyTop] !== 0) {
+      intents.begin(record);
+      intents.set(cache, accounts.planPopEmpty(zone));
+      intents.commit();
+    }
+    locks.release(record);
+    return !isWanted && words[cache] !== dead;
+  }
+
+  return { take, add, load };
 }

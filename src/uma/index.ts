@@ -5,6 +5,8 @@ export { INTERNAL_KEGS, planUma, type UmaContext } from './context.js';
 export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export type { GuardStats } from './guard.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
+export type { Import, Release } from './imports.js';
+export { type Keg, type KegOptions, makeKeg, zoneOfKeg } from './keg-api.js';
 export type { Leak } from './leaks.js';
 export type { OwnedItems } from './reaper-owned.js';
 export type { Reclaimed, ReclaimLevel } from './reclaim.js';
@@ -15,7 +17,7 @@ export {
   GuardedItem,
   GuardState,
   ItemSites,
-  Keg,
+  Keg as KegRecord,
   OWNER_MEMORY,
   type OwnerDeath,
   Slab,

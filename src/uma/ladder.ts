@@ -29,6 +29,13 @@ export interface Ladder extends Omit<KegItems, 'importItems'> {
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
   /**
+   * For a zone that caches nothing: loads a bucket with up to `want` items of the keg, all of which the
+   * caller takes at once. False: there is none, and `zone.lack` says why.
+   */
+  loadBatch(zone: ZoneState, want: number, how: How): boolean;
+  /** Loads an empty bucket for freed items. False: there is none, or somebody waits for them one by one. */
+  openBatch(zone: ZoneState): boolean;
+  /**
    * Takes back an item that is owned and has been through `dtor`; of an epoch zone, one that no reader knows.
    */
   freeItem(zone: ZoneState, item: number): void;
@@ -138,10 +145,19 @@ export function createLadder(
     words[record + CAPACITY] = Math.min(capacityMax, (words[record + CAPACITY] as number) + 1);
   }
 
-  /** Fills a bucket with items of the keg and loads it. */
-  function fillFromKeg(zone: ZoneState, how: How): boolean {
+  function loadBatch(zone: ZoneState, want: number, how: How): boolean {
+    threads.assertHere();
+    threads.beat();
+    if (how !== How.NOWAIT || !lockSite.fails(zone.name))
+      return fillFromKeg(zone, how, Math.min(want, zone.capacityMax));
+    zone.lack = Lack.LIMIT;
+    return false;
+  }
+
+  /** Fills a bucket with items of the keg, as many as are wanted or as it may hold, and loads it. */
+  function fillFromKeg(zone: ZoneState, how: How, exactly = 0): boolean {
     const hand = hands.open(HandKind.BUCKET, zone.number, 0, 0, 0);
-    const want = reserveUnits(zone, hand);
+    const want = reserveUnits(zone, hand, exactly);
     if (want === 0) {
       hands.close(hand);
       zone.lack = Lack.LIMIT;
@@ -159,14 +175,14 @@ export function createLadder(
    * Units for a bucket's worth of items, and an empty bucket if there is one, into a hand. How many; 0: the
    * limit is reached, or somebody waits.
    */
-  function reserveUnits(zone: ZoneState, hand: number): number {
+  function reserveUnits(zone: ZoneState, hand: number, exactly: number): number {
     const { record, realCache: cache } = zone;
     locks.acquire(record, LockRank.ZONE);
     growBuckets(zone);
     const capacity = capacityOf(zone);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    let want = Math.max(1, capacity);
+    let want = exactly || Math.max(1, capacity);
     if (limit !== 0) want = Math.min(want, limit - out);
     if (want <= 0 || words[record + WAIT_COUNT] !== 0 || limitSite.fails(zone.name)) {
       locks.release(record);
@@ -365,6 +381,8 @@ export function createLadder(
   return {
     allocItem,
     refillCache,
+    loadBatch,
+    openBatch: (zone) => emptyBuckets.load(zone, dead),
     freeItem,
     releaseItem,
     takeReserved,

@@ -112,6 +112,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       kegState: kegs.byNumber(words[record + Zone.keg] as number),
       flags: words[record + Zone.flags] as number,
       cache,
+      inBatches: false,
       realCache: cache,
       hooks: NO_HOOKS,
       imports: null,

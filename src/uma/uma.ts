@@ -30,7 +30,14 @@ import { createLeaks, type Leak } from './leaks.js';
 import { umaBranches } from './leaves.js';
 import { createUmaReaper, type UmaReaper } from './reaper.js';
 import { createReclaimer, type Reclaimer } from './reclaim.js';
-import { BUCKET_WORDS, CACHE_WORDS, GRANULE_SHIFT, ThreadCache, Zone as ZoneRecord } from './records.js';
+import {
+  BUCKET_WORDS,
+  CACHE_WORDS,
+  GRANULE_SHIFT,
+  ThreadCache,
+  ZoneFlag,
+  Zone as ZoneRecord,
+} from './records.js';
 import { createRegistry } from './registry.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
@@ -159,14 +166,16 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   }
 
   /** The cache that the fast path of a zone looks at: a dead one when there is work to do on each item. */
-  function frontCache(zone: ZoneState): number {
+  function chooseCache(zone: ZoneState): void {
+    const isCached = (zone.flags & ZoneFlag.NO_BUCKET) === 0;
     const slow = left || needsSlowPath(zone, machine.checkLevel) || allocSite.concerns(zone.name);
-    return cacheOf(slow ? 0 : zone.number);
+    zone.cache = cacheOf(slow || !isCached ? 0 : zone.number);
+    zone.inBatches = !slow && !isCached;
   }
 
   function showCaches(): void {
     for (const { zone, state } of opened.values()) {
-      state.cache = frontCache(state);
+      chooseCache(state);
       zone.cache = state.cache;
     }
   }
@@ -208,6 +217,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       kegState,
       flags: words[record + ZoneRecord.flags] as number,
       cache: 0,
+      inBatches: false,
       realCache: cacheOf(number),
       hooks: ofKeg ? { ...hooks, init: null, fini: null } : hooks,
       imports,
@@ -222,7 +232,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       actionIsDue: false,
       lack: Lack.NONE,
     };
-    zoneState.cache = frontCache(zoneState);
+    chooseCache(zoneState);
     const made = makeOf(zoneState);
     opened.set(options.name, { zone: made, state: zoneState });
     byNumber.set(number, zoneState);

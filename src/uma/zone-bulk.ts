@@ -27,13 +27,16 @@ interface BulkZone {
   readonly state: ZoneState;
 }
 
+/** Fewer items than this are freed one by one. */
+const BATCH_MIN = 4;
+
 export interface Bulk {
   takeMany(zone: BulkZone, out: Int32Array, n: number): number;
   giveMany(zone: BulkZone, items: Int32Array, n: number): void;
 }
 
 export function createBulk(parts: ZoneParts): Bulk {
-  const { context, ladder, maps } = parts;
+  const { context, drains, ladder, maps } = parts;
   const { allocSlow, freeSlow } = parts.slow;
   const { words, owners, pageKegs } = maps;
   const { slot } = context.threads;
@@ -89,9 +92,16 @@ export function createBulk(parts: ZoneParts): Bulk {
    * Puts items from `items[at..n]` on the loaded bucket, as many as it has room for; the index after the
    * last.
    */
-  function giveLoaded(cache: number, keg: number, items: Int32Array, at: number, n: number): number {
+  function giveLoaded(
+    cache: number,
+    keg: number,
+    items: Int32Array,
+    at: number,
+    n: number,
+    limit = words[cache + FREE_LIMIT] as number,
+  ): number {
     const first = words[cache] as number;
-    const room = (words[cache + FREE_LIMIT] as number) - (first & COUNT);
+    const room = limit - (first & COUNT);
     const count = Math.min(n - at, room);
     if (count <= 0) return at;
     let done = 0;
@@ -120,14 +130,30 @@ export function createBulk(parts: ZoneParts): Bulk {
     return at + done;
   }
 
+  /** Loads items. A zone with work to do on each of them shows a dead cache, which cannot be refilled. */
+  function refill(zone: ZoneState, want: number): boolean {
+    if (zone.inBatches) return ladder.loadBatch(zone, want, How.NOWAIT);
+    return zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT);
+  }
+
+  /** Frees a bucketful at once where nothing is cached; the index after the last. */
+  function freeBatch(zone: ZoneState, items: Int32Array, at: number, n: number): number {
+    if (!zone.inBatches || n - at < BATCH_MIN || !ladder.openBatch(zone)) return at;
+    lookAt(itemsSeen, items, 'items', n);
+    const { realCache, kegState, capacityMax } = zone;
+    const end = giveLoaded(realCache, kegState.number, items, at, n, capacityMax);
+    drains.drainCache(zone);
+    drains.drainBuckets(zone, 0);
+    return end;
+  }
+
   function allocManySlow(zone: ZoneState, out: Int32Array, from: number, n: number): number {
     let at = from;
     try {
       while (at < n) {
-        // A zone with work to do on each item shows a dead cache, which cannot be refilled.
-        if (zone.cache === zone.realCache && ladder.refillCache(zone, How.NOWAIT)) {
+        if (refill(zone, n - at)) {
           lookAt(outSeen, out, 'out', n);
-          at = takeLoaded(zone.cache, out, at, n);
+          at = takeLoaded(zone.realCache, out, at, n);
           continue;
         }
         const item = allocSlow(zone, 0, How.NOWAIT);
@@ -146,7 +172,9 @@ export function createBulk(parts: ZoneParts): Bulk {
 
   function freeManySlow(zone: ZoneState, items: Int32Array, from: number, n: number): void {
     for (let at = from; at < n; ) {
-      freeSlow(zone, items[at++]);
+      const batched = freeBatch(zone, items, at, n);
+      if (batched === at) freeSlow(zone, items[at++]);
+      else at = batched;
       lookAt(itemsSeen, items, 'items', n);
       at = giveLoaded(zone.cache, zone.kegState.number, items, at, n);
     }

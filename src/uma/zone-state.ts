@@ -18,6 +18,11 @@ export interface ZoneState {
    * runs. Changes when a failpoint is armed.
    */
   cache: number;
+  /**
+   * Nothing is cached, and there is nothing to do on each item either: bulk calls go to the keg by the
+   * bucketful. Changes with `cache`.
+   */
+  inBatches: boolean;
   /** Word index of the thread cache that holds the items. */
   readonly realCache: number;
   /** `init` and `fini` are here for a secondary zone only; a primary zone's are the keg's. */

@@ -274,9 +274,9 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
   return (state, cache = state.cache) => new CachedZone(state, cache);
 }
 
-/** A zone needs the slow half for each item: its front cache is a dead one. */
+/** A zone has work to do on each item: its front cache is a dead one. */
 export function needsSlowPath({ hooks, flags, kegState }: ZoneState, checkLevel: CheckLevel): boolean {
-  const isSlow = (flags & (ZoneFlag.ZERO | ZoneFlag.NO_BUCKET)) !== 0;
+  const isSlow = (flags & ZoneFlag.ZERO) !== 0;
   const checksItems = checkLevel >= CheckLevel.TRASH || (kegState.flags & DEBUG_FLAGS) !== 0;
   return isSlow || hooks.ctor !== null || hooks.dtor !== null || checksItems;
 }
