@@ -15,6 +15,8 @@ import type {
   BackendOptions,
   CountedZone,
   CountedZoneOptions,
+  ForeignKeg,
+  ForeignKegOptions,
   GuardStats,
   Keg,
   KegOptions,
@@ -88,6 +90,13 @@ export interface Memory {
    * @throws what `zone` throws; BAD_CONFIGURATION for what is a zone's to say, such as `ctor`
    */
   keg(options: KegOptions): Keg;
+  /**
+   * Makes a keg over memory that is not this one, or attaches to the one of this name: a buffer of the
+   * user's, the heap of a WebAssembly module. 16 of them at most.
+   *
+   * @throws BAD_ARGUMENT, BAD_CONFIGURATION, LAYOUT_MISMATCH, TOO_MANY_ZONES
+   */
+  foreignKeg(options: ForeignKegOptions): ForeignKeg;
   /**
    * Makes a backend, or finds the one of this name: pages that several kegs share, bounded together. Name it
    * in the options of a zone.

@@ -64,6 +64,8 @@ import { type Pulse, startTimer } from './timer.js';
 import {
   BackendRecord,
   createUma,
+  ForeignKegRecord,
+  ForeignRun,
   GuardedItem,
   GuardState,
   ItemSites,
@@ -99,6 +101,8 @@ const records = [
   ItemSites,
   GuardedItem,
   GuardState,
+  ForeignKegRecord,
+  ForeignRun,
   RingRecord,
   RingRegistry,
   MutexRecord,
@@ -171,6 +175,10 @@ function assemble(
     keg(options) {
       assertAttached();
       return makeKeg(uma.zone(zoneOfKeg(options)));
+    },
+    foreignKeg(options) {
+      assertAttached();
+      return uma.foreignKeg(options);
     },
     backend(options) {
       assertAttached();

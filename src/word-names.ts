@@ -19,6 +19,7 @@ import { layoutOf } from './record/index.js';
 import { RingRecord, RingRegistry } from './ring/index.js';
 import {
   BackendRecord,
+  ForeignKegRecord,
   GuardState,
   KegRecord,
   Slab,
@@ -40,6 +41,7 @@ const areaRecords: Readonly<Record<string, object>> = {
   kegs: KegRecord,
   zones: ZoneRecord,
   guard: GuardState,
+  'foreign kegs': ForeignKegRecord,
   'thread caches': ThreadCache,
   'mutex registry': MutexRegistry,
   'mutex classes': MutexClass,

@@ -5,6 +5,7 @@ import { backendsBugs } from './backends.mjs';
 import { countersBugs } from './counters.mjs';
 import { endsBugs } from './ends.mjs';
 import { epochsBugs } from './epochs.mjs';
+import { foreignBugs } from './foreign.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
@@ -22,6 +23,7 @@ const list = [
   ...backendsBugs,
   ...endsBugs,
   ...epochsBugs,
+  ...foreignBugs,
   ...guardsBugs,
   ...mutexesBugs,
   ...othersBugs,

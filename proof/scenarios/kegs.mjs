@@ -170,6 +170,31 @@ export const kegScenarios = [
     after: nothingUsed,
   },
   {
+    name: 'a foreign keg: both take, give and drain',
+    setup(memories, observer) {
+      // A run at the same place for each thread: it is asked for another only when it has none.
+      const of = (memory, id) =>
+        memory.foreignKeg({
+          name: 'f',
+          size: 64,
+          runBytes: 1024,
+          allocRun: () => (id + 1) << 16,
+          freeRun() {},
+        });
+      return { kegs: memories.map(of), observed: of(observer, 9) };
+    },
+    ...alike((_memory, { kegs }, id) => {
+      const out = new Int32Array(2);
+      const got = kegs[id].tryTake(out, 2);
+      kegs[id].give(out, got);
+      kegs[id].drain();
+    }),
+    after(_memories, { observed }, { killed }) {
+      const { used } = observed.stats();
+      if (used > 2 * killed.length) throw new Error(`${used} items are in use`);
+    },
+  },
+  {
     name: 'who has answered has drained',
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512 });

@@ -41,6 +41,8 @@ export const HandKind = {
   GUARD: 12,
   /** A bucket (byte address) of an epoch zone that is ripe, its tag in it, and how many items it has. */
   DEFERRED: 8,
+  /** The header (byte address) of a run of a foreign keg that no list names, and the number of its keg. */
+  FOREIGN: 13,
 } as const;
 
 /** Words of a hand. */

@@ -9,6 +9,7 @@
 import { createBucketAudit } from './audit-buckets.js';
 import { createCounterAudit } from './audit-counters.js';
 import { createDebugAudit } from './audit-debug.js';
+import { createForeignAudit } from './audit-foreign.js';
 import { createRecordAudit } from './audit-records.js';
 import { countAt, createSlabAudit, type Report, type Walk } from './audit-slabs.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -34,6 +35,7 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
   const auditBuckets = createBucketAudit(context, maps, dead);
   const auditRecords = createRecordAudit(context, maps, dead);
   const auditCounters = createCounterAudit(context, maps);
+  const auditForeign = createForeignAudit(context, maps);
 
   /** The law of conservation, keg by keg. */
   function auditSums(walk: Walk): void {
@@ -75,6 +77,7 @@ export function createUmaAudit({ context, kegs, maps, guard, dead }: UmaParts): 
     auditSlabs(walk);
     auditCounters(walk);
     auditBuckets(walk);
+    auditForeign(walk);
     auditSums(walk);
     auditRecords(walk);
   };

@@ -2,6 +2,7 @@
 
 import type { AreaPlanner, Attachment } from '../machine/index.js';
 import type { Pages } from '../phys/index.js';
+import { FOREIGN_KEG_WORDS, FOREIGN_KEGS_MAX } from './foreign-records.js';
 import {
   BACKEND_WORDS,
   BACKENDS_MAX,
@@ -38,6 +39,7 @@ export const planUma: AreaPlanner = ({ pageCount, maxThreads, maxZones }) => [
   { name: 'zones', words: (maxZones + 1) * ZONE_WORDS },
   { name: 'thread caches', words: (maxThreads + 1) * (maxZones + 1) * CACHE_WORDS },
   { name: 'guard', words: GUARD_WORDS },
+  { name: 'foreign kegs', words: FOREIGN_KEGS_MAX * FOREIGN_KEG_WORDS },
   { name: 'reaper batches', words: (maxThreads + 1) * REAPER_BATCH },
   { name: 'page kegs', words: Math.ceil(pageCount / 2) },
   { name: 'owners', words: pageCount * 64 },

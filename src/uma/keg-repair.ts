@@ -84,7 +84,8 @@ export function createKegRepair(
       if (kind === HandKind.BUCKET) settleBucket(keg, hand);
       else if (kind === HandKind.SLAB) settleSlab(keg, hand);
       else if (kind === HandKind.GUARD) settleWord(keg, hand + Hand.THIRD);
-      else if (kind === HandKind.ITEM || kind === HandKind.BACK) settleWord(keg, hand + HELD);
+      else if (kind === HandKind.ITEM || kind === HandKind.BACK || kind === HandKind.FOREIGN)
+        settleWord(keg, hand + HELD);
     });
     rebuild(keg);
   };

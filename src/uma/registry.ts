@@ -50,6 +50,8 @@ export interface Registry {
   /** @throws LAYOUT_MISMATCH, HOOKS_MISSING when the zone is another than what is asked for */
   checkAgreement(number: number, given: ZoneOptions, options: CheckedZoneOptions): void;
   hookBits(hooks: Hooks): number;
+  /** Runs after a death under the registry's lock: what is not there is empty. */
+  onRepair(repair: () => void): void;
 }
 
 /** @param cacheOf word index of this thread's cache for a zone */
@@ -65,6 +67,7 @@ export function createRegistry(
   const { maxZones } = machine.layout.parameters;
   const state = machine.area('uma');
   const zonesArea = machine.area('zones');
+  const repairs: (() => void)[] = [];
   const createSite = machine.failpoints.site('uma.zone', 'the record of a new zone');
 
   const recordOf = (number: number): number => zonesArea + number * ZONE_WORDS;
@@ -198,6 +201,7 @@ export function createRegistry(
     eraseLonelyKegs();
     if (kegs.count() < maxZones + INTERNAL_KEGS) kegs.erase(kegs.count() + 1);
     backends.clearUnmade();
+    for (const repair of repairs) repair();
   }
 
   /** Whoever was about to destroy the zone has died. */
@@ -244,5 +248,8 @@ export function createRegistry(
     eraseLocked,
     checkAgreement,
     hookBits,
+    onRepair(repair) {
+      repairs.push(repair);
+    },
   };
 }

@@ -18,6 +18,9 @@ import { createCounters } from './counters.js';
 import { createDeferral } from './deferral.js';
 import { createDrains } from './drains.js';
 import { createEpochZoneClass } from './epoch-zone.js';
+import { createForeignKegApi, type ForeignKeg } from './foreign-keg.js';
+import { createForeignKegs } from './foreign-kegs.js';
+import type { ForeignKegOptions } from './foreign-options.js';
 import { createGuard, type GuardStats } from './guard.js';
 import { type Hooks, NO_MEMORY } from './hooks.js';
 import { createImports, type Imports } from './imports.js';
@@ -86,6 +89,7 @@ export interface Uma {
   readonly access: Access;
   /** What is in use, by where it was allocated. */
   leaks(): readonly Leak[];
+  foreignKeg(options: ForeignKegOptions): ForeignKeg;
   /** A layer that uses zones is asked before this thread closes one, or destroys it. */
   onZoneEnd(object: Objector): void;
   /** Figures of guarded items. */
@@ -323,6 +327,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
+  const foreign = createForeignKegApi(words, createForeignKegs(context, kegs, registry, reaper));
   const leaks = createLeaks(context, kegs, maps, items);
   const zoneEnd = createZoneEnd({
     context,
@@ -363,6 +368,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     access: createAccess(items, pageKegs, words.length * 4),
     leaks,
     onZoneEnd: zoneEnd.onEnd,
+    foreignKeg: foreign.open,
     guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {
