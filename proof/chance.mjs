@@ -12,6 +12,12 @@ const SCHEDULES = { ci: 1_000_000, nightly: 100_000_000 };
 const SLICE_SECONDS = { ci: 2, nightly: 30 };
 const BATCH = 2000;
 
+/**
+ * A thread that spins until another goes on may be chosen several times in a row, for thousands of steps each:
+ * with three of them the usual bound is met now and then.
+ */
+const STEPS_MAX = 200_000;
+
 /** An audit of each is for the exhaustive row: here every so many batches are audited. */
 const AUDITED_EVERY = 8;
 
@@ -23,7 +29,7 @@ function runBatch(scenario, state, audit) {
   const seed = (state.seed * 7919 + state.rounds * 104729 + state.at * 31 + state.schedules) % 2 ** 31;
   const allowedRaces = [...scenario.allowedRaces, ...giftRaces];
   const kill = scenario.kill ?? everyStore;
-  const options = { ...scenario, allowedRaces, kill, audit, detectRaces: audit };
+  const options = { ...scenario, allowedRaces, kill, audit, detectRaces: audit, maxSteps: STEPS_MAX };
   const report = randomiseMemory(options, { seed, schedules: audit ? BATCH / 10 : BATCH, depth: 3 });
   state.schedules += report.schedules;
   state.kills += report.kills;

@@ -47,14 +47,23 @@ export const afterDeaths = [
 ];
 
 /** Where a living thread cleans up, and the race detector looks; elsewhere a race there is a bug. */
-export const giftRaces = ['waiter.queue', 'waiter.grant', 'waiter.ticket'].map((where) => ({
-  where,
-  reason:
-    'who cleans up looks at the gifts that others have not taken yet; one that is taken meanwhile was its ' +
-    'taker’s before, and the ticket tells of the next',
-  // Every line uses them: as places to switch at they would be most of a run.
-  switches: false,
-}));
+export const giftRaces = [
+  ...['waiter.queue', 'waiter.grant', 'waiter.ticket'].map((where) => ({
+    where,
+    reason:
+      'who cleans up looks at the gifts that others have not taken yet; one that is taken meanwhile was its ' +
+      'taker’s before, and the ticket tells of the next',
+    // Every line uses them: as places to switch at they would be most of a run.
+    switches: false,
+  })),
+  {
+    where: 'thread.hands',
+    reason:
+      'who repairs a structure looks at the hands of all who are dead, and another may be emptying them: what ' +
+      'it changes there changes under the lock that it holds',
+    switches: false,
+  },
+];
 
 /** Opens a zone in every thread, and in the observer, so that it can free what the dead had. */
 export function openZones(memories, observer, options) {

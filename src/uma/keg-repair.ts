@@ -7,10 +7,11 @@
  * changes under its lock: nobody makes or unmakes a slab that is seen here, but who died under that lock.
  */
 
+import { LockRank } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { KegState } from './keg-state.js';
-import { BUCKET_ITEMS, Keg, Slab, SlabList, ZONE_WORDS, Zone } from './records.js';
+import { BUCKET_ITEMS, KEG_WORDS, Keg, Slab, SlabList, ZONE_WORDS, Zone } from './records.js';
 import type { Slabs } from './slabs.js';
 
 export function createKegRepair(
@@ -19,9 +20,10 @@ export function createKegRepair(
   pageKegs: Uint16Array,
   slabInHand: (keg: KegState, hand: number) => number,
 ): (keg: KegState) => void {
-  const { machine, hands, pages } = context;
+  const { machine, locks, hands, pages } = context;
   const { words } = machine;
   const zonesArea = machine.area('zones');
+  const bucketKeg = machine.area('kegs') + BUCKET_KEG * KEG_WORDS;
   const { HELD, SECOND, KIND } = Hand;
 
   /** The slab whose first page is `page`, in a list of the keg; else 0. */
@@ -63,10 +65,14 @@ export function createKegRepair(
 
   function settleBucket(keg: KegState, hand: number): void {
     settleWord(keg, hand + HELD);
-    const bucket = (words[hand + HELD] as number) >>> 2;
     const zone = zonesArea + hands.numberOf(hand) * ZONE_WORDS;
-    if (bucket === 0 || keg.number === BUCKET_KEG || words[zone + Zone.keg] !== keg.number) return;
-    for (let slot = bucket + 1; slot <= bucket + BUCKET_ITEMS; slot++) settleWord(keg, slot);
+    if (keg.number === BUCKET_KEG || words[zone + Zone.keg] !== keg.number) return;
+    // Whoever cleans up after the dead one may give the bucket back at this moment: that takes this lock.
+    locks.acquire(bucketKeg, LockRank.KEG_INTERNAL);
+    const bucket = (words[hand + HELD] as number) >>> 2;
+    if (bucket !== 0)
+      for (let slot = bucket + 1; slot <= bucket + BUCKET_ITEMS; slot++) settleWord(keg, slot);
+    locks.release(bucketKeg);
   }
 
   function settleSlab(keg: KegState, hand: number): void {
