@@ -76,7 +76,7 @@ function functionsOf(label, object) {
   return [...found].map(([name, call]) => ({ label: `${label}.${name}`, name, call }));
 }
 
-function targetsOf({ memory, zones, ring, mutex, site }) {
+function targetsOf({ memory, zones, keg, foreign, ring, mutex, site }) {
   return [
     ...functionsOf('mbuma', mbuma),
     ...functionsOf('memory', memory),
@@ -84,6 +84,8 @@ function targetsOf({ memory, zones, ring, mutex, site }) {
     ...functionsOf('site', site),
     ...functionsOf('sysctl', memory.sysctl),
     ...functionsOf('mbufs', memory.mbufs),
+    ...functionsOf('keg', keg),
+    ...functionsOf('foreign keg', foreign),
     ...functionsOf('ring', ring),
     ...functionsOf('mutex', mutex),
     ...functionsOf('token', memory.mutex('held').lock()),
@@ -101,7 +103,17 @@ function makeStage() {
     memory.zone({ name: 'limited', size: 300, max: 6 }),
     memory.zone({ name: 'built', size: 64, ctor: () => 0, dtor: () => 0 }),
     memory.zone({ name: 'counted', size: 200, referenceCounted: true }),
+    memory.zone({ name: 'read', size: 64, epoch: true }),
+    memory.zone({ name: 'cells', import: (words, n) => words.fill(7, 0, n) && n, release() {} }),
   ];
+  const keg = memory.keg({ name: 'blocks', size: 128 });
+  let runs = 0;
+  const foreign = memory.foreignKeg({
+    name: 'elsewhere',
+    size: 100,
+    allocRun: (bytes) => (++runs < 100 ? runs * bytes : 0),
+    freeRun() {},
+  });
   const ring = memory.ring({ name: 'work', capacity: 9 });
   const mutex = memory.mutex('guard');
   const site = memory.failpoints.site('mine');
@@ -116,6 +128,7 @@ function makeStage() {
     { name: 'points', size: 48 },
     { name: 'more', size: 100, max: 3 },
     { name: 'shared', size: 100, referenceCounted: true },
+    { name: 'elsewhere', size: 100, allocRun: () => 0, freeRun() {} },
     { name: 'work', capacity: 9 },
     { class: 'guard', rank: 2 },
     { signal },
@@ -128,7 +141,7 @@ function makeStage() {
     new Uint8Array(3000),
     () => {},
   ];
-  const targets = targetsOf({ memory, zones, ring, mutex, site });
+  const targets = targetsOf({ memory, zones, keg, foreign, ring, mutex, site });
   return { memory, machine, observer, zones, sound, targets, results: new Array(64).fill(0), at: 0 };
 }
 
