@@ -3,7 +3,7 @@
 
 import { attachMemory, MbumaError } from '../dist/index.js';
 import { pick, randomFrom, seedOf } from './random.mjs';
-import { makeScene, metadataOf, openRings, openZones } from './scene.mjs';
+import { makeScene, metadataOf, openForeign, openRings, openZones } from './scene.mjs';
 
 const OPERATIONS_MIN = 200;
 const OPERATIONS_MAX = 1000;
@@ -12,7 +12,7 @@ const OPERATIONS_MAX = 1000;
 const NEWCOMER_EVERY = 16;
 
 /** What an operation works on: the handles of one thread, and what is in use. */
-function operationsOf(memory, zones, rings, held, random) {
+function operationsOf(memory, zones, foreign, rings, held, random) {
   const zoneNames = Object.keys(zones);
   const out = new Int32Array(40);
   const inMemory = memory.words.subarray(64, 64 + 40);
@@ -58,6 +58,17 @@ function operationsOf(memory, zones, rings, held, random) {
     () => {
       if (held.counted.length > 0 && zones.counted.drop(held.counted[0])) held.counted.shift();
     },
+    () => {
+      const got = foreign.tryTake(out, random(30));
+      held.foreign.push(...out.subarray(0, got));
+    },
+    () => {
+      const count = Math.min(held.foreign.length, random(30));
+      out.set(held.foreign.splice(0, count));
+      foreign.give(out, count);
+    },
+    () => random(4) === 0 && foreign.drain(),
+    () => foreign.find(random(2 ** 24)),
     () => keep('mbufs', mbufs.tryGet()),
     () => keep('mbufs', mbufs.tryGetcl()),
     () => keep('mbufs', mbufs.tryGetjcl(pick(random, [2048, 4096, 9216, 16384]))),
@@ -147,9 +158,10 @@ export function createSession({ seed, plant = null, missed = false }) {
     const failed = attempt(() => {
       const worker = newcomer ? attachMemory(memory.handle) : byOther ? other : memory;
       const zones = newcomer ? openZones(worker) : byOther ? scene.theirs : scene.zones;
+      const foreign = newcomer ? openForeign(worker) : byOther ? scene.kegs.theirs : scene.kegs.mine;
       const rings = newcomer ? openRings(worker) : scene.rings;
       if (newcomer) worker.mbufs.registerFree('nothing', () => {});
-      operations = operationsOf(worker, zones, rings, held, random);
+      operations = operationsOf(worker, zones, foreign, rings, held, random);
     }, 'attaching');
     if (typeof failed === 'object' && failed !== null) return failed;
     if (failed !== null) return null;

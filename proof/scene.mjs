@@ -12,6 +12,13 @@ import { Page, PageState, Phys } from '../dist/phys/records.js';
 import { layoutOf } from '../dist/record/index.js';
 import { INTERNAL_KEGS } from '../dist/uma/context.js';
 import {
+  FOREIGN_KEG_WORDS,
+  FOREIGN_KEGS_MAX,
+  FOREIGN_RUN_WORDS,
+  ForeignKegRecord,
+  ForeignRun,
+} from '../dist/uma/foreign-records.js';
+import {
   BACKEND_WORDS,
   BACKENDS_MAX,
   Backend,
@@ -68,8 +75,29 @@ export function openZones(memory) {
     hooked: memory.zone({ name: 'hooked', size: 64, ctor: () => 0, dtor: () => 0 }),
     fenced: memory.zone({ name: 'fenced', size: 77, redzone: true, sites: true }),
     guarded: memory.zone({ name: 'guarded', size: 300, guard: true }),
+    read: memory.zone({ name: 'read', size: 120, epoch: true }),
+    cells: memory.zone({
+      name: 'cells',
+      import(words, n) {
+        words.fill(7, 0, n);
+        return n;
+      },
+      release() {},
+    }),
     second: memory.zone({ name: 'second', primary: small, init: () => 0, fini: () => 0 }),
   };
+}
+
+/** A keg over an endless memory that is nowhere. */
+export function openForeign(memory) {
+  let runs = 0;
+  return memory.foreignKeg({
+    name: 'nowhere',
+    size: 200,
+    runBytes: 4096,
+    allocRun: (bytes) => ((runs++ % 1000) + 1) * bytes,
+    freeRun() {},
+  });
 }
 
 export function openRings(memory) {
@@ -121,6 +149,10 @@ export function makeScene(checkLevel = 0) {
   }
   fillMbufs(memory, held.mbufs);
   other.mbufs.registerFree('nothing', () => {});
+  const foreign = openForeign(memory);
+  const elsewhere = new Int32Array(70);
+  foreign.give(elsewhere.subarray(0, foreign.tryTake(elsewhere, 70)), 30);
+  held.foreign = [...elsewhere.subarray(30)];
   const rings = openRings(memory);
   openRings(other);
   for (let word = 1; word <= 60; word++) rings.work.put(word);
@@ -130,7 +162,8 @@ export function makeScene(checkLevel = 0) {
   other.mutex('free', { rank: 3 });
   const { clean, violations } = memory.audit();
   if (!clean) throw new Error(`the scene is damaged: ${JSON.stringify(violations)}`);
-  return { memory, machine, other, zones, theirs, rings, held, rewind };
+  const kegs = { mine: foreign, theirs: openForeign(other) };
+  return { memory, machine, other, zones, theirs, kegs, rings, held, rewind };
 }
 
 /** The lines of the reference counters of a slab; of an item in use only what stands behind the count. */
@@ -179,6 +212,15 @@ function findPieces({ memory, machine, held, zones }) {
   }
   const mbufs = held.mbufs.map((m) => [m >> 2, HEADER_SIZE / 4]);
   return { slabs, sites, guarded, counters, buckets, mbufs };
+}
+
+/** The headers of the runs of the foreign keg, with their bitmaps. */
+function findForeignRuns({ memory: { words }, machine }) {
+  const record = machine.area('foreign kegs');
+  const runs = [];
+  for (let run = words[record + ForeignKegRecord.runs]; run !== 0; run = words[run + ForeignRun.next])
+    runs.push([run, FOREIGN_RUN_WORDS + Math.ceil(words[record + ForeignKegRecord.itemsPerRun] / 32)]);
+  return runs;
 }
 
 /** Offsets in a record from `from` to `to`, the last included. */
@@ -310,6 +352,8 @@ export function metadataOf(scene) {
     'item sites': sites,
     guard: [[areas.guard[0], 16]],
     'guarded items': guarded,
+    'foreign kegs': [[areas['foreign kegs'][0], FOREIGN_KEGS_MAX * FOREIGN_KEG_WORDS]],
+    'foreign runs': findForeignRuns(scene),
     'reference counters': counters,
     buckets,
     'call sites': [areas.sites],

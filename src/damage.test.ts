@@ -188,6 +188,19 @@ describe('work on a damaged memory ends with MEMORY_DAMAGED', () => {
       words[cacheAt(1, index, ThreadCache.top)] = 0x7ffffff0;
       zone.tryAllocMany(memory.words.subarray(8, 16), 8);
     },
+    'more kegs than there can be, when a zone goes': ({ words, at, memory }) => {
+      const zone = memory.zone({ name: 'going', size: 64 });
+      words[at('uma', UmaState.kegCount)] = 1 << 30;
+      zone.destroy();
+    },
+    'a guarded item whose pages are not the map’s, when it leaves quarantine': ({ words, at, memory }) => {
+      const zone = memory.zone({ name: 'guarded', size: 64, guard: true });
+      const item = zone.tryAlloc() as Addr;
+      zone.free(item);
+      words[item >>> 2] = 1;
+      words.fill(0, at('page kegs', item >>> 13), at('page kegs', item >>> 13) + 1);
+      memory.drain();
+    },
     'a packet whose bytes are out of the memory': ({ words, memory: { mbufs } }) => {
       const m = mbufs.tryGetcl() as Addr;
       words[(m >> 2) + Mbuf.data] = 0x7fffff00;

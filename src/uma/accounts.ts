@@ -7,8 +7,8 @@
  * the lengths of the lists, is written plainly.
  */
 
-import { damaged, LockRank } from '../check/index.js';
-import { Hand, PAGE_WORDS, type WaiterRef } from '../machine/index.js';
+import { damaged, hex, LockRank } from '../check/index.js';
+import { Hand, PAGE_SHIFT, PAGE_WORDS, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
 import {
   BUCKET_MASK,
@@ -157,6 +157,7 @@ export function createAccounts(context: UmaContext): Accounts {
   }
 
   function commitItem(zone: ZoneAccount, waiter: WaiterRef, item: number): void {
+    if (item >>> PAGE_SHIFT >= pageCount) throw damaged(`a bucket holds ${hex(item)} for an item`);
     intents.commitGrant(zone.record + QUEUE, waiter, item, ownersAddress + (item >>> GRANULE_SHIFT));
   }
 

@@ -19,6 +19,7 @@ import {
   SLAB_HEADER_WORDS,
   Slab,
   SlabList,
+  UmaState,
 } from './records.js';
 
 export type Report = (rule: string, message: string) => void;
@@ -103,7 +104,7 @@ export function createSlabAudit(
   }
 
   function findKegs(walk: Walk): void {
-    const count = kegs.count();
+    const count = read(machine.area('uma') + UmaState.kegCount);
     const most = maxZones + INTERNAL_KEGS;
     if (count < INTERNAL_KEGS || count > most)
       walk.report('U12', `${count} kegs are counted, of at most ${most}`);

@@ -11,7 +11,7 @@ import {
 import { PAGE_SHIFT } from '../machine/index.js';
 import type { UmaContext } from './context.js';
 import { redzoneMessage } from './item-checks.js';
-import type { FoundItem, Items } from './items.js';
+import type { Items } from './items.js';
 import type { KegState } from './keg-state.js';
 import { GuardedItem } from './records.js';
 import type { ZoneState } from './zone-state.js';
@@ -52,7 +52,7 @@ export function createGuardPatterns({ machine, threads }: UmaContext, items: Ite
     const before = redzoneCountDamage(words, bytes, from, item);
     const behind = redzoneCountDamage(words, bytes, item + size, end);
     if (before + behind === 0) return null;
-    const found = items.find(item) as FoundItem;
+    const found = items.known(item);
     const isBad = (at: number): boolean =>
       at >= from && at < end && (at < item || at >= item + size) && bytes[at] !== REDZONE_BYTE;
     let at = before === 0 ? item + size : from;
@@ -72,7 +72,7 @@ export function createGuardPatterns({ machine, threads }: UmaContext, items: Ite
     while (at < end && words[at] === TRASH_WORD) at++;
     if (at === end) return null;
     const item = read(record + GuardedItem.item);
-    const found = items.find(item) as FoundItem;
+    const found = items.known(item);
     const value = hex(read(at));
     return new MbumaError(
       'MODIFIED_AFTER_FREE',

@@ -73,7 +73,7 @@ export function createItemChecks(context: UmaContext, kegs: Kegs, items: Items):
   }
 
   function redzoneError(zone: ZoneState, item: number, damage: RedzoneDamage): MbumaError {
-    const found = items.find(item) as FoundItem;
+    const found = items.known(item);
     const { kegState } = zone;
     const isBad = (at: number): boolean => isDamaged(kegState, item, at);
     let at = item - 16;

@@ -4,7 +4,7 @@
  * the same moment may be seen half.
  */
 
-import { hexDump } from '../check/index.js';
+import { damaged, hex, hexDump } from '../check/index.js';
 import { PAGE_SHIFT, siteHere } from '../machine/index.js';
 import { readText } from '../record/index.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -52,6 +52,8 @@ export interface FoundItem {
 export interface Items {
   /** The item in whose place the address lies, its redzones included; null when there is none. */
   find(address: number): FoundItem | null;
+  /** The same for an address that must be an item's. @throws MEMORY_DAMAGED */
+  known(address: number): FoundItem;
   /** The record of the guarded item on whose pages the address lies; 0 when it lies on none. */
   guardedAt(address: number): number;
   /** Number of the call site from which the program called; 0 where sites are not kept. */
@@ -196,6 +198,11 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
 
   return {
     find,
+    known(address) {
+      const found = find(address);
+      if (found === null) throw damaged(`${hex(address)} should be an item, and is none`, { address });
+      return found;
+    },
     guardedAt,
     siteText,
     siteHere({ kegState }, below) {

@@ -34,7 +34,7 @@ export interface Kegs {
   erase(number: number): void;
   /** The keg of this number. @throws MEMORY_DAMAGED when there is none */
   byNumber(number: number): KegState;
-  /** Highest number of a keg. */
+  /** Highest number of a keg. @throws MEMORY_DAMAGED */
   count(): number;
   /** Whether there is a keg of this number. */
   has(number: number): boolean;
@@ -87,6 +87,7 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   const { partial: PARTIAL, empty: EMPTY, slabCount: SLAB_COUNT, freeItems: FREE_ITEMS } = Keg;
   const { reserve: RESERVE, lowWater: LOW, highWater: HIGH, lowMisses: LOW_MISSES } = Keg;
   const { page: PAGE, list: LIST } = Slab;
+  const kegsMax = INTERNAL_KEGS + machine.layout.parameters.maxZones;
   const states: KegState[] = [];
   /** Kegs that are being filled up to their low mark: an `init` may allocate from the same one. */
   const filling = new Set<KegState>();
@@ -101,11 +102,13 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   }
 
   function count(): number {
-    return load(uma + UmaState.kegCount);
+    const kegCount = load(uma + UmaState.kegCount);
+    if (kegCount < 0 || kegCount > kegsMax) throw damaged(`it has ${kegCount} kegs, of ${kegsMax} at most`);
+    return kegCount;
   }
 
   function has(number: number): boolean {
-    return number > 0 && number <= count() && load(recordOf(number) + Keg.number) === number;
+    return number > 0 && number <= kegsMax && load(recordOf(number) + Keg.number) === number;
   }
 
   function byNumber(number: number): KegState {
@@ -340,7 +343,7 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   locks.onTakeOver(kegsArea, kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1), LockRank.KEG_INTERNAL, repair);
   locks.onTakeOver(
     kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1),
-    kegsArea + KEG_WORDS * (INTERNAL_KEGS + 1 + machine.layout.parameters.maxZones),
+    kegsArea + KEG_WORDS * (kegsMax + 1),
     LockRank.KEG,
     repair,
   );
