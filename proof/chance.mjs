@@ -13,8 +13,8 @@ const SLICE_SECONDS = { ci: 2, nightly: 30 };
 const BATCH = 2000;
 
 /**
- * A thread that spins until another goes on may be chosen several times in a row, for thousands of steps each:
- * with three of them the usual bound is met now and then.
+ * A thread that spins until another goes on may be chosen several times in a row, for thousands of steps
+ * each: with three of them the usual bound is met now and then.
  */
 const STEPS_MAX = 200_000;
 

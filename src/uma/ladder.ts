@@ -26,6 +26,8 @@ import { Lack, type ZoneState } from './zone-state.js';
 export interface Ladder extends Omit<KegItems, 'importItems'> {
   /** An item with its owner set, or 0: then `zone.lack` says why. Counts the request. */
   allocItem(zone: ZoneState, how: How, usesReserve: boolean): number;
+  /** The same without a bucket, which may take the last page: one item from the keg. */
+  takeUncached(zone: ZoneState, how: How, usesReserve: boolean): number;
   /** Whether the loaded bucket holds items now; else `zone.lack` says why. */
   refillCache(zone: ZoneState, how: How): boolean;
   /**
@@ -380,6 +382,7 @@ export function createLadder(
 
   return {
     allocItem,
+    takeUncached,
     refillCache,
     loadBatch,
     openBatch: (zone) => emptyBuckets.load(zone, dead),

@@ -288,6 +288,8 @@ describe('no limit, and no pages', () => {
     const bounded = party.uma.zone({ name: 'bounded', size: 64, max: 1 });
     const item = bounded.alloc();
     const give = takeAllPages(party);
+    // The page of the keg of buckets is the last one.
+    while (zone.tryAlloc() !== 0);
     assert.equal(
       codeOf(() => zone.alloc(CANFAIL)),
       'OUT_OF_MEMORY',
