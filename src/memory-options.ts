@@ -1,11 +1,12 @@
 /** How a memory is made, and what is wrong with that. */
 
 import {
+  attemptWith,
   CHECK_LEVEL_MAX,
   type CheckLevel,
   describeValue,
-  MbumaError,
   optionalInteger,
+  refuseFor,
   requireInteger,
   requireObject,
 } from './check/index.js';
@@ -63,14 +64,7 @@ export function readOptions(
   const bytesMin = isModel ? MODEL_BYTES_MIN : BYTES_MIN;
   requireObject(options, 'options');
   const reasons: string[] = [];
-  const attempt = (read: () => number, fallback: number): number => {
-    try {
-      return read();
-    } catch (error) {
-      reasons.push((error as Error).message);
-      return fallback;
-    }
-  };
+  const attempt = attemptWith(reasons);
   const bytes = attempt(() => requireInteger(options.bytes, 'bytes', bytesMin, BYTES_MAX), bytesMin);
   const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
   const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
@@ -95,8 +89,6 @@ export function readOptions(
       `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`,
     );
   }
-  if (reasons.length > 0) {
-    throw new MbumaError(reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION', reasons.join('; '));
-  }
+  refuseFor('', reasons);
   return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs, timerMs };
 }

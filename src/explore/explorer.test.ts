@@ -79,6 +79,16 @@ describe('state outside of the memory is found:', () => {
     assert.equal(failure?.kind, 'nondeterminism');
   });
 
+  test('when a failure does not come again', () => {
+    const scenario = outside(({ atomics }, state) => {
+      atomics.add(0, 1);
+      if (state.count++ === 20) throw new Error('once');
+    });
+    const { failure } = randomise({ ...scenario, detectRaces: false }, { seed: 1, schedules: 100 });
+    assert.equal(failure?.kind, 'nondeterminism');
+    assert.match(failure?.message ?? '', /did not fail; before: error, .*once/);
+  });
+
   test('when it is seldom: every schedule is run twice', () => {
     const scenario = outside(({ atomics }, state) => {
       atomics.add(0, state.count++ === 4 ? 2 : 1);

@@ -182,31 +182,43 @@ export function* replaying(model: Model, schedule: string): Search<Report> {
   const turns = readSchedule(schedule);
   const failed = yield new Directed(turns);
   count(model, totals);
-  const failure = failed ? yield* traced(model, turns) : null;
+  const failure = failed ? yield* traced(model, turns, model.engine.failure as EngineFailure) : null;
   return { ...(yield* report(model, totals, false, false)), failure };
+}
+
+/** What an engine says of a run that failed. */
+interface EngineFailure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly cause: unknown;
 }
 
 /** The failure of the run that has just been, with the shortest schedule that fails so too. */
 function* explain(model: Model): Search<Failure> {
   const { engine } = model;
-  const { kind } = engine.failure as { kind: FailureKind };
+  const failure = engine.failure as EngineFailure;
+  const { kind } = failure;
   // Such a failure does not come again when it is asked for.
   if (kind === 'nondeterminism') return failureOf(model, engine.turns.slice());
   const { turns, preemptions } = engine;
-  return yield* traced(model, yield* shrink(engine, turns.slice(), kind, preemptions));
+  return yield* traced(model, yield* shrink(engine, turns.slice(), kind, preemptions), failure);
 }
 
 function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {
-  const { kind, message, cause } = engine.failure as { kind: FailureKind; message: string; cause: unknown };
+  const { kind, message, cause } = engine.failure as EngineFailure;
   return { kind, message, cause, schedule: printSchedule(turns), trace: engine.trace.slice() };
 }
 
-function* traced(model: Model, turns: readonly Turn[]): Search<Failure> {
+/** Runs a schedule that has failed once more, and writes down what happens. */
+function* traced(model: Model, turns: readonly Turn[], failure: EngineFailure): Search<Failure> {
   const { engine } = model;
-  const { failure } = engine;
   engine.tracing = true;
   yield new Directed(turns);
   engine.tracing = false;
-  engine.failure ??= failure;
+  engine.failure ??= {
+    ...failure,
+    kind: 'nondeterminism',
+    message: `the same schedule, run again, did not fail; before: ${failure.kind}, ${failure.message}`,
+  };
   return failureOf(model, engine.turns.slice());
 }

@@ -1,8 +1,9 @@
 /** What a foreign keg is made of, and what is wrong with it. */
 
 import {
-  MbumaError,
+  attemptWith,
   optionalInteger,
+  refuseFor,
   requireFunction,
   requireInteger,
   requireName,
@@ -46,14 +47,7 @@ const ALIGN_MAX = 1 << 16;
 export function readForeignOptions(given: ForeignKegOptions): CheckedForeignOptions {
   requireObject(given, 'options');
   const reasons: string[] = [];
-  const attempt = <Type>(read: () => Type, fallback: Type): Type => {
-    try {
-      return read();
-    } catch (error) {
-      reasons.push((error as Error).message);
-      return fallback;
-    }
-  };
+  const attempt = attemptWith(reasons);
   const name = attempt(() => requireName(given.name, 'name'), '');
   const size = attempt(() => requireInteger(given.size, 'size', 1, SIZE_MAX), 1);
   const align = attempt(() => optionalInteger(given.align, 'align', 1, ALIGN_MAX, 8), 8);
@@ -71,10 +65,7 @@ export function readForeignOptions(given: ForeignKegOptions): CheckedForeignOpti
   const headerSize = HEADER_SIZES.find((bytes) => bytes >= headerBytes);
   if (headerSize === undefined)
     reasons.push(`runBytes ${runBytes}: ${itemsPerRun} items in a run are too many`);
-  if (reasons.length > 0) {
-    const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
-    throw new MbumaError(code, `foreign keg ${name}: ${reasons.join('; ')}`, { zone: name });
-  }
+  refuseFor(`foreign keg ${name}: `, reasons, { zone: name });
   return {
     name,
     size,

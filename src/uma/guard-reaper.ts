@@ -10,7 +10,7 @@ import type { UmaContext } from './context.js';
 import type { Guard } from './guard.js';
 import type { HookErrors } from './hooks.js';
 import type { OwnedItems } from './reaper-owned.js';
-import { GRANULE_SHIFT, GuardedItem, GuardedState, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
+import { GRANULE_SHIFT, GuardedItem, GuardedState, OWNER_MEMORY, OwnerDeath } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 const STATE_MASK = 0xff;
@@ -78,9 +78,8 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
     return isOurs ? zone : null;
   }
 
-  function isFreed({ record, number }: ZoneState): boolean {
-    const plain = read(record + Zone.hooks) === 0;
-    return read(record + Zone.onOwnerDeath) === OwnerDeath.free && (plain || parts.isOpen(number));
+  function isFreed({ onOwnerDeath, isBare, number }: ZoneState): boolean {
+    return onOwnerDeath === OwnerDeath.free && (isBare || parts.isOpen(number));
   }
 
   /** What became of the item whose run starts at `page`; null when none does, or it was not the dead one's. */
@@ -101,7 +100,7 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
       zone: zone.name,
       freed: freed ? 1 : 0,
       kept: freed ? 0 : 1,
-      items: read(zone.record + Zone.onOwnerDeath) === OwnerDeath.report ? [item] : [],
+      items: zone.onOwnerDeath === OwnerDeath.report ? [item] : [],
     };
   }
 

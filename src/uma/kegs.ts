@@ -34,6 +34,8 @@ export interface Kegs {
   erase(number: number): void;
   /** The keg of this number. @throws MEMORY_DAMAGED when there is none */
   byNumber(number: number): KegState;
+  /** Numbers of the kegs of zones that this thread has open: their states have its hooks. */
+  readonly open: Set<number>;
   /** Highest number of a keg. @throws MEMORY_DAMAGED */
   count(): number;
   /** Whether there is a keg of this number. */
@@ -89,6 +91,12 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   const { page: PAGE, list: LIST } = Slab;
   const kegsMax = INTERNAL_KEGS + machine.layout.parameters.maxZones;
   const states: KegState[] = [];
+  const open = new Set<number>();
+  machine.onRewind(() => {
+    // What was made since is not there any more, and another may get its number and serial.
+    for (const number of states.keys())
+      if (number > INTERNAL_KEGS && !open.has(number)) delete states[number];
+  });
   /** Kegs that are being filled up to their low mark: an `init` may allocate from the same one. */
   const filling = new Set<KegState>();
   machine.onRewind(() => filling.clear());
@@ -367,6 +375,7 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
   return {
     create,
     byNumber,
+    open,
     count,
     has,
     erase,

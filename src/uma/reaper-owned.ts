@@ -5,7 +5,7 @@ import { INTERNAL_KEGS, REAPER_BATCH } from './context.js';
 import { HookErrors } from './hooks.js';
 import { HeaderKind } from './keg-state.js';
 import type { ReaperParts } from './reaper.js';
-import { GRANULE, GRANULE_SHIFT, GuardedItem, OWNER_MEMORY, OwnerDeath, Zone } from './records.js';
+import { GRANULE, GRANULE_SHIFT, GuardedItem, OWNER_MEMORY, OwnerDeath } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
 /** What became of the items of one zone that a dead thread had in use. */
@@ -100,13 +100,12 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     const taker = takers.get(keg);
     if (taker !== undefined) return each(taker.free);
     const zone = zones[0] as ZoneState;
-    if (zones.length > 1 || words[zone.record + Zone.onOwnerDeath] !== OwnerDeath.free) return null;
-    const plain = words[zone.record + Zone.hooks] === 0;
+    if (zones.length > 1 || zone.onOwnerDeath !== OwnerDeath.free) return null;
     if (parts.openedByNumber(zone.number) === undefined) {
-      return plain ? each((item) => releaseUsed(zone, item)) : null;
+      return zone.isBare ? each((item) => releaseUsed(zone, item)) : null;
     }
     // Without hooks thousands at a time are freed ten times as fast.
-    if (!plain || zone.kegState.header === HeaderKind.COUNTED)
+    if (!zone.isBare || zone.kegState.header === HeaderKind.COUNTED)
       return each((item) => parts.freeOwned(zone, item));
     return (count) => {
       try {
@@ -175,7 +174,7 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
   ): OwnedItems {
     const zone = zones[0] as ZoneState;
     const free = freeingOf(keg, zones, errors);
-    const names = words[zone.record + Zone.onOwnerDeath] === OwnerDeath.report;
+    const names = zone.onOwnerDeath === OwnerDeath.report;
     const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
     const heir = free === null ? OWNER_MEMORY : threads.slot;
     // Slabs start with a page: no item starts between the multiples of the power of two in its size.

@@ -114,6 +114,8 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
       cache,
       inBatches: false,
       realCache: cache,
+      onOwnerDeath: words[record + Zone.onOwnerDeath] as number,
+      isBare: words[record + Zone.hooks] === 0,
       hooks: NO_HOOKS,
       imports: null,
       finiIsSafe: false,

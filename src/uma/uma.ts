@@ -204,6 +204,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const { primary } = options;
     const record = recordOf(number);
     const kegState: KegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+    kegs.open.add(kegState.number);
     const capacityMax = words[record + ZoneRecord.capacityMax] as number;
     const imports =
       options.imports === null
@@ -223,6 +224,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       cache: 0,
       inBatches: false,
       realCache: cacheOf(number),
+      onOwnerDeath: words[record + ZoneRecord.onOwnerDeath] as number,
+      isBare: words[record + ZoneRecord.hooks] === 0,
       hooks: ofKeg ? { ...hooks, init: null, fini: null } : hooks,
       imports,
       // A cell says by itself whether it holds something.
@@ -288,9 +291,11 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     opened.delete(name);
     byNumber.delete(number);
     reclaimer.unregister(known.state);
-    if (primaryRecord === 0) kegState.init = kegState.fini = null;
-    if (known.zone.plain !== undefined) closeObject(known.zone.plain);
-    closeObject(known.zone);
+    if (primaryRecord === 0) {
+      kegState.init = kegState.fini = null;
+      kegs.open.delete(kegState.number);
+    }
+    for (const each of [known.zone.plain, known.zone]) if (each !== undefined) closeObject(each);
   }
 
   locks.onTakeOver(recordOf(1), recordOf(maxZones + 1), LockRank.ZONE, (record) => {
@@ -330,17 +335,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const foreign = createForeignKegApi(words, createForeignKegs(context, kegs, registry, reaper));
   const leaks = createLeaks(context, kegs, maps, items);
   const zoneEnd = createZoneEnd({
-    context,
-    kegs,
+    ...zoneParts,
     registry,
-    drains,
     deferral,
     guard,
-    reclaimer,
-    sleepers,
     leaks,
-    cacheOf: accounts.cacheOf,
     forget,
+    cacheOf: accounts.cacheOf,
   });
   const parts: UmaParts = { context, kegs, maps, guard, dead };
   return {

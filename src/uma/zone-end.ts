@@ -58,7 +58,7 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
   const { words } = machine;
   const { load, store } = machine.atomics;
   const objectors: Objector[] = [];
-  const isUnmanaged = ({ kegState }: ZoneState): boolean => (kegState.flags & KegFlag.NO_FREE) !== 0;
+  const isForGood = ({ kegState }: ZoneState): boolean => (kegState.flags & KegFlag.NO_FREE) !== 0;
 
   function busy(zone: ZoneState, why: string, owner?: number): MbumaError {
     return new MbumaError('ZONE_BUSY', `zone ${zone.name} ${why}`, { zone: zone.name, owner });
@@ -141,7 +141,7 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
       errors.throwFirst();
     },
     destroy(zone) {
-      if (isUnmanaged(zone)) throw busy(zone, 'is noFree: its pages never go back');
+      if (isForGood(zone)) throw busy(zone, 'is noFree: its pages never go back');
       refuseIfUsedHere(zone, true);
       registry.locked(() => {
         refuseIfUsedElsewhere(zone);

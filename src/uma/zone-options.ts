@@ -1,12 +1,14 @@
 /** What a zone is made of, and what is wrong with it. */
 
 import {
+  attemptWith,
   CheckLevel,
   describeValue,
   MbumaError,
   optionalBoolean,
   optionalFunction,
   optionalInteger,
+  refuseFor,
   requireInteger,
   requireName,
   requireObject,
@@ -179,14 +181,7 @@ export function readZoneOptions(
 ): CheckedZoneOptions {
   requireObject(given, 'options');
   const reasons: string[] = [];
-  const attempt = <Type>(read: () => Type, fallback: Type): Type => {
-    try {
-      return read();
-    } catch (error) {
-      reasons.push((error as Error).message);
-      return fallback;
-    }
-  };
+  const attempt = attemptWith(reasons);
   const name = attempt(() => requireName(given.name, 'name'), '');
   const primary = attempt(() => openedState(given.primary), null);
   const hook = (kind: 'ctor' | 'dtor' | 'init' | 'fini'): Hook | null =>
@@ -249,9 +244,6 @@ export function readZoneOptions(
   if (reasons.length === 0 && keg === undefined && chooseGeometry(shape) === null) {
     reasons.push(`items of ${size} bytes do not fit a slab`);
   }
-  if (reasons.length > 0) {
-    const code = reasons.length === 1 ? 'BAD_ARGUMENT' : 'BAD_CONFIGURATION';
-    throw new MbumaError(code, `zone ${name}: ${reasons.join('; ')}`, { zone: name });
-  }
+  refuseFor(`zone ${name}: `, reasons, { zone: name });
   return { name, shape, limit, hooks, imports, primary, onOwnerDeath, flags, maxCached, marks, backend };
 }

@@ -25,6 +25,10 @@ export interface ZoneState {
   inBatches: boolean;
   /** Word index of the thread cache that holds the items. */
   readonly realCache: number;
+  /** `OwnerDeath`: what becomes of the items of a thread that dies. */
+  readonly onOwnerDeath: number;
+  /** It has no hook at all, in any thread. */
+  readonly isBare: boolean;
   /** `init` and `fini` are here for a secondary zone only; a primary zone's are the keg's. */
   readonly hooks: Hooks;
   /** Of a zone that imports what its items hold: then `init` and `fini` are of one item at a time. */
