@@ -141,6 +141,20 @@ suite('replay', () => {
     }
   });
 
+  test('packets leave three eighths of the pages to the records that they wait for', async () => {
+    for (const memoryBytes of [MIB, 2 * MIB, 32 * MIB]) {
+      const memory = createMemory({ bytes: memoryBytes, maxThreads: 2, maxZones: 48 });
+      const options = { files: [SAMPLE], workers: 1, repeat: 1, memoryBytes, top: 1 };
+      await replayIn(memory, options);
+      const { mbuf, cluster, jumboPage, jumbo16k } = memory.mbufs.zones;
+      const most = (memory.stats().pages.pages * jumboPage.size * 5) / 8;
+      for (const { name, max, size } of [cluster, jumboPage, jumbo16k]) {
+        assert.ok(max > 0 && mbuf.max > 0 && max * size + mbuf.max * mbuf.size <= most, name);
+      }
+      memory.detach();
+    }
+  });
+
   test('headers that clusters cut in two, in every place', async () => {
     // Packets of 90 bytes in records of 106: the ends of clusters fall on every byte of them.
     const frames = Array.from({ length: 20_000 }, (_, index) =>

@@ -69,15 +69,19 @@ function totalBytes({ files, repeat }: ReplayOptions): number {
 }
 
 /**
- * Packets may not take it all: clusters take half of the memory at most, which is their zones' default, and
- * mbufs an eighth. The rest is for conversations.
+ * Packets may not take it all, or a worker that needs one record more waits for ever for packets that wait for
+ * it: so much of the pages that can be had is theirs at most. The rest is for conversations.
  */
+const CLUSTER_SHARE = 3 / 8;
 const MBUF_SHARE = 1 / 8;
 const MBUFS_MIN = 512;
 
-function limitMbufs({ mbufs }: Memory, memoryBytes: number): void {
-  const { mbuf } = mbufs.zones;
-  mbuf.max = Math.max(MBUFS_MIN, Math.floor((memoryBytes * MBUF_SHARE) / mbuf.size));
+function limitPackets(memory: Memory): void {
+  const { mbuf, cluster, jumboPage, jumbo16k } = memory.mbufs.zones;
+  const bytes = memory.stats().pages.pages * jumboPage.size;
+  mbuf.max = Math.max(MBUFS_MIN, Math.floor((bytes * MBUF_SHARE) / mbuf.size));
+  for (const zone of [cluster, jumboPage, jumbo16k])
+    zone.max = Math.floor((bytes * CLUSTER_SHARE) / zone.size);
 }
 
 /** @throws InputError, CaptureError, InterruptedError: then all threads have ended */
@@ -91,7 +95,7 @@ export async function replayIn(
   options: ReplayOptions,
   hooks: ReplayHooks = {},
 ): Promise<ReplayResult> {
-  limitMbufs(memory, options.memoryBytes);
+  limitPackets(memory);
   // All zones are there, so that all their names are.
   conversationZone(memory);
   conversationIndexZone(memory);
