@@ -16,23 +16,14 @@ export const endsBugs = [
   [
     'uma/registry.js',
     'a zone is opened that another is about to destroy',
-    '                forgetDestroyer(known);',
+    '                refuseIfDestroyed(known);',
     '',
     both,
   ],
   [
-    'uma/zone-end.js',
-    'who destroys a zone leaves it before it has gone',
-    '        registry.eraseLocked(number);',
-    `        leaveCache(number);
-        registry.eraseLocked(number);`,
-    both,
-    { kill, preemptions: 0 },
-  ],
-  [
     'uma/reaper.js',
     'a zone keeps a destroyer who is dead',
-    '                forgetDestroyer(zone, slot);',
+    '            registry.forgetDestroyer(slot);',
     '',
     both,
     { kill, preemptions: 0 },

@@ -16,6 +16,13 @@ export const OVER = -1;
 const GOES_ON = 2000;
 const END = 3000;
 
+/** What an engine says of a run that failed. */
+export interface EngineFailure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly cause: unknown;
+}
+
 export abstract class Choices implements Place {
   readonly threads: readonly ModelThread[];
   /** What the world does when a thread has died. */
@@ -37,7 +44,7 @@ export abstract class Choices implements Place {
   preemptions = 0;
   kills = 0;
   readonly results: unknown[] = [];
-  failure: { kind: FailureKind; message: string; cause: unknown } | null = null;
+  failure: EngineFailure | null = null;
   readonly turns: Turn[] = [];
   readonly trace: Step[] = [];
   tracing = false;

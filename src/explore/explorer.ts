@@ -2,10 +2,11 @@
  * Explores a model: all its schedules, random ones, or one; and makes a failing schedule as short as it can.
  */
 
+import type { EngineFailure } from './choices.js';
 import type { Engine } from './engine.js';
 import { type History, isLinearizable, printHistory } from './history.js';
 import { State } from './model-thread.js';
-import { describe, type FailureKind } from './rules.js';
+import { describe } from './rules.js';
 import type { Failure, Outcome, RandomOptions, Report, ScenarioOptions } from './scenario.js';
 import { printSchedule, readSchedule, type Turn } from './schedule.js';
 import { shrink } from './shrink.js';
@@ -184,13 +185,6 @@ export function* replaying(model: Model, schedule: string): Search<Report> {
   count(model, totals);
   const failure = failed ? yield* traced(model, turns, model.engine.failure as EngineFailure) : null;
   return { ...(yield* report(model, totals, false, false)), failure };
-}
-
-/** What an engine says of a run that failed. */
-interface EngineFailure {
-  readonly kind: FailureKind;
-  readonly message: string;
-  readonly cause: unknown;
 }
 
 /** The failure of the run that has just been, with the shortest schedule that fails so too. */

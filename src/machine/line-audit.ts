@@ -1,6 +1,6 @@
 /**
  * What the audits of all structures ask of a lock, and of a line of waiters. Messages are parts of sentences:
- * who audits says whose lock or line it is, and by which rule it is broken.
+ * who audits says whose lock or line it is, and which of its rules that breaks.
  */
 
 import type { LockRank } from '../check/index.js';
@@ -9,17 +9,17 @@ import type { Attachment } from './attachment.js';
 import { lockOwner } from './locks.js';
 import { Waiter, WaiterState, WaitQueue } from './records.js';
 
-/** Takes one finding. */
-export type Tell = (message: string) => void;
+/** Takes one finding: the rule's number, and how it is broken. */
+type Tell = (rule: string, message: string) => void;
 
 export interface LineAudit {
   /**
    * Runs a check with the lock held. A lock that nobody will release is a finding, and what it guards is not
    * looked at.
    */
-  underLock(lock: number, rank: LockRank, tell: Tell, check: () => void): void;
+  underLock(lock: number, rank: LockRank, rule: string, tell: Tell, check: () => void): void;
   /** Every link of a line, both ends, its count, and that all who stand in it live and wait. Under its lock. */
-  auditLine(queue: number, tell: Tell): void;
+  auditLine(queue: number, rule: string, tell: Tell): void;
 }
 
 export function createLineAudit({ machine, locks, threads }: Attachment): LineAudit {
@@ -43,10 +43,10 @@ export function createLineAudit({ machine, locks, threads }: Attachment): LineAu
   }
 
   return {
-    underLock(lock, rank, tell, check) {
+    underLock(lock, rank, rule, tell, check) {
       const owner = lockOwner(load(lock));
       if (load(lock) !== 0 && !threads.isLive(owner)) {
-        tell(`lock ${lock} is held by thread ${owner}, which does not live`);
+        tell(rule, `lock ${lock} is held by thread ${owner}, which does not live`);
         return;
       }
       locks.acquire(lock, rank);
@@ -56,22 +56,22 @@ export function createLineAudit({ machine, locks, threads }: Attachment): LineAu
         locks.release(lock);
       }
     },
-    auditLine(queue, tell) {
+    auditLine(queue, rule, tell) {
       const count = words[queue + WaitQueue.count] as number;
       let previous = 0;
       let seen = 0;
       let at = words[queue + WaitQueue.head] as number;
       for (; at !== 0 && seen < count; at = words[at + Waiter.next] as number) {
         seen++;
-        if (!isWaiter(at)) return tell(`${at} stands in the line, and is no waiter`);
+        if (!isWaiter(at)) return tell(rule, `${at} stands in the line, and is no waiter`);
         const fault = faultOf(at, queue, previous);
-        if (fault !== '') tell(`waiter ${at} stands in the line, and ${fault}`);
+        if (fault !== '') tell(rule, `waiter ${at} stands in the line, and ${fault}`);
         previous = at;
       }
       if (at !== 0 || seen !== count)
-        tell(`the line has ${at === 0 ? seen : 'more'} waiters, its count is ${count}`);
+        tell(rule, `the line has ${at === 0 ? seen : 'more'} waiters, its count is ${count}`);
       else if (words[queue + WaitQueue.tail] !== previous)
-        tell(`the line ends with ${previous}, not with its tail`);
+        tell(rule, `the line ends with ${previous}, not with its tail`);
     },
   };
 }

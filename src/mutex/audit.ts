@@ -4,7 +4,7 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { createLineAudit, type Tell } from '../machine/index.js';
+import { createLineAudit } from '../machine/index.js';
 import { isText, isZero, unsoundFields } from '../record/index.js';
 import type { MutexContext } from './context.js';
 import { generationOfOwner, slotOfOwner } from './hand-over.js';
@@ -43,7 +43,7 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
     if (abandoned !== 0 && abandoned !== 1) tell('X2', `abandoned is ${abandoned}`);
     const site = load(mutex + Mutex.site);
     if (!isSite(site) || (owner === 0 && site !== 0)) tell('X2', `it was taken at site ${site}`);
-    auditLine(mutex + Mutex.waiters, (message) => tell('X3', message));
+    auditLine(mutex + Mutex.waiters, 'X3', tell);
     if (owner === 0 && (words[mutex + Mutex.waiters] as number) !== 0)
       tell('X4', 'it is free, and somebody waits for it');
   }
@@ -97,17 +97,13 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
     else if (order.findWay(second, first) !== null) tell('and the other way round');
   }
 
-  const tellOfLock =
-    (tell: Report): Tell =>
-    (message) =>
-      tell('X5', message);
   const count = load(header + MutexRegistry.count);
   const classes = load(header + MutexRegistry.classes);
   if (count < 0 || count > most || classes < 0 || classes > most || classes > count) {
     report('X1', `${count} mutexes of ${classes} classes, and there can be ${most}`);
     return;
   }
-  underLock(header + MutexRegistry.lock, LockRank.REGISTRY, tellOfLock(report), () => {
+  underLock(header + MutexRegistry.lock, LockRank.REGISTRY, 'X5', report, () => {
     auditNames();
     if (count === 0 && isZero(words, orders, order.at(most, most + 1))) return;
     for (let first = 1; first <= most; first++)
@@ -116,6 +112,6 @@ export function auditMutexes(context: MutexContext, registry: Registry, order: O
   for (let index = 0; index < registry.count(); index++) {
     const mutex = registry.at(index);
     const tell: Report = (rule, message) => report(rule, `mutex ${registry.nameOf(mutex)}: ${message}`);
-    underLock(mutex + Mutex.lock, LockRank.MUTEX, tellOfLock(tell), () => auditMutex(mutex, tell));
+    underLock(mutex + Mutex.lock, LockRank.MUTEX, 'X5', tell, () => auditMutex(mutex, tell));
   }
 }

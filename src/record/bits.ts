@@ -30,3 +30,18 @@ export function countBits(word: number): number {
   rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333);
   return Math.imul((rest + (rest >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
+
+/** Sets the first `bits` bits of the bitmap that begins at the word `first`, and clears those behind them. */
+export function fillBitmap(words: Int32Array, first: number, bits: number): void {
+  for (let bit = 0; bit < bits; bit += 32) {
+    const count = Math.min(32, bits - bit);
+    words[first + (bit >>> 5)] = count === 32 ? -1 : (1 << count) - 1;
+  }
+}
+
+/** How many of the bits of such a bitmap are set, all of its last word among them. */
+export function countBitmap(words: Int32Array, first: number, bits: number): number {
+  let set = 0;
+  for (let word = first; word < first + ((bits + 31) >>> 5); word++) set += countBits(words[word] as number);
+  return set;
+}

@@ -6,7 +6,7 @@
  */
 
 import { LockRank } from '../check/index.js';
-import { createLineAudit, PAGE_SHIFT, PAGE_WORDS, type Tell, WaitQueue } from '../machine/index.js';
+import { createLineAudit, PAGE_SHIFT, PAGE_WORDS, WaitQueue } from '../machine/index.js';
 import { isPowerOfTwo, isZero, unsoundFields } from '../record/index.js';
 import type { RingContext } from './context.js';
 import { RINGS_MAX, Ring, type RingRef, RingRegistry, RingState } from './records.js';
@@ -56,7 +56,7 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
   /** R3 and R4: the line of one end, and what is published of it. */
   function auditQueue(ring: RingRef, queue: number, waiting: number, tell: Report): void {
     const count = words[queue + WaitQueue.count] as number;
-    auditLine(queue, (message) => tell('R3', `at ${queue - ring}: ${message}`));
+    auditLine(queue, 'R3', (rule, message) => tell(rule, `at ${queue - ring}: ${message}`));
     if (load(waiting) !== count) tell('R4', `${load(waiting)} waiters are published, ${count} stand in line`);
   }
 
@@ -123,13 +123,7 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     report('R9', `${rings} rings, and there can be ${RINGS_MAX}`);
     return;
   }
-  const tellOfLock =
-    (tell: Report): Tell =>
-    (message) =>
-      tell('R10', message);
-  underLock(table + RingRegistry.lock, LockRank.REGISTRY, tellOfLock(report), () =>
-    auditUnused(registry.count()),
-  );
+  underLock(table + RingRegistry.lock, LockRank.REGISTRY, 'R10', report, () => auditUnused(registry.count()));
   const names = new Set<string>();
   for (let index = 0; index < rings; index++) {
     const ring = registry.at(index);
@@ -140,8 +134,8 @@ export function auditRings(context: RingContext, registry: Registry, report: Rep
     for (const field of unsoundFields(words, machine.floats, Ring, ring))
       tell('R11', `its ${field} is unsound`);
     if (!recordIsSound(ring, tell)) continue;
-    underLock(ring + Ring.takeLock, LockRank.RING, tellOfLock(tell), () => auditTakeEnd(ring, tell));
-    underLock(ring + Ring.putLock, LockRank.RING, tellOfLock(tell), () => auditPutEnd(ring, tell));
+    underLock(ring + Ring.takeLock, LockRank.RING, 'R10', tell, () => auditTakeEnd(ring, tell));
+    underLock(ring + Ring.putLock, LockRank.RING, 'R10', tell, () => auditPutEnd(ring, tell));
     auditNeglect(ring, tell);
   }
 }

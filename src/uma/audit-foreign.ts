@@ -1,7 +1,7 @@
 /** The audit of foreign kegs: U21 and U22 of README.md. Follows no link that leaves the memory. */
 
 import { PAGE_SHIFT } from '../machine/index.js';
-import { countBits, isZero, unsoundFields } from '../record/index.js';
+import { countBitmap, isZero, unsoundFields } from '../record/index.js';
 import { countAt, Mark, type Walk } from './audit-slabs.js';
 import type { UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
@@ -33,9 +33,7 @@ export function createForeignAudit({ machine }: UmaContext, { words, pageKegs }:
 
   function auditRun(walk: Walk, record: number, run: number, where: string): number {
     const items = read(record + ForeignKegRecord.itemsPerRun);
-    let free = 0;
-    for (let word = 0; word < (items + 31) >>> 5; word++)
-      free += countBits(read(run + FOREIGN_RUN_WORDS + word));
+    const free = countBitmap(words, run + FOREIGN_RUN_WORDS, items);
     const tail = items & 31;
     const last = read(run + FOREIGN_RUN_WORDS + ((items - 1) >>> 5));
     if (tail !== 0 && last >>> tail !== 0) walk.report('U21', `${where} has bits of items that it has not`);

@@ -2,7 +2,7 @@
 
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
-import { countBits, isPowerOfTwo } from '../record/index.js';
+import { countBitmap, isPowerOfTwo } from '../record/index.js';
 import type { DebugAudit } from './audit-debug.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
@@ -168,9 +168,7 @@ export function createSlabAudit(
     const beyond = keg.itemsPerSlab & 31;
     const lastWord = read(slab + SLAB_HEADER_WORDS + ((keg.itemsPerSlab - 1) >>> 5));
     if (beyond !== 0 && lastWord >>> beyond !== 0) report('U1', `${where} has bits of items that it has not`);
-    let bits = 0;
-    for (let at = 0; at < Math.ceil(keg.itemsPerSlab / 32); at++)
-      bits += countBits(read(slab + SLAB_HEADER_WORDS + at));
+    const bits = countBitmap(words, slab + SLAB_HEADER_WORDS, keg.itemsPerSlab);
     if (bits !== free) report('U1', `${where} has ${bits} bits set and counts ${free} free`);
     const should = free === 0 ? SlabList.FULL : free === keg.itemsPerSlab ? SlabList.EMPTY : SlabList.PARTIAL;
     if (list !== should || read(slab + Slab.list) !== list)

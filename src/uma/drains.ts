@@ -105,21 +105,25 @@ export function createDrains(
     return taken;
   }
 
-  function emptyHand(zone: ZoneState, hand: number, errors: HookErrors): void {
+  /** Runs `fini` over the items of the bucket in a hand, last first: over those that `init` has seen. */
+  function finiItems(zone: ZoneState, hand: number, bucket: number, errors: HookErrors): void {
     const { init, fini } = zone.hooks;
+    for (let at = words[hand + UNITS] as number; at >= 1; at--) {
+      const item = words[bucket + at] as number;
+      if (item === 0) continue;
+      const initialised = at <= (words[hand + INITIALISED] as number);
+      if (initialised) words[hand + INITIALISED] = at - 1;
+      if (initialised || zone.finiIsSafe) errors.run(fini, 'fini', zone.name, item, How.NOWAIT);
+      if (init !== null) kegs.trash(zone.kegState, item);
+    }
+  }
+
+  function emptyHand(zone: ZoneState, hand: number, errors: HookErrors): void {
     const bucket = (words[hand + HELD] as number) >>> 2;
     const units = words[hand + UNITS] as number;
     if (bucket !== 0) {
-      if (zone.imports !== null) zone.imports.give(bucket + 1, units, errors);
-      else
-        for (let at = units; at >= 1; at--) {
-          const item = words[bucket + at] as number;
-          if (item === 0) continue;
-          const initialised = at <= (words[hand + INITIALISED] as number);
-          if (initialised) words[hand + INITIALISED] = at - 1;
-          if (initialised || zone.finiIsSafe) errors.run(fini, 'fini', zone.name, item, How.NOWAIT);
-          if (init !== null) kegs.trash(zone.kegState, item);
-        }
+      if (zone.imports === null) finiItems(zone, hand, bucket, errors);
+      else zone.imports.give(bucket + 1, units, errors);
       if (units !== 0) kegs.giveItems(zone.kegState, bucket + 1, units);
       kegs.giveItem(kegs.byNumber(BUCKET_KEG), bucket << 2, hand + HELD);
     }
@@ -168,19 +172,9 @@ export function createDrains(
     const visitBucket = (top: number): void => {
       for (let at = top; (at & BUCKET_MASK) !== 0; at--) visit(words[at] as number);
     };
-    for (
-      let top = words[zone.record + FULL_TOP] as number;
-      top !== 0;
-      top = words[top & ~BUCKET_MASK] as number
-    ) {
-      visitBucket(top);
-    }
-    for (
-      let top = words[zone.record + Zone.deferredTop] as number;
-      top !== 0;
-      top = words[top & ~BUCKET_MASK] as number
-    ) {
-      visitBucket(top);
+    for (const list of [FULL_TOP, Zone.deferredTop]) {
+      let top = words[zone.record + list] as number;
+      for (; top !== 0; top = words[top & ~BUCKET_MASK] as number) visitBucket(top);
     }
     for (let other = 1; other <= maxThreads; other++) {
       const cache = cacheOf(other, zone.number);

@@ -16,7 +16,7 @@
 
 import { damaged, LockRank, MbumaError } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
-import { countBits, lowestBit, readText, writeText } from '../record/index.js';
+import { countBitmap, fillBitmap, lowestBit, readText, writeText } from '../record/index.js';
 import type { UmaContext } from './context.js';
 import { type CheckedForeignOptions, type ForeignKegOptions, readForeignOptions } from './foreign-options.js';
 import {
@@ -128,20 +128,27 @@ export function createForeignKegs(
     return at;
   }
 
+  /** First byte of the item of a run that the address, which lies in the run, lies in; 0: behind the last. */
+  function startIn(record: number, run: number, address: number): number {
+    const base = read(run + ForeignRun.base) >>> 0;
+    const index = Math.floor((address - base) / read(record + SIZE));
+    return index < read(record + PER_RUN) ? base + index * read(record + SIZE) : 0;
+  }
+
   /** Under the lock: puts one item back; what is wrong with it, or null. */
   function giveLocked(record: number, item: number): MbumaError | null {
     const run = tree.find(record + ROOT, item);
     const place = { address: item, zone: nameOf(record) };
-    const offset = run === 0 ? 0 : item - (read(run + ForeignRun.base) >>> 0);
-    const index = Math.floor(offset / read(record + SIZE));
-    if (run === 0 || index >= read(record + PER_RUN)) {
+    const start = run === 0 ? 0 : startIn(record, run, item);
+    if (start === 0) {
       const text = `foreign keg ${place.zone}: ${item} lies in none of its runs`;
       return new MbumaError('FREE_FOREIGN', text, place);
     }
-    if (index * read(record + SIZE) !== offset) {
+    if (start !== item) {
       const text = `foreign keg ${place.zone}: ${item} lies inside of an item`;
       return new MbumaError('FREE_UNALIGNED', text, place);
     }
+    const index = (item - (read(run + ForeignRun.base) >>> 0)) / read(record + SIZE);
     const word = run + BITMAP + (index >>> 5);
     const bit = 1 << (index & 31);
     if ((read(word) & bit) !== 0)
@@ -169,10 +176,7 @@ export function createForeignKegs(
     locks.acquire(record, LockRank.KEG);
     try {
       const run = tree.find(record + ROOT, address);
-      if (run === 0) return 0;
-      const base = read(run + ForeignRun.base) >>> 0;
-      const index = Math.floor((address - base) / read(record + SIZE));
-      return index < read(record + PER_RUN) ? base + index * read(record + SIZE) : 0;
+      return run === 0 ? 0 : startIn(record, run, address);
     } finally {
       locks.release(record);
     }
@@ -187,10 +191,7 @@ export function createForeignKegs(
     words[run + ForeignRun.length] = read(record + ForeignKegRecord.runBytes);
     words[run + ForeignRun.keg] = record;
     words[run + FREE_COUNT] = items;
-    for (let first = 0; first < items; first += 32) {
-      const count = Math.min(32, items - first);
-      words[run + BITMAP + (first >>> 5)] = count === 32 ? -1 : (1 << count) - 1;
-    }
+    fillBitmap(words, run + BITMAP, items);
   }
 
   function insertLocked(record: number, run: number): void {
@@ -312,10 +313,8 @@ export function createForeignKegs(
     words[record + PARTIAL] = 0;
     words[record + FREE] = 0;
     words[record + RUN_COUNT] = runs.length;
-    const bitmapWords = (read(record + PER_RUN) + 31) >>> 5;
     for (const run of runs) {
-      let free = 0;
-      for (let word = 0; word < bitmapWords; word++) free += countBits(read(run + BITMAP + word));
+      const free = countBitmap(words, run + BITMAP, read(record + PER_RUN));
       words[run + FREE_COUNT] = free;
       words[run + AFTER] = 0;
       words[run + BEFORE] = 0;

@@ -58,33 +58,29 @@ export function createKegItems(
     return !initSite.fails(zone.name) && runHook(init, 'init', zone.name, item, how) === 0;
   }
 
+  /** Readies the items in the slots from `first` on; the hand says how many are. */
+  function initSlots(zone: ZoneState, hand: number, first: number, count: number, how: How): void {
+    if (zone.imports !== null) {
+      if (!initSite.fails(zone.name)) words[hand + INITIALISED] = zone.imports.take(first, count, how);
+      return;
+    }
+    for (let index = 0; index < count && initItem(zone, words[first + index] as number, how); index++)
+      words[hand + INITIALISED] = index + 1;
+  }
+
   function importItems(zone: ZoneState, hand: number, count: number, how: How): number {
-    const { imports } = zone;
-    const { init } = zone.hooks;
-    if (init === null) return count;
+    if (zone.hooks.init === null) return count;
     const first = ((words[hand + HELD] as number) >>> 2) + 1;
-    let index = 0;
-    try {
-      if (imports !== null) {
-        index = initSite.fails(zone.name) ? 0 : imports.take(first, count, how);
-        words[hand + INITIALISED] = index;
-      } else
-        while (index < count && initItem(zone, words[first + index] as number, how)) {
-          index++;
-          words[hand + INITIALISED] = index;
-        }
-    } catch (error) {
-      kegs.trash(zone.kegState, words[first + index] as number);
-      kegs.giveItems(zone.kegState, first + index, count - index);
-      // What is ready is kept; the error comes again with the next attempt.
-      if (index === 0) throw error;
-      return index;
+    const errors = new HookErrors();
+    errors.attempt(() => initSlots(zone, hand, first, count, how));
+    const ready = words[hand + INITIALISED] as number;
+    if (ready < count) {
+      kegs.trash(zone.kegState, words[first + ready] as number);
+      kegs.giveItems(zone.kegState, first + ready, count - ready);
     }
-    if (index < count) {
-      kegs.trash(zone.kegState, words[first + index] as number);
-      kegs.giveItems(zone.kegState, first + index, count - index);
-    }
-    return index;
+    // What is ready is kept; the error comes again with the next attempt.
+    if (ready === 0) errors.throwFirst();
+    return ready;
   }
 
   function takeReserved(

@@ -8,7 +8,6 @@
 
 import { LockRank } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
-import { readText } from '../record/index.js';
 import { type Accounts, GIFT_UNIT } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Counters } from './counters.js';
@@ -32,7 +31,7 @@ import {
   Zone,
 } from './records.js';
 import type { Registry } from './registry.js';
-import { Lack, type ZoneState } from './zone-state.js';
+import { Lack, readZone, type ZoneState } from './zone-state.js';
 
 export interface UmaReaper {
   /**
@@ -102,26 +101,16 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   function stateOf(number: number): ZoneState {
     const opened = parts.openedByNumber(number);
     if (opened !== undefined) return opened;
-    const record = zonesArea + number * ZONE_WORDS;
-    const primary = words[record + Zone.primary] as number;
+    const keg = words[zonesArea + number * ZONE_WORDS + Zone.keg] as number;
     const cache = accounts.cacheOf(threads.slot, number);
     return {
-      name: readText(words, record + Zone.name, 12),
-      record,
-      number,
-      kegState: kegs.byNumber(words[record + Zone.keg] as number),
-      flags: words[record + Zone.flags] as number,
+      ...readZone(words, zonesArea, number, kegs.byNumber(keg)),
       cache,
       inBatches: false,
       realCache: cache,
-      onOwnerDeath: words[record + Zone.onOwnerDeath] as number,
-      isBare: words[record + Zone.hooks] === 0,
       hooks: NO_HOOKS,
       imports: null,
       finiIsSafe: false,
-      primaryRecord: primary === 0 ? 0 : zonesArea + primary * ZONE_WORDS,
-      epoch: words[record + Zone.epoch] !== 0,
-      capacityMax: words[record + Zone.capacityMax] as number,
       onExhausted: null,
       warning: null,
       maxAction: null,
@@ -181,13 +170,6 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   function isOpen(number: number, slot: number): boolean {
     const inRange = number >= 1 && number <= machine.layout.parameters.maxZones;
     return inRange && load(accounts.cacheOf(slot, number) + ThreadCache.open) !== 0;
-  }
-
-  /** The dead one was about to destroy the zone: it stays. */
-  function forgetDestroyer({ record }: ZoneState, slot: number): void {
-    registry.locked(() => {
-      if (words[record + Zone.destroyer] === slot) words[record + Zone.destroyer] = 0;
-    });
   }
 
   // --- lines ---
@@ -272,11 +254,11 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         const waiter = threads.waiterRef(slot, index);
         if (load(waiter + Waiter.state) === WaiterState.GRANTED) returnGift(waiter, slot);
       }
+      registry.forgetDestroyer(slot);
       for (const number of registry.numbers()) {
         // Nobody can destroy a zone that the dead one has open; of others it has nothing cached.
         if (!isOpen(number, slot)) continue;
         const zone = stateOf(number);
-        forgetDestroyer(zone, slot);
         if (words[zone.record + Zone.waitCount] !== 0) leaveLine(zone, slot);
         drainCache(zone, slot);
         if (zone.epoch) deferral.settleParked(zone, slot);

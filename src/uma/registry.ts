@@ -8,7 +8,6 @@
 
 import { damaged, LockRank, MbumaError } from '../check/index.js';
 import { readText, writeText } from '../record/index.js';
-import type { Backends } from './backends.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
 import { initialCapacity } from './geometry.js';
 import type { Hooks } from './hooks.js';
@@ -49,7 +48,8 @@ export interface Registry {
   eraseLocked(number: number): void;
   /** @throws LAYOUT_MISMATCH, HOOKS_MISSING when the zone is another than what is asked for */
   checkAgreement(number: number, given: ZoneOptions, options: CheckedZoneOptions): void;
-  hookBits(hooks: Hooks): number;
+  /** A dead thread was about to destroy zones: they stay. */
+  forgetDestroyer(slot: number): void;
   /** Runs after a death under the registry's lock: what is not there is empty. */
   onRepair(repair: () => void): void;
 }
@@ -57,7 +57,6 @@ export interface Registry {
 /** @param cacheOf word index of this thread's cache for a zone */
 export function createRegistry(
   context: UmaContext,
-  backends: Backends,
   kegs: Kegs,
   cacheOf: (number: number) => number,
 ): Registry {
@@ -200,12 +199,11 @@ export function createRegistry(
       if (!there.has(number)) clear(number);
     eraseLonelyKegs();
     if (kegs.count() < maxZones + INTERNAL_KEGS) kegs.erase(kegs.count() + 1);
-    backends.clearUnmade();
     for (const repair of repairs) repair();
   }
 
-  /** Whoever was about to destroy the zone has died. */
-  function forgetDestroyer(number: number): void {
+  /** Whoever is about to destroy the zone keeps it from being opened, unless he has died. */
+  function refuseIfDestroyed(number: number): void {
     const at = recordOf(number) + ZoneRecord.destroyer;
     const destroyer = words[at] as number;
     if (destroyer === 0) return;
@@ -238,7 +236,7 @@ export function createRegistry(
       locked(() => {
         const known = findByName(options.name);
         if (known !== 0) {
-          forgetDestroyer(known);
+          refuseIfDestroyed(known);
           checkAgreement(known, given, options);
         }
         const number = known || writeZone(options);
@@ -247,7 +245,13 @@ export function createRegistry(
       }),
     eraseLocked,
     checkAgreement,
-    hookBits,
+    forgetDestroyer: (slot) =>
+      locked(() => {
+        for (const number of numbers()) {
+          const at = recordOf(number) + ZoneRecord.destroyer;
+          if (words[at] === slot) words[at] = 0;
+        }
+      }),
     onRepair(repair) {
       repairs.push(repair);
     },

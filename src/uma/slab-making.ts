@@ -5,6 +5,7 @@
  */
 
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
+import { fillBitmap } from '../record/index.js';
 import { type Backends, COUNTED } from './backends.js';
 import { BUCKET_KEG, type UmaContext } from './context.js';
 import { type Hook, HookErrors, How, runHook } from './hooks.js';
@@ -114,10 +115,7 @@ export function createSlabMaking(
     words[slab + Slab.keg] = keg.record;
     words[slab + DATA] = data;
     words[slab + PAGE] = page;
-    for (let first = 0; first < keg.itemsPerSlab; first += 32) {
-      const items = Math.min(32, keg.itemsPerSlab - first);
-      words[slab + SLAB_HEADER_WORDS + (first >>> 5)] = items === 32 ? -1 : (1 << items) - 1;
-    }
+    fillBitmap(words, slab + SLAB_HEADER_WORDS, keg.itemsPerSlab);
     // Counters and sites, whatever there is of them, stand behind one another.
     const behind = keg.header === HeaderKind.PLAIN ? keg.siteOffset : keg.counterOffset;
     if (behind !== 0) {

@@ -4,7 +4,7 @@
  */
 
 import type { Machine } from '../machine/index.js';
-import { countBits, lowestBit } from '../record/index.js';
+import { countBitmap, lowestBit } from '../record/index.js';
 import { Keg, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 
 export interface Slabs {
@@ -73,10 +73,7 @@ export function createSlabs(machine: Machine): Slabs {
       return ((words[slab + BITMAP + (index >>> 5)] as number) & (1 << (index & 31))) !== 0;
     },
     reinsert(keg, slab) {
-      let free = 0;
-      const bitmapWords = ((words[keg + ITEMS_PER_SLAB] as number) + 31) >>> 5;
-      for (let word = slab + BITMAP; word < slab + BITMAP + bitmapWords; word++)
-        free += countBits(words[word] as number);
+      const free = countBitmap(words, slab + BITMAP, words[keg + ITEMS_PER_SLAB] as number);
       words[slab + FREE_COUNT] = free;
       words[keg + FREE_ITEMS] = (words[keg + FREE_ITEMS] as number) + free;
       insert(keg, slab);

@@ -53,7 +53,7 @@ import {
   type ZoneOptions,
 } from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
-import { Lack, type ZoneState } from './zone-state.js';
+import { Lack, readZone, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
 import { createZoneTuning } from './zone-tuning.js';
 
@@ -118,7 +118,6 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const { machine, threads, locks, waiting } = context;
   const { words } = machine;
   const { pageCount, maxZones } = machine.layout.parameters;
-  const cachesArea = machine.area('thread caches');
   const dead = machine.area('dead bucket');
   const owners = machine.bytesAt(machine.area('owners'), pageCount * 256);
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
@@ -126,7 +125,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const kegs = createKegs(context, backends, initialise);
   const items = createItems(context, kegs, { words, owners, pageKegs });
   const maps = { words, owners, pageKegs, items };
-  const registry = createRegistry(context, backends, kegs, (number) => cacheOf(number));
+  const registry = createRegistry(context, kegs, (number) => cacheOf(number));
+  registry.onRepair(backends.clearUnmade);
   const { recordOf } = registry;
   const backendApi = createBackendApi(context, backends);
   const alarms = createAlarms(context);
@@ -152,8 +152,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   /** This thread has detached: its slot, and the caches with it, may be another's. */
   let left = false;
 
-  const cacheOf = (number: number): number =>
-    cachesArea + (threads.slot * (maxZones + 1) + number) * CACHE_WORDS;
+  const cacheOf = (number: number): number => accounts.cacheOf(threads.slot, number);
 
   /** Every cache of a slot starts with the dead bucket; number 0 keeps it for good. */
   function resetCaches(slot: number): void {
@@ -202,37 +201,33 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
 
   function openZone(number: number, given: ZoneOptions, options: CheckedZoneOptions): Zone {
     const { primary } = options;
-    const record = recordOf(number);
-    const kegState: KegState = kegs.byNumber(words[record + ZoneRecord.keg] as number);
+    const kegState: KegState = kegs.byNumber(words[recordOf(number) + ZoneRecord.keg] as number);
     kegs.open.add(kegState.number);
-    const capacityMax = words[record + ZoneRecord.capacityMax] as number;
+    const recorded = readZone(words, machine.area('zones'), number, kegState);
     const imports =
       options.imports === null
         ? null
-        : createImports(words, options.name, options.imports.import, options.imports.release, capacityMax);
+        : createImports(
+            words,
+            options.name,
+            options.imports.import,
+            options.imports.release,
+            recorded.capacityMax,
+          );
     const hooks = imports === null ? options.hooks : importHooks(imports, options.hooks);
     // Hooks of a primary zone work on slabs: they are the keg's.
     const ofKeg = primary === null && imports === null;
     if (ofKeg) kegState.init = hooks.init;
     if (primary === null) kegState.fini = hooks.fini;
     const zoneState: ZoneState = {
-      name: options.name,
-      record,
-      number,
-      kegState,
-      flags: words[record + ZoneRecord.flags] as number,
+      ...recorded,
       cache: 0,
       inBatches: false,
       realCache: cacheOf(number),
-      onOwnerDeath: words[record + ZoneRecord.onOwnerDeath] as number,
-      isBare: words[record + ZoneRecord.hooks] === 0,
       hooks: ofKeg ? { ...hooks, init: null, fini: null } : hooks,
       imports,
       // A cell says by itself whether it holds something.
       finiIsSafe: given.finiIsSafe === true || imports !== null,
-      primaryRecord: primary?.record ?? 0,
-      epoch: words[record + ZoneRecord.epoch] !== 0,
-      capacityMax,
       onExhausted: given.onExhausted ?? null,
       warning: given.warning ?? null,
       maxAction: given.maxAction ?? null,

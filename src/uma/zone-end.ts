@@ -119,7 +119,6 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
       return items || slabs * kegState.itemsPerSlab;
     }
     registry.eraseLocked(number);
-    // Not before: by this word whoever cleans up after this thread knows what it was about to destroy.
     leaveCache(number);
     return 0;
   }

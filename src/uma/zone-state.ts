@@ -1,8 +1,10 @@
 /** A zone as one thread knows it: what the rungs of the ladder work on. */
 
+import { readText } from '../record/index.js';
 import type { Hooks } from './hooks.js';
 import type { Imports } from './imports.js';
 import type { KegState } from './keg-state.js';
+import { ZONE_WORDS, Zone } from './records.js';
 
 export interface ZoneState {
   readonly name: string;
@@ -54,3 +56,37 @@ export interface ZoneState {
 /** Why an allocation found nothing: the limit, no pages, or its constructor lacks memory. */
 export const Lack = { NONE: 0, LIMIT: 1, MEMORY: 2, CTOR: 3 } as const;
 export type Lack = (typeof Lack)[keyof typeof Lack];
+
+/** What a zone's record tells: the same in every thread. */
+type RecordedHalf = Pick<
+  ZoneState,
+  | 'name'
+  | 'record'
+  | 'number'
+  | 'kegState'
+  | 'flags'
+  | 'onOwnerDeath'
+  | 'isBare'
+  | 'primaryRecord'
+  | 'epoch'
+  | 'capacityMax'
+>;
+
+/** @param zones word index of the area of zones */
+export function readZone(words: Int32Array, zones: number, number: number, kegState: KegState): RecordedHalf {
+  const record = zones + number * ZONE_WORDS;
+  const read = (offset: number): number => words[record + offset] as number;
+  const primary = read(Zone.primary);
+  return {
+    name: readText(words, record + Zone.name, 12),
+    record,
+    number,
+    kegState,
+    flags: read(Zone.flags),
+    onOwnerDeath: read(Zone.onOwnerDeath),
+    isBare: read(Zone.hooks) === 0,
+    primaryRecord: primary === 0 ? 0 : zones + primary * ZONE_WORDS,
+    epoch: read(Zone.epoch) !== 0,
+    capacityMax: read(Zone.capacityMax),
+  };
+}
