@@ -1,36 +1,15 @@
 // The cells of a run, and the running of one process for one of them.
 import { spawn } from 'node:child_process';
-import { PEERS, SUITES } from './competitors.mjs';
-import { LEVEL_SUITES } from './levels.mjs';
-
-/** Sizes of the suites that have one thing to measure: the filter by size leaves them alone. */
-const SINGLE_SIZE = {
-  zones8: 64,
-  epoch: 64,
-  section: 4,
-  packet: 2048,
-  packet32: 2048,
-  ring: 4,
-  ring1: 4,
-  ringBlocking: 4,
-  ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, 64])),
-  refLife: 4,
-  refPair: 4,
-  refShared: 4,
-  lookup1000: 4,
-  lookup100000: 4,
-};
-const ALL_SIZES = [64, 256, 2048];
+import { PEERS } from './competitors.mjs';
+import { hasOneSize, SUITES, sizesOf } from './suites.mjs';
 
 /** `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. */
 export function cellsOf(options, ready) {
   const cells = [];
-  for (const suite of Object.keys(SUITES)) {
+  for (const suite of SUITES) {
     if (suite === 'replay') continue;
     if (options.suites !== null && !options.suites.has(suite)) continue;
-    const single = SINGLE_SIZE[suite];
-    const sizes =
-      single === undefined ? ALL_SIZES.filter((size) => options.sizes?.has(size) ?? true) : [single];
+    const sizes = sizesOf(suite).filter((size) => hasOneSize(suite) || (options.sizes?.has(size) ?? true));
     for (const size of sizes) {
       const peers = ready.filter((peer) => peer.suites[suite]?.includes(size));
       if (options.peers === null || peers.length > 0) cells.push({ suite, size, peers });
@@ -43,7 +22,7 @@ export function cellsOf(options, ready) {
 export function preparePeers(options, oursReady) {
   return PEERS.filter((peer) => options.peers?.has(peer.name) ?? true).map((peer) => ({
     peer,
-    reason: peer.name === 'zone1' && !oursReady ? 'ours cannot run' : peer.prepare(),
+    reason: peer.isOurs && !oursReady ? 'ours cannot run' : peer.prepare(),
   }));
 }
 

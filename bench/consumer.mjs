@@ -1,10 +1,11 @@
-// The second thread of the cells d, ring, ring1 and ringBlocking: takes what handoff.mjs puts, for ever. And
-// that of refShared.
+// The other thread of the cells with more than one. Of d, ring, ring1 and ringBlocking it takes what
+// handoff.mjs puts, for ever; of refShared and sleepers it does what the first one does.
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachMemory } from '../dist/index.js';
 import { BULK, CONSUMED, FIRST_SLOT, PUBLISHED, RING_NAME, RING_SLOTS } from './handoff.mjs';
 import { holdAndDropForEver } from './references.mjs';
+import { passOnForEver } from './sleepers.mjs';
 
 const { handle, control, role, zone: zoneOptions } = workerData;
 const memory = attachMemory(handle);
@@ -57,6 +58,7 @@ function takeBlocking(ring) {
 function consume() {
   if (role === 'd') return freeItems();
   if (role === 'refShared') return holdAndDropForEver(memory, control);
+  if (role === 'sleepers') return passOnForEver(memory, control);
   const take = { ring: takeBulk, ring1: takeSingly, ringBlocking: takeBlocking }[role];
   take(memory.ring({ name: RING_NAME, capacity: RING_SLOTS }));
 }

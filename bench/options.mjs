@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
-import { PEERS, SUITES } from './competitors.mjs';
+import { PEERS } from './competitors.mjs';
+import { SUITES } from './suites.mjs';
 
 export const HELP = `usage: npm run bench -- [options]
 
 Measures mbuma and its peers interleaved, one process for each cell, and prints ns per item.
 
-  --suite NAME,...   only these suites: ${Object.keys(SUITES).join(', ')}
+  --suite NAME,...   only these suites: ${SUITES.join(', ')}
   --peer NAME,...    only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
   --size BYTES,...   only these sizes: 64, 256, 2048
   --rounds N         processes of each cell (default 7)
@@ -70,7 +71,7 @@ export function readOptions(args) {
   return {
     help: given.help,
     json: given.json,
-    suites: namesOf('suite', given.suite, Object.keys(SUITES)),
+    suites: namesOf('suite', given.suite, SUITES),
     peers: namesOf(
       'peer',
       given.peer,

@@ -1,10 +1,12 @@
 // One cell of ours: node bench/ours.mjs SUITE SIZE. Prints one JSON line.
 import { createMemory } from '../dist/index.js';
 import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
-import { LEVELS } from './levels.mjs';
+import { makeBatchLoop, makeFullSlabsLoop } from './kegs.mjs';
+import { LEVEL_SUITES, LEVELS } from './levels.mjs';
 import { makeLookupLoop } from './lookup.mjs';
 import { makeLoop } from './loops.mjs';
 import { makeReferencesLoop } from './references.mjs';
+import { makeSleepersLoop } from './sleepers.mjs';
 import { measureLoop } from './timing.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
@@ -66,45 +68,52 @@ function packetWay(memory) {
   };
 }
 
-function makeOurLoop(memory, suite, size) {
-  switch (suite) {
-    case 'd':
-      return makeHandoffLoop(memory, size);
-    case 'ring':
-    case 'ring1':
-    case 'ringBlocking':
-      return makeRingLoop(memory, suite);
-    case 'lookup10':
-    case 'lookup1000':
-    case 'lookup100000':
-      return makeLookupLoop(memory, Number(suite.slice('lookup'.length)));
-    case 'refLife':
-    case 'refPair':
-    case 'refShared':
-      return makeReferencesLoop(memory, suite);
-    case 'zones8':
-      return makeLoop('zones8', zonesWay(memory, size, 8));
-    case 'zones1':
-      return makeLoop('zones8', zonesWay(memory, size, 1));
-    case 'epoch':
-      return makeLoop('epoch', zoneWay(memory, size, true));
-    case 'section':
-      return makeLoop('section', sectionWay(memory));
-    case 'packet':
-    case 'packet32':
-      return makeLoop(suite, packetWay(memory));
-    default:
-      if (suite in LEVELS) return makeLoop('a', zoneWay(memory, size, LEVELS[suite].zone));
-      return makeLoop(suite, zoneWay(memory, size));
-  }
+/** A zone on another one's keg: its items are readied at the keg, as packets get their clusters. */
+function secondaryWay(memory, size) {
+  const primary = memory.zone({ name: 'keg', size });
+  const init = (item) => {
+    memory.words[item >> 2] = 0;
+  };
+  return zoneWay(memory, size, { primary, init, fini: () => {} });
 }
 
+const zoneLoop = (suite, options) => (memory, size) => makeLoop(suite, zoneWay(memory, size, options));
+
+/** By suite; each gets the memory and the size of items. What is not here is a loop over a plain zone. */
+const MAKERS = {
+  d: makeHandoffLoop,
+  zones8: (memory, size) => makeLoop('zones8', zonesWay(memory, size, 8)),
+  zones1: (memory, size) => makeLoop('zones8', zonesWay(memory, size, 1)),
+  secondary: (memory, size) => makeLoop('a', secondaryWay(memory, size)),
+  keg1: (memory, size) => makeBatchLoop(memory, size, 1),
+  keg32: (memory, size) => makeBatchLoop(memory, size, 32),
+  keg255: (memory, size) => makeBatchLoop(memory, size, 255),
+  full10: (memory, size) => makeFullSlabsLoop(memory, size, 10),
+  full100000: (memory, size) => makeFullSlabsLoop(memory, size, 100_000),
+  epoch: zoneLoop('epoch', { epoch: true }),
+  section: (memory) => makeLoop('section', sectionWay(memory)),
+  packet: (memory) => makeLoop('packet', packetWay(memory)),
+  packet32: (memory) => makeLoop('packet32', packetWay(memory)),
+  sleepers: makeSleepersLoop,
+};
+
+for (const suite of ['ring', 'ring1', 'ringBlocking'])
+  MAKERS[suite] = (memory) => makeRingLoop(memory, suite);
+for (const suite of ['refLife', 'refPair', 'refShared'])
+  MAKERS[suite] = (memory) => makeReferencesLoop(memory, suite);
+for (const count of [10, 1000, 100_000]) MAKERS[`lookup${count}`] = (memory) => makeLookupLoop(memory, count);
+for (const suite of LEVEL_SUITES) MAKERS[suite] = zoneLoop('a', LEVELS[suite].zone);
+
+/** Memories that are not as the others'. */
+const MEMORIES = {
+  ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, LEVELS[suite].memory])),
+  full100000: { bytes: 512 * 2 ** 20 },
+};
+
 const [suite, sizeText] = process.argv.slice(2);
-const { loop, itemsPerTurn } = await makeOurLoop(
-  createMemory({ bytes: MEMORY_BYTES, ...LEVELS[suite]?.memory }),
-  suite,
-  Number(sizeText),
-);
+const make = MAKERS[suite] ?? zoneLoop(suite);
+const memory = createMemory({ bytes: MEMORY_BYTES, ...MEMORIES[suite] });
+const { loop, itemsPerTurn } = await make(memory, Number(sizeText));
 await measureLoop(loop, itemsPerTurn);
-// The consumer of a cell with two threads spins until the process ends.
+// The other thread of a cell with two spins until the process ends.
 process.exit(0);

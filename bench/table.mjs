@@ -1,5 +1,5 @@
 import { cpus, loadavg, totalmem } from 'node:os';
-import { SUITES } from './competitors.mjs';
+import { textOf } from './suites.mjs';
 
 /** The load tells who else was running: with two threads a cell needs two processors for itself. */
 export const loadText = () => loadavg()[0].toFixed(2);
@@ -57,7 +57,7 @@ export function printTables(rows) {
     const [{ suite, size, oursGc }] = group;
     const collected =
       oursGc === null || oursGc.count === 0 ? '' : ` (ours: ${oursGc.count} garbage collections)`;
-    process.stdout.write(`${key}: ${SUITES[suite]}${size >= 64 ? `, ${size} B` : ''}${collected}\n`);
+    process.stdout.write(`${key}: ${textOf(suite)}${size >= 64 ? `, ${size} B` : ''}${collected}\n`);
     process.stdout.write(`${formatTable(HEADER, group.map(tableLine))}\n\n`);
   }
 }

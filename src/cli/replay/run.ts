@@ -69,8 +69,8 @@ function totalBytes({ files, repeat }: ReplayOptions): number {
 }
 
 /**
- * Packets may not take it all, or a worker that needs one record more waits for ever for packets that wait for
- * it: so much of the pages that can be had is theirs at most. The rest is for conversations.
+ * Packets may not take it all, or a worker that needs one record more waits for ever for packets that wait
+ * for it: so much of the pages that can be had is theirs at most. The rest is for conversations.
  */
 const CLUSTER_SHARE = 3 / 8;
 const MBUF_SHARE = 1 / 8;
