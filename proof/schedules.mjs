@@ -15,8 +15,15 @@ const levels = {
 /** States that are known at one time: 27 bytes each. */
 const STATES = 1 << 24;
 
+const NOTHING = { seconds: 0, schedules: 0, kills: 0, pruned: 0, steps: 0 };
+
+/** `current`: the exploration that was broken off, if one was, and where: `{ key, position, sums }`. */
 function emptyState() {
-  return { done: [], seconds: 0, schedules: 0, kills: 0, pruned: 0, steps: 0, cut: [], findings: [] };
+  return { ...NOTHING, done: [], cut: [], findings: [], current: null };
+}
+
+function addSums(to, report) {
+  return Object.fromEntries(Object.keys(NOTHING).map((name) => [name, to[name] + report[name]]));
 }
 
 function boundOf(scenario, bounds, what) {
@@ -46,15 +53,25 @@ function explorationsOf(scenario, bounds, seconds) {
   ];
 }
 
-function add(state, report, { key }) {
-  state.schedules += report.schedules;
-  state.kills += report.kills;
-  state.pruned += report.pruned;
-  state.steps += report.steps;
+/** Explores, from where it was broken off if it was. */
+function exploreOne(exploration, state, save) {
+  const { key } = exploration;
+  const { position, sums } = state.current?.key === key ? state.current : { sums: NOTHING };
+  const report = exploreMemory({
+    ...exploration,
+    maxSeconds: exploration.maxSeconds - sums.seconds,
+    ...(position && { from: position }),
+    onProgress(far) {
+      state.current = { key, position: far.position, sums: addSums(sums, far) };
+      save?.(state);
+    },
+  });
+  Object.assign(state, addSums(state, addSums(sums, report)), { current: null });
   state.done.push(key);
   const { failure } = report;
   if (failure) state.findings.push(`${key}: ${failure.kind}, ${failure.message} (${failure.schedule})`);
   else if (!report.exhausted) state.cut.push(key);
+  save?.(state);
 }
 
 /** A scenario whose bug must be found, or this row sees nothing. */
@@ -105,10 +122,7 @@ async function explore(name, given) {
   const left = all.filter(({ key }) => !state.done.includes(key));
   for (const exploration of left) {
     if (signal?.aborted) break;
-    const report = exploreMemory(exploration);
-    add(state, report, exploration);
-    state.seconds += report.seconds;
-    save?.(state);
+    exploreOne(exploration, state, save);
     progress?.(state.done.length, all.length);
     await new Promise(setImmediate);
   }

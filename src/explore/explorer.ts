@@ -7,7 +7,7 @@ import type { Engine } from './engine.js';
 import { type History, isLinearizable, printHistory } from './history.js';
 import { State } from './model-thread.js';
 import { describe } from './rules.js';
-import type { Failure, Outcome, RandomOptions, Report, ScenarioOptions } from './scenario.js';
+import type { Failure, Outcome, Position, RandomOptions, Report, ScenarioOptions } from './scenario.js';
 import { printSchedule, readSchedule, type Turn } from './schedule.js';
 import { shrink } from './shrink.js';
 import { Directed, Exhaustive, RandomPriorities, type Strategy } from './strategy.js';
@@ -31,7 +31,13 @@ interface Totals {
   pruned: number;
   checks: number;
   readonly started: number;
+  /** When `onProgress` was called last. */
+  told: number;
 }
+
+const PROGRESS_MS = 1000;
+/** The clock is read after so many schedules. */
+const CLOCK_EVERY = 64;
 
 /** Asks for one run after another; is told whether it failed, and `model.engine.failure` says how. */
 export type Search<Answer> = Generator<Strategy, Answer, boolean>;
@@ -114,7 +120,8 @@ function* runAgain(model: Model): Search<boolean> {
   return true;
 }
 
-function* report(model: Model, totals: Totals, exhausted: boolean, failed: boolean): Search<Report> {
+/** Of a search without a failure so far; `position` is null where it cannot be gone on with. */
+function reportOf(model: Model, totals: Totals, position: Position | null): Report {
   return {
     schedules: totals.schedules,
     steps: totals.steps,
@@ -122,26 +129,41 @@ function* report(model: Model, totals: Totals, exhausted: boolean, failed: boole
     pruned: totals.pruned,
     checks: totals.checks,
     states: model.engine.states?.size ?? 0,
-    exhausted,
+    exhausted: false,
+    position,
     seconds: (performance.now() - totals.started) / 1000,
-    failure: failed ? yield* explain(model) : null,
+    failure: null,
   };
 }
 
-function start(): Totals {
-  return { schedules: 0, steps: 0, kills: 0, pruned: 0, checks: 0, started: performance.now() };
+/** Of one that has ended with a failure. */
+function* explained(model: Model, totals: Totals): Search<Report> {
+  const failure = yield* explain(model);
+  return { ...reportOf(model, totals, null), failure };
 }
 
-function isTimeUp({ options }: Model, totals: Totals): boolean {
-  if (totals.schedules >= (options.maxSchedules ?? Number.POSITIVE_INFINITY)) return true;
-  if (options.maxSeconds === undefined || totals.schedules % 64 !== 0) return false;
-  return performance.now() - totals.started > options.maxSeconds * 1000;
+function start(): Totals {
+  const started = performance.now();
+  return { schedules: 0, steps: 0, kills: 0, pruned: 0, checks: 0, started, told: started };
+}
+
+/** Whether the search ends before its end; tells how far it is. */
+function isOver(model: Model, totals: Totals, position: () => Position | null): boolean {
+  const { maxSchedules, maxSeconds, onProgress } = model.options;
+  if (totals.schedules >= (maxSchedules ?? Number.POSITIVE_INFINITY)) return true;
+  if (totals.schedules % CLOCK_EVERY !== 0) return false;
+  const now = performance.now();
+  if (now - totals.started > (maxSeconds ?? Number.POSITIVE_INFINITY) * 1000) return true;
+  if (onProgress === undefined || now - totals.told < PROGRESS_MS) return false;
+  totals.told = now;
+  return onProgress(reportOf(model, totals, position())) === false;
 }
 
 /** Every schedule within the bounds. */
 export function* exploring(model: Model): Search<Report> {
-  const strategy = new Exhaustive(model.options.preemptions ?? 2);
+  const strategy = new Exhaustive(model.options.preemptions ?? 2, model.options.from);
   const totals = start();
+  const position = (): Position => strategy.position;
   for (;;) {
     let failed = yield strategy;
     count(model, totals);
@@ -153,11 +175,13 @@ export function* exploring(model: Model): Search<Report> {
       failed = true;
     }
     if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
-    if (failed) return yield* report(model, totals, false, true);
-    if (!strategy.advance()) return yield* report(model, totals, true, false);
-    if (isTimeUp(model, totals)) return yield* report(model, totals, false, false);
+    if (failed) return yield* explained(model, totals);
+    if (!strategy.advance()) return { ...reportOf(model, totals, null), exhausted: true };
+    if (isOver(model, totals, position)) return reportOf(model, totals, position());
   }
 }
+
+const nowhere = (): null => null;
 
 /** Schedules by chance. */
 export function* randomising(model: Model, options: RandomOptions): Search<Report> {
@@ -168,13 +192,13 @@ export function* randomising(model: Model, options: RandomOptions): Search<Repor
     timeOutProbability: options.timeOutProbability ?? 0.1,
   });
   const totals = start();
-  while (totals.schedules < options.schedules && !isTimeUp(model, totals)) {
+  while (totals.schedules < options.schedules && !isOver(model, totals, nowhere)) {
     let failed = yield strategy;
     count(model, totals);
     if (!failed && (totals.schedules === 1 || model.options.repeat === true)) failed = yield* runAgain(model);
-    if (failed) return yield* report(model, totals, false, true);
+    if (failed) return yield* explained(model, totals);
   }
-  return yield* report(model, totals, false, false);
+  return reportOf(model, totals, null);
 }
 
 /** One schedule, as it is written. */
@@ -184,7 +208,7 @@ export function* replaying(model: Model, schedule: string): Search<Report> {
   const failed = yield new Directed(turns);
   count(model, totals);
   const failure = failed ? yield* traced(model, turns, model.engine.failure as EngineFailure) : null;
-  return { ...(yield* report(model, totals, false, false)), failure };
+  return { ...reportOf(model, totals, null), failure };
 }
 
 /** The failure of the run that has just been, with the shortest schedule that fails so too. */

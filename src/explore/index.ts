@@ -27,6 +27,7 @@ export {
   type Failure,
   type KillOptions,
   type Outcome,
+  type Position,
   type PruneOptions,
   printTrace,
   type RandomOptions,

@@ -60,6 +60,13 @@ export interface ScenarioOptions {
   /** Ends before all is explored. Default: no limit. */
   readonly maxSchedules?: number;
   readonly maxSeconds?: number;
+  /** Begins where an exploration of the same scenario has ended: see `Report.position`. */
+  readonly from?: Position;
+  /**
+   * Told about every second how far it is; `false` ends it. Who keeps `position` can go on with a long
+   * exploration in another process.
+   */
+  readonly onProgress?: (report: Report) => unknown;
   /** Runs every schedule twice, not only the first one, and compares. Default false. */
   readonly repeat?: boolean;
   /** Errors that a thread may end with. Default: none. */
@@ -99,6 +106,12 @@ export interface Failure {
   readonly cause: unknown;
 }
 
+/** A place in the order in which schedules are explored. Plain data, for the same code and scenario only. */
+export interface Position {
+  /** At each place where there was a choice: the option taken, of how many, and a bit for each passed over. */
+  readonly choices: readonly (readonly [taken: number, options: number, skipped: number])[];
+}
+
 export interface Report {
   readonly schedules: number;
   readonly steps: number;
@@ -111,6 +124,8 @@ export interface Report {
   readonly states: number;
   /** There are no other schedules within the bounds. */
   readonly exhausted: boolean;
+  /** The schedule that would have been the next: for `from`. Null when there is none, and by chance. */
+  readonly position: Position | null;
   readonly seconds: number;
   readonly failure: Failure | null;
 }

@@ -3,6 +3,7 @@
  */
 
 import { type ModelThread, State } from './model-thread.js';
+import type { Position } from './scenario.js';
 import { Choice, type Turn } from './schedule.js';
 
 /** What may be decided at a place. */
@@ -48,11 +49,26 @@ export class Exhaustive implements Strategy {
   private readonly counts: number[] = [];
   private readonly skips: number[] = [];
   private depth = 0;
-  /** The threads did something else at a place than they did there before. */
-  strayed = false;
+  private other = false;
 
-  constructor(preemptions: number) {
+  constructor(preemptions: number, from?: Position) {
     this.bound = preemptions;
+    for (const [taken, count, skips] of from?.choices ?? []) {
+      this.taken.push(taken);
+      this.counts.push(count);
+      this.skips.push(skips);
+    }
+  }
+
+  /** Of the next run, after `advance`. What it passes over has been run, or will be by the choices before. */
+  get position(): Position {
+    const { taken, counts, skips } = this;
+    return { choices: taken.map((each, at) => [each, counts[at] as number, skips[at] as number]) };
+  }
+
+  /** In the last run the threads did something else than they did there before. */
+  get strayed(): boolean {
+    return this.other || this.depth < this.taken.length;
   }
 
   begin(): void {
@@ -76,7 +92,8 @@ export class Exhaustive implements Strategy {
       this.skips.push(skips);
       return place.options[first] as number;
     }
-    if (this.counts[depth] !== count) this.strayed = true;
+    if (this.counts[depth] !== count) this.other = true;
+    if (this.other) return place.options[0] as number;
     return place.options[this.taken[depth] as number] as number;
   }
 
