@@ -7,6 +7,7 @@ import type { Memory } from '../memory-api.js';
 import type { Addr } from '../record/index.js';
 import type { Zone } from './index.js';
 import { openZones, SHARED } from './stress.test-kit.js';
+import { consume, produce } from './traffic.test-kit.js';
 import { randomFrom } from './uma.test-kit.js';
 import { Board, MAILBOXES, type Orders } from './workers.test-kit.js';
 
@@ -200,6 +201,8 @@ const tasks: Record<string, () => unknown> = {
     while (mine.length > 0) dropOne();
     return frees;
   },
+  produce: () => produce({ memory, board, rounds, random }),
+  consume: () => consume({ memory, board, rounds, random }, rounds),
   /** Allocates until there is no page left, and sleeps then; frees now and then. */
   starve() {
     waitForGo();
