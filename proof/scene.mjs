@@ -305,6 +305,8 @@ function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
   }
   for (let keg = INTERNAL_KEGS + 1; keg <= words[areas.uma[0] + UmaState.kegCount]; keg++)
     add(areas.kegs[0] + keg * KEG_WORDS, [Keg.reserve, Keg.lowWater, Keg.highWater, Keg.lowMisses]);
+  for (let foreign = 0; foreign < FOREIGN_KEGS_MAX; foreign++)
+    add(areas['foreign kegs'][0] + foreign * FOREIGN_KEG_WORDS, [ForeignKegRecord.serial]);
   for (let backend = 1; backend <= words[areas.uma[0] + UmaState.backendCount]; backend++) {
     const { pagesMax, rotor, reclaims, shortages } = Backend;
     add(areas.backends[0] + backend * BACKEND_WORDS, [pagesMax, rotor, reclaims, shortages]);

@@ -28,6 +28,8 @@ function makeFull(): { memory: Memory; other: Memory } {
   memory.zone({ name: 'bounded', size: 100, backend, noTrim: true, perThread: true, maxCached: 50 });
   memory.ring({ name: 'work', capacity: 9 }).tryPut(5);
   memory.ring({ name: 'full', capacity: 100, carries: points }).close();
+  const elsewhere = { allocRun: () => 65536, freeRun() {} };
+  memory.foreignKeg({ name: 'heap', size: 100, runBytes: 1000, ...elsewhere }).tryTake(new Int32Array(3), 3);
   return { memory, other: attachMemory(memory.handle) };
 }
 
@@ -166,6 +168,10 @@ describe('figures', () => {
     // Two clusters in a page, and their counters in a header of 256 bytes.
     assert.equal(sysctl.get('vm.uma.mbuf_cluster.keg.efficiency'), Math.floor((4096 * 100) / (4096 + 256)));
     assert.equal(sysctl.get('vm.uma_kegs.slab_header_256.rsize'), 256);
+    const heap = sysctl.list('vm.uma_foreign.heap').map(({ name, value }) => `${name.slice(20)} ${value}`);
+    assert.deepEqual(heap, [
+      ...['free 6', 'ipers 9', 'rsize 104', 'run_bytes 1000', 'runs 1', 'size 100', 'used 3'],
+    ]);
     const pages = (keg: string): number => sysctl.get(`vm.uma_kegs.${keg}.domain.0.pages`) as number;
     assert.ok(pages('bucket') > 0 && pages('slab_header_256') > 0);
     const slabs = sysctl.list().filter(({ name }) => /\.domain\.0\.pages$/.test(name));
@@ -227,7 +233,9 @@ describe('figures', () => {
 describe('tunables', () => {
   it('are written, at the edges of their ranges too, and read by every thread', () => {
     const { memory, other } = makeFull();
-    const writable = memory.sysctl.list().filter((leaf) => leaf.writable);
+    // Marks must agree with each other and with the limit: see sysctl-limits.test.ts.
+    const isMark = (name: string): boolean => /\.keg\.(reserve|low_water|high_water)$/.test(name);
+    const writable = memory.sysctl.list().filter((leaf) => leaf.writable && !isMark(leaf.name));
     assert.ok(writable.length >= 6 + 5 + 10, `${writable.length} tunables`);
     for (const { name, type, value, least, most } of writable) {
       const values = type === 'boolean' ? [true, false] : [least, most, value];
@@ -239,7 +247,7 @@ describe('tunables', () => {
       memory.sysctl.set(name, value);
     }
     assert.deepEqual(
-      memory.sysctl.list().filter((leaf) => leaf.writable),
+      memory.sysctl.list().filter((leaf) => leaf.writable && !isMark(leaf.name)),
       writable,
     );
     assertClean(memory);
@@ -303,121 +311,6 @@ describe('tunables', () => {
     ])
       assert.equal(codeOf(call), 'DETACHED');
     assert.equal(memory.sysctl.get('vm.zone_warnings'), true);
-  });
-});
-
-describe('limits', () => {
-  const patience = { timeout: 20_000 };
-
-  it('are raised and lifted where the zone is not open, and who waits is served', patience, async () => {
-    const memory = make();
-    const other = attachMemory(memory.handle);
-    const zone = memory.zone({ name: 'z', size: 64, max: 1 });
-    const items = [zone.tryAlloc()];
-    for (const limit of [2, 0]) {
-      const waiting = zone.allocAsync();
-      other.sysctl.set('vm.uma.z.limit.max_items', limit);
-      items.push(await waiting);
-      assert.equal(zone.max, limit);
-    }
-    for (const item of items) zone.free(item);
-    assertClean(memory);
-  });
-
-  it('are lowered below what is out: nothing is lost, what is cached goes back', () => {
-    const memory = make();
-    const other = attachMemory(memory.handle);
-    const zone = memory.zone({ name: 'z', size: 64 });
-    const items = Array.from({ length: 100 }, () => zone.tryAlloc());
-    for (const item of items.splice(10)) zone.free(item);
-    assert.ok((memory.sysctl.get('vm.uma.z.limit.items') as number) > 10);
-    other.sysctl.set('vm.uma.z.limit.max_items', 5);
-    memory.poll();
-    assert.equal(memory.sysctl.get('vm.uma.z.limit.items'), 10);
-    assert.equal(zone.tryAlloc(), 0);
-    for (const item of items) zone.free(item);
-    assert.equal(memory.sysctl.get('vm.uma.z.limit.items'), 0);
-    assertClean(memory);
-  });
-
-  it('of what is cached, and of the pages of a backend, are those of the zone and the backend', () => {
-    const { memory, other } = makeFull();
-    other.sysctl.set('vm.uma.points.limit.bucket_max', 7);
-    other.sysctl.set('vm.uma_backends.bounded_pages.pages_max', 3);
-    assert.equal(memory.zone({ name: 'points', size: 48 }).maxCached, 7);
-    assert.equal(memory.backend({ name: 'bounded pages' }).max, 3);
-    memory.sysctl.set('vm.uma.points.limit.bucket_max', 0);
-    assert.equal(other.sysctl.get('vm.uma.points.limit.bucket_max'), 0);
-    assertClean(memory);
-  });
-
-  it('of a zone with `fini`, lowered from elsewhere, lose no cluster of a packet', () => {
-    const memory = make();
-    const other = attachMemory(memory.handle);
-    const packets = Array.from({ length: 200 }, () => memory.mbufs.getcl());
-    for (const packet of packets) memory.mbufs.free(packet);
-    memory.mbufs.zones.packet.trim();
-    other.sysctl.set('vm.uma.mbuf_packet.limit.max_items', 1);
-    assertClean(memory);
-    memory.poll();
-    assertClean(memory);
-    memory.drain();
-    assert.equal(memory.sysctl.get('vm.uma.mbuf_cluster.stats.current'), 0);
-  });
-
-  it('of the network buffers are told before there are any, and make them when they are written', () => {
-    const memory = createMemory({ bytes: 4 * MIB, mbufs: { max: 77 } });
-    const other = attachMemory(memory.handle);
-    assert.equal(memory.sysctl.get('kern.ipc.nmbclusters'), 77);
-    assert.equal(other.sysctl.get('kern.ipc.nmbclusters'), 1024, 'half of the memory');
-    assert.equal(memory.sysctl.get('kern.ipc.nmbufs'), 0);
-    assert.equal(memory.sysctl.get('kern.ipc.nmbjumbop'), 512);
-    memory.sysctl.list();
-    assert.equal(memory.sysctl.get('vm.zone_count'), 0, 'reading makes no zone');
-    assert.equal(
-      codeOf(() => memory.sysctl.set('kern.ipc.nmbjumbo9', -1)),
-      'BAD_ARGUMENT',
-    );
-    assert.equal(memory.sysctl.get('vm.zone_count'), 0, 'nor does what is refused');
-    const { free } = memory.stats().pages;
-    memory.sysctl.set('kern.ipc.nmbjumbo9', 3);
-    assert.equal(memory.stats().pages.free, free, 'no page is taken');
-    assert.equal(memory.mbufs.zones.jumbo9k.max, 3);
-    assert.equal(other.sysctl.get('kern.ipc.nmbclusters'), 77);
-  });
-
-  it('of the network buffers: when their zones cannot be made, that is told, and nothing is set', () => {
-    const memory = createMemory({ bytes: 4 * MIB, maxZones: 16 });
-    memory.failpoints.arm('uma.zone', { nth: 2 });
-    const set = (): void => memory.sysctl.set('kern.ipc.nmbclusters', 5);
-    assert.equal(codeOf(set), 'OUT_OF_MEMORY');
-    assert.equal(memory.sysctl.get('kern.ipc.nmbclusters'), 1024);
-    memory.failpoints.disarm();
-    set();
-    assert.equal(memory.mbufs.max, 5);
-    assertClean(memory);
-    const full = createMemory({ bytes: 4 * MIB, maxZones: 16 });
-    for (let zone = 0; zone < 14; zone++) full.zone({ name: `zone ${zone}`, size: 16 });
-    assert.equal(
-      codeOf(() => full.sysctl.set('kern.ipc.nmbufs', 5)),
-      'TOO_MANY_ZONES',
-    );
-    assertClean(full);
-  });
-
-  it('nmbclusters goes up and down, and 0 lifts it, for packets too', () => {
-    const memory = make();
-    const { mbufs, sysctl } = memory;
-    for (const limit of [3, 5, 2, 0]) {
-      sysctl.set('kern.ipc.nmbclusters', limit);
-      assert.deepEqual([mbufs.max, mbufs.zones.packet.max], [limit, limit]);
-      assert.equal(sysctl.get('vm.uma.mbuf_cluster.limit.max_items'), limit);
-      const packets: number[] = [];
-      for (let m = mbufs.tryGetcl(); m !== 0 && packets.length < 9; m = mbufs.tryGetcl()) packets.push(m);
-      assert.equal(packets.length, limit === 0 ? 9 : limit);
-      for (const m of packets) mbufs.free(m as never);
-      memory.drain();
-    }
   });
 });
 

@@ -53,7 +53,7 @@ export const countersBugs = [
     '(left === 1 ? SHARED : 0)',
     '0',
     'references: the last sees what the others wrote',
-    { races: true, prune: false },
+    { prune: false },
   ],
   [
     'uma/counters.js',

@@ -27,6 +27,28 @@ function openSharing(memories, observer, max) {
   return { zones, observers };
 }
 
+/** A run at the same place for each thread: it is asked for another only when it has none. */
+function openForeign(memory, id) {
+  return memory.foreignKeg({
+    name: 'f',
+    size: 64,
+    runBytes: 1024,
+    allocRun: () => (id + 1) << 16,
+    freeRun() {},
+  });
+}
+
+/** '' when it did not throw. */
+function codeOf(call) {
+  try {
+    call();
+    return '';
+  } catch (error) {
+    if (error.code === undefined) throw error;
+    return error.code;
+  }
+}
+
 /** The slots of threads are the first thing behind page 0. */
 const slotRef = (slot) => PAGE_WORDS + slot * layoutOf(ThreadSlot).words;
 
@@ -171,18 +193,10 @@ export const kegScenarios = [
   },
   {
     name: 'a foreign keg: both take, give and drain',
-    setup(memories, observer) {
-      // A run at the same place for each thread: it is asked for another only when it has none.
-      const of = (memory, id) =>
-        memory.foreignKeg({
-          name: 'f',
-          size: 64,
-          runBytes: 1024,
-          allocRun: () => (id + 1) << 16,
-          freeRun() {},
-        });
-      return { kegs: memories.map(of), observed: of(observer, 9) };
-    },
+    setup: (memories, observer) => ({
+      kegs: memories.map(openForeign),
+      observed: openForeign(observer, 9),
+    }),
     ...alike((_memory, { kegs }, id) => {
       const out = new Int32Array(2);
       const got = kegs[id].tryTake(out, 2);
@@ -192,6 +206,34 @@ export const kegScenarios = [
     after(_memories, { observed }, { killed }) {
       const { used } = observed.stats();
       if (used > 2 * killed.length) throw new Error(`${used} items are in use`);
+    },
+  },
+  {
+    name: 'a foreign keg is destroyed while the other takes and gives',
+    setup(memories, observer) {
+      const kegs = memories.map(openForeign);
+      kegs[0].give(new Int32Array([1 << 16]), kegs[0].tryTake(new Int32Array(1), 1));
+      return { kegs, observed: () => openForeign(observer, 9) };
+    },
+    threads: [
+      (_memory, { kegs }) => codeOf(() => kegs[0].destroy()),
+      (_memory, { kegs }) =>
+        codeOf(() => {
+          const out = new Int32Array(2);
+          const got = kegs[1].tryTake(out, 2);
+          kegs[1].give(out, got);
+        }),
+    ],
+    third: (memory) => codeOf(() => openForeign(memory, 2).drain()),
+    after(_memories, { observed }, { results, killed, observer }) {
+      // Before its record is used again.
+      const { violations } = observer.audit();
+      if (violations.length > 0) throw new Error(violations[0].message);
+      for (const code of results.filter((each) => typeof each === 'string'))
+        if (!['', 'ZONE_CLOSED', 'ZONE_NOT_EMPTY'].includes(code)) throw new Error(code);
+      // Found or made anew: nothing of the old one is in its record.
+      const { used, runs } = observed().stats();
+      if (used > 2 * killed.length || runs > 3) throw new Error(`${used} items are in use in ${runs} runs`);
     },
   },
   {

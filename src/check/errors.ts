@@ -18,7 +18,7 @@ export const ERROR_CODES = {
   HOOKS_MISSING: 'the zone has hooks that this thread has not registered',
   ZONE_BUSY: 'the zone is in use: it can be neither closed nor destroyed now, or not opened',
   ZONE_NOT_EMPTY: 'the zone has items in use, and stays',
-  ZONE_CLOSED: 'this thread has closed or destroyed the zone',
+  ZONE_CLOSED: 'the zone has been closed or destroyed',
   HOOK_FAILED: 'a constructor or initialiser said that it failed',
   OUT_OF_MEMORY: 'there is no memory, and waiting was not wanted or could not help',
   TIMED_OUT: 'the wait took longer than the caller allowed',

@@ -109,7 +109,10 @@ export function createForeignAudit({ machine }: UmaContext, { words, pageKegs }:
     for (let index = 0; index < FOREIGN_KEGS_MAX; index++) {
       const record = area + index * FOREIGN_KEG_WORDS;
       if (read(record + ForeignKegRecord.itemSize) !== 0) auditKeg(walk, record);
-      else if (!isZero(words, record, record + FOREIGN_KEG_WORDS))
+      else if (
+        read(record) !== 0 ||
+        !isZero(words, record + ForeignKegRecord.root, record + FOREIGN_KEG_WORDS)
+      )
         walk.report('U14', `foreign keg ${index} is none, and not all 0`);
     }
   };

@@ -26,7 +26,7 @@ function play(act: Act, at: number): boolean {
     },
     freeRun: (base: number) => void runs.delete(base),
   };
-  const keg = memory.foreignKeg(options);
+  memory.foreignKeg(options);
   const { fabric, dieAt, isDead } = makeMortalFabric(machine);
   const dying = joinMemory(machine, fabric);
   const theirs = dying.foreignKeg(options);
@@ -41,14 +41,15 @@ function play(act: Act, at: number): boolean {
   const died = isDead();
   memory.declareDead(dying.name);
   for (const { errors } of memory.reap()) assert.deepEqual(errors, [], what);
-  // Whoever comes next to the lock repairs what it guards.
+  // Whoever comes next to the lock repairs what it guards; or the keg is gone, and is made anew.
+  const again = memory.foreignKeg(options);
   const out = new Int32Array(30);
-  assert.equal(keg.tryTake(out, 30), 30);
+  assert.equal(again.tryTake(out, 30), 30);
   assert.deepEqual(memory.audit().violations, [], what);
-  keg.give(out, 30);
-  keg.drain();
+  again.give(out, 30);
+  again.drain();
   assert.deepEqual(memory.audit().violations, [], what);
-  const { runs: left } = keg.stats();
+  const { runs: left } = again.stats();
   assert.ok(left <= runs.size, `${what}: the keg has no run that the other memory has not given`);
   return died;
 }
@@ -59,6 +60,10 @@ const acts: Record<string, Act> = {
   'gives all back, and the runs too': (keg, held) => {
     keg.give(held, 25);
     keg.drain();
+  },
+  'destroys the keg': (keg, held) => {
+    keg.give(held, 25);
+    keg.destroy();
   },
 };
 

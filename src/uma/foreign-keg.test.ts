@@ -244,3 +244,88 @@ describe('a foreign keg', () => {
     );
   });
 });
+
+describe('a foreign keg that is destroyed', () => {
+  const uses = (keg: ForeignKeg): (() => unknown)[] => [
+    () => keg.tryTake(new Int32Array(1), 1),
+    () => keg.give(new Int32Array([100]), 1),
+    () => keg.find(100),
+    () => keg.drain(),
+    () => keg.stats(),
+    () => keg.destroy(),
+  ];
+
+  it('gives all its runs back, and refuses every handle', () => {
+    const { memory, heap, keg } = make();
+    const theirs = attachMemory(memory.handle).foreignKeg(heap.options);
+    const out = new Int32Array(100);
+    keg.tryTake(out, 100);
+    theirs.give(out, 100);
+    keg.destroy();
+    assert.equal(heap.runs.size, 0);
+    for (const use of [...uses(keg), ...uses(theirs)]) assert.equal(codeOf(use), 'ZONE_CLOSED');
+    assertSound(memory);
+  });
+
+  it('stays while items are in use', () => {
+    const { memory, heap, keg } = make();
+    const out = new Int32Array(100);
+    keg.tryTake(out, 100);
+    keg.give(out.subarray(1), 99);
+    const { code, message } = errorOf(() => keg.destroy());
+    assert.deepEqual([code, message], ['ZONE_NOT_EMPTY', 'foreign keg heap has 1 items in use, and stays']);
+    // The run that has it stays as well.
+    assert.deepEqual(
+      [heap.runs.size, keg.stats().used, keg.find((out[0] as number) >>> 0)],
+      [1, 1, (out[0] as number) >>> 0],
+    );
+    assertSound(memory);
+    keg.give(out, 1);
+    keg.destroy();
+    assertSound(memory);
+  });
+
+  it('leaves its name and its place to others, of which old handles know nothing', () => {
+    const { memory, heap, keg } = make();
+    const others = Array.from({ length: 15 }, (_, index) =>
+      memory.foreignKeg({ ...heap.options, name: `other ${index}` }),
+    );
+    assert.equal(
+      codeOf(() => memory.foreignKeg({ ...heap.options, name: 'one more' })),
+      'TOO_MANY_ZONES',
+    );
+    keg.destroy();
+    const again = memory.foreignKeg({ ...heap.options, size: 64 });
+    const out = new Int32Array(2);
+    assert.equal(again.tryTake(out, 2), 2);
+    for (const use of uses(keg)) assert.equal(codeOf(use), 'ZONE_CLOSED');
+    assert.equal(again.stats().used, 2);
+    assertSound(memory);
+    again.give(out, 2);
+    for (const each of [again, ...others]) each.destroy();
+    assertSound(memory);
+    assert.equal(heap.runs.size, 0);
+  });
+
+  it('while it asks for a run: that one goes back, too', () => {
+    const { memory, heap } = make();
+    let isAsked = false;
+    const keg: ForeignKeg = memory.foreignKeg({
+      ...heap.options,
+      name: 'short',
+      allocRun(bytes) {
+        const base = heap.options.allocRun(bytes);
+        isAsked = true;
+        keg.destroy();
+        return base;
+      },
+    });
+    assert.equal(
+      codeOf(() => keg.tryTake(new Int32Array(1), 1)),
+      'ZONE_CLOSED',
+    );
+    assert.ok(isAsked);
+    assert.equal(heap.runs.size, 0);
+    assertSound(memory);
+  });
+});

@@ -1,9 +1,14 @@
 /** A foreign keg as users see it. */
 
-import { requireInt32Array, requireInteger } from '../check/index.js';
-import type { ForeignKegs } from './foreign-kegs.js';
-import type { CheckedForeignOptions, ForeignKegOptions } from './foreign-options.js';
+import { MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
+import type { UmaContext } from './context.js';
+import { createForeignKegs } from './foreign-kegs.js';
+import type { ForeignKegOptions } from './foreign-options.js';
 import { ForeignKegRecord } from './foreign-records.js';
+import { createForeignRegistry, type OpenForeignKeg } from './foreign-registry.js';
+import type { Kegs } from './kegs.js';
+import type { UmaReaper } from './reaper.js';
+import type { Registry } from './registry.js';
 import { LIMIT_MAX } from './zone-api.js';
 
 /** Figures of a foreign keg. Plain data. */
@@ -43,6 +48,13 @@ export interface ForeignKeg {
   find(address: number): number;
   /** Gives every empty run back by `freeRun`; how many bytes. @throws the error of `freeRun` */
   drain(): number;
+  /**
+   * Ends the keg for every thread, and gives all its runs back by `freeRun`. Handles of others are refused
+   * from then on; its name is free for another one. pool_destroy of pool(9).
+   * @throws ZONE_NOT_EMPTY when items are in use: the keg stays; the error of `freeRun`; ZONE_CLOSED, as
+   *   every call, when it has been destroyed
+   */
+  destroy(): void;
   stats(): ForeignKegStats;
 }
 
@@ -50,18 +62,28 @@ export interface OpenForeignKegs {
   open(options: ForeignKegOptions): ForeignKeg;
 }
 
-export function createForeignKegApi(words: Int32Array, kegs: ForeignKegs): OpenForeignKegs {
-  const opened = new Map<string, ForeignKeg>();
+export function createForeignKegApi(
+  context: UmaContext,
+  allKegs: Kegs,
+  zones: Registry,
+  reaper: UmaReaper,
+): OpenForeignKegs {
+  const { words } = context.machine;
+  const registry = createForeignRegistry(context, zones);
+  const kegs = createForeignKegs(context, allKegs, registry, reaper);
+  const opened = new Map<string, { readonly keg: OpenForeignKeg; readonly handle: ForeignKeg }>();
 
-  function make(record: number, options: CheckedForeignOptions): ForeignKeg {
+  function make(keg: OpenForeignKeg): ForeignKeg {
+    const { record, options } = keg;
+    const { name, size, runBytes, itemsPerRun } = options;
     const read = (field: number): number => words[record + field] as number;
 
     function tryTake(out: Int32Array, n: number): number {
       requireInteger(n, 'n', 0, LIMIT_MAX);
       requireInt32Array(out, 'out', n);
-      let at = kegs.take(record, out, 0, n);
+      let at = kegs.take(keg, out, 0, n);
       try {
-        while (at < n && kegs.grow(record, options)) at = kegs.take(record, out, at, n);
+        while (at < n && kegs.grow(keg)) at = kegs.take(keg, out, at, n);
       } catch (error) {
         // What has been taken is told; the error comes again with the next attempt.
         if (at === 0) throw error;
@@ -69,38 +91,51 @@ export function createForeignKegApi(words: Int32Array, kegs: ForeignKegs): OpenF
       return at;
     }
 
+    function drain(): number {
+      let bytes = 0;
+      while (kegs.drainOne(keg)) bytes += runBytes;
+      return bytes;
+    }
+
     return {
-      name: options.name,
-      size: options.size,
+      name,
+      size,
       tryTake,
       give(items, n) {
         requireInteger(n, 'n', 0, LIMIT_MAX);
         requireInt32Array(items, 'items', n);
-        kegs.give(record, items, n);
+        kegs.give(keg, items, n);
       },
-      find: (address) => kegs.find(record, requireInteger(address, 'address', 0, 2 ** 32 - 1)),
-      drain() {
-        let bytes = 0;
-        while (kegs.drainOne(record, options.freeRun)) bytes += options.runBytes;
-        return bytes;
+      find: (address) => kegs.find(keg, requireInteger(address, 'address', 0, 2 ** 32 - 1)),
+      drain,
+      destroy() {
+        let inUse = -1;
+        // Others may give items back, and so leave empty runs, while it drains.
+        while (inUse < 0) {
+          drain();
+          inUse = registry.end(keg);
+        }
+        if (inUse === 0) return;
+        const text = `foreign keg ${name} has ${inUse} items in use, and stays`;
+        throw new MbumaError('ZONE_NOT_EMPTY', text, { zone: name });
       },
       stats() {
+        registry.assertOpen(keg);
         const runs = read(ForeignKegRecord.runCount);
         const free = read(ForeignKegRecord.freeItems);
-        const used = runs * options.itemsPerRun - free;
-        return { name: options.name, size: options.size, runs, bytes: runs * options.runBytes, used, free };
+        return { name, size, runs, bytes: runs * runBytes, used: runs * itemsPerRun - free, free };
       },
     };
   }
 
   return {
     open(given) {
-      const { record, options } = kegs.open(given);
-      const known = opened.get(options.name);
-      if (known !== undefined) return known;
-      const made = make(record, options);
-      opened.set(options.name, made);
-      return made;
+      const keg = registry.open(given);
+      const known = opened.get(keg.options.name);
+      if (known?.keg.record === keg.record && known.keg.serial === keg.serial) return known.handle;
+      const handle = make(keg);
+      opened.set(keg.options.name, { keg, handle });
+      return handle;
     },
   };
 }

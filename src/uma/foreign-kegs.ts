@@ -16,36 +16,28 @@
 
 import { damaged, LockRank, MbumaError } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
-import { countBitmap, fillBitmap, lowestBit, readText, writeText } from '../record/index.js';
+import { countBitmap, fillBitmap, lowestBit } from '../record/index.js';
 import type { UmaContext } from './context.js';
-import { type CheckedForeignOptions, type ForeignKegOptions, readForeignOptions } from './foreign-options.js';
-import {
-  FOREIGN_KEG_WORDS,
-  FOREIGN_KEGS_MAX,
-  FOREIGN_RUN_WORDS,
-  ForeignKegRecord,
-  ForeignRun,
-} from './foreign-records.js';
+import type { CheckedForeignOptions } from './foreign-options.js';
+import { FOREIGN_KEGS_MAX, FOREIGN_RUN_WORDS, ForeignKegRecord, ForeignRun } from './foreign-records.js';
+import type { ForeignRegistry, OpenForeignKeg } from './foreign-registry.js';
 import { createHeaderTree } from './header-tree.js';
 import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { UmaReaper } from './reaper.js';
-import type { Registry } from './registry.js';
 
-/** What a foreign keg does for its handle; kegs are named by their records, runs by their headers. */
+/** What a foreign keg does for its handle; runs are named by their headers. All throw ZONE_CLOSED. */
 export interface ForeignKegs {
-  /** The keg of the options' name; made, if there is none. */
-  open(given: ForeignKegOptions): { readonly record: number; readonly options: CheckedForeignOptions };
   /** As many free items as there are, up to the index `n`, from `at` on; the index after the last. */
-  take(record: number, out: Int32Array, at: number, n: number): number;
+  take(keg: OpenForeignKeg, out: Int32Array, at: number, n: number): number;
   /** One more run. False: there is none, or no header. */
-  grow(record: number, options: CheckedForeignOptions): boolean;
+  grow(keg: OpenForeignKeg): boolean;
   /** Gives back `items[0..n-1]`. On a bad one it throws; those before it are back. */
-  give(record: number, items: Int32Array, n: number): void;
+  give(keg: OpenForeignKeg, items: Int32Array, n: number): void;
   /** First byte of the item that the address lies in; 0: in none that this keg has. */
-  find(record: number, address: number): number;
-  /** Takes an empty run out of the keg and hands it to `freeRun`. False: there is none. */
-  drainOne(record: number, freeRun: (base: number, bytes: number) => void): boolean;
+  find(keg: OpenForeignKeg, address: number): number;
+  /** Takes an empty run out of the keg and gives it back. False: there is none. */
+  drainOne(keg: OpenForeignKeg): boolean;
 }
 
 /** More runs than the memory has room for headers. */
@@ -54,22 +46,20 @@ const HEADERS_PER_PAGE = 64;
 export function createForeignKegs(
   context: UmaContext,
   kegs: Kegs,
-  registry: Registry,
+  registry: ForeignRegistry,
   reaper: UmaReaper,
 ): ForeignKegs {
   const { machine, locks, hands } = context;
   const { words } = machine;
-  const area = machine.area('foreign kegs');
+  const { acquire, nameOf, recordOf, indexOf } = registry;
   const tree = createHeaderTree(words);
   const runsMax = machine.layout.parameters.pageCount * HEADERS_PER_PAGE;
   const { HELD, SECOND: HEADER_KEG } = Hand;
   const { root: ROOT, runs: RUNS, partial: PARTIAL, runCount: RUN_COUNT, freeItems: FREE } = ForeignKegRecord;
-  const { itemSize: SIZE, itemsPerRun: PER_RUN, headerKeg: KEG_OF_HEADERS } = ForeignKegRecord;
+  const { itemSize: SIZE, itemsPerRun: PER_RUN } = ForeignKegRecord;
   const { next: NEXT, freeCount: FREE_COUNT, partialNext: AFTER, partialPrevious: BEFORE } = ForeignRun;
   const BITMAP = FOREIGN_RUN_WORDS;
   const read = (index: number): number => words[index] as number;
-  const recordOf = (index: number): number => area + index * FOREIGN_KEG_WORDS;
-  const nameOf = (record: number): string => readText(words, record + ForeignKegRecord.name, 12);
 
   // --- the list of runs with items free ---
 
@@ -113,9 +103,10 @@ export function createForeignKegs(
     return at;
   }
 
-  function take(record: number, out: Int32Array, from: number, n: number): number {
+  function take(keg: OpenForeignKeg, out: Int32Array, from: number, n: number): number {
+    const { record } = keg;
     let at = from;
-    locks.acquire(record, LockRank.KEG);
+    acquire(keg);
     for (let run = read(record + PARTIAL); run !== 0 && at < n; run = read(record + PARTIAL)) {
       const before = at;
       at = takeOfRun(record, run, out, at, n);
@@ -160,9 +151,10 @@ export function createForeignKegs(
     return null;
   }
 
-  function give(record: number, items: Int32Array, n: number): void {
+  function give(keg: OpenForeignKeg, items: Int32Array, n: number): void {
+    const { record } = keg;
     let error: MbumaError | null = null;
-    locks.acquire(record, LockRank.KEG);
+    acquire(keg);
     try {
       for (let at = 0; at < n && error === null; at++)
         error = giveLocked(record, (items[at] as number) >>> 0);
@@ -172,8 +164,9 @@ export function createForeignKegs(
     if (error !== null) throw error;
   }
 
-  function find(record: number, address: number): number {
-    locks.acquire(record, LockRank.KEG);
+  function find(keg: OpenForeignKeg, address: number): number {
+    const { record } = keg;
+    acquire(keg);
     try {
       const run = tree.find(record + ROOT, address);
       return run === 0 ? 0 : startIn(record, run, address);
@@ -184,11 +177,12 @@ export function createForeignKegs(
 
   // --- runs ---
 
-  function writeHeader(record: number, run: number, base: number): void {
-    const items = read(record + PER_RUN);
+  /** Without the keg's lock: reads nothing of its record, which may be another one's by now. */
+  function writeHeader({ record, options }: OpenForeignKeg, run: number, base: number): void {
+    const { itemsPerRun: items, runBytes } = options;
     words.fill(0, run, run + FOREIGN_RUN_WORDS);
     words[run + ForeignRun.base] = base;
-    words[run + ForeignRun.length] = read(record + ForeignKegRecord.runBytes);
+    words[run + ForeignRun.length] = runBytes;
     words[run + ForeignRun.keg] = record;
     words[run + FREE_COUNT] = items;
     fillBitmap(words, run + BITMAP, items);
@@ -203,10 +197,44 @@ export function createForeignKegs(
     pushPartial(record, run);
   }
 
-  function grow(record: number, { name, align, runBytes, allocRun }: CheckedForeignOptions): boolean {
-    const number = (record - area) / FOREIGN_KEG_WORDS;
-    const headers = kegs.byNumber(read(record + KEG_OF_HEADERS));
-    const hand = hands.open(HandKind.FOREIGN, number, 0, headers.number, 0);
+  /** A run of the other memory; 0: there is none. @throws HOOK_FAILED for what cannot be one */
+  function allocRun({ name, align, runBytes, allocRun: ask }: CheckedForeignOptions): number {
+    const base = ask(runBytes) as unknown;
+    if (base === 0) return 0;
+    const fits = typeof base === 'number' && Number.isInteger(base) && base > 0 && base + runBytes <= 2 ** 32;
+    if (!fits || base % align !== 0)
+      throw new MbumaError('HOOK_FAILED', `allocRun of foreign keg ${name} answered ${String(base)}`);
+    return base;
+  }
+
+  /** Puts a run into the keg, and closes the hand that had it. False: the keg has it already. */
+  function insert(keg: OpenForeignKeg, run: number, hand: number): boolean {
+    const { record } = keg;
+    acquire(keg);
+    try {
+      if (!tree.insert(record + ROOT, run)) return false;
+      insertLocked(record, run);
+      hands.close(hand);
+      return true;
+    } finally {
+      locks.release(record);
+    }
+  }
+
+  /** The same; whose keg is gone meanwhile gets back what he gave. */
+  function insertOrGiveBack(keg: OpenForeignKeg, run: number, base: number, hand: number): boolean {
+    try {
+      return insert(keg, run, hand);
+    } catch (error) {
+      keg.options.freeRun(base, keg.options.runBytes);
+      throw error;
+    }
+  }
+
+  function grow(keg: OpenForeignKeg): boolean {
+    const { record, options } = keg;
+    const headers = kegs.byNumber(options.headerKeg);
+    const hand = hands.open(HandKind.FOREIGN, indexOf(record), 0, headers.number, 0);
     const header = kegs.takeItem(headers, hand + HELD, How.NOWAIT);
     if (header === 0) {
       hands.close(hand);
@@ -215,29 +243,13 @@ export function createForeignKegs(
     const run = header >>> 2;
     let inserted = false;
     try {
-      const base = allocRun(runBytes) as unknown;
+      const base = allocRun(options);
       if (base === 0) return false;
-      const fits =
-        typeof base === 'number' && Number.isInteger(base) && base > 0 && base + runBytes <= 2 ** 32;
-      if (!fits || base % align !== 0)
-        throw new MbumaError('HOOK_FAILED', `allocRun of foreign keg ${name} answered ${String(base)}`);
-      writeHeader(record, run, base);
-      locks.acquire(record, LockRank.KEG);
-      try {
-        inserted = tree.insert(record + ROOT, run);
-        if (inserted) {
-          insertLocked(record, run);
-          hands.close(hand);
-        }
-      } finally {
-        locks.release(record);
-      }
-      if (!inserted)
-        throw new MbumaError(
-          'HOOK_FAILED',
-          `allocRun of foreign keg ${name} gave ${base}, which it has already`,
-        );
-      return true;
+      writeHeader(keg, run, base);
+      inserted = insertOrGiveBack(keg, run, base, hand);
+      if (inserted) return true;
+      const text = `allocRun of foreign keg ${options.name} gave ${base}, which it has already`;
+      throw new MbumaError('HOOK_FAILED', text);
     } finally {
       if (!inserted) {
         kegs.giveItem(headers, header, hand + HELD);
@@ -269,16 +281,16 @@ export function createForeignKegs(
     words[record + FREE] = read(record + FREE) - read(run + FREE_COUNT);
   }
 
-  function drainOne(record: number, freeRun: (base: number, bytes: number) => void): boolean {
-    const number = (record - area) / FOREIGN_KEG_WORDS;
-    const headers = kegs.byNumber(read(record + KEG_OF_HEADERS));
-    locks.acquire(record, LockRank.KEG);
+  function drainOne(keg: OpenForeignKeg): boolean {
+    const { record, options } = keg;
+    const headers = kegs.byNumber(options.headerKeg);
     let hand = 0;
     let run = 0;
+    acquire(keg);
     try {
       run = findEmpty(record);
       if (run === 0) return false;
-      hand = hands.open(HandKind.FOREIGN, number, run << 2, headers.number, 0);
+      hand = hands.open(HandKind.FOREIGN, indexOf(record), run << 2, headers.number, 0);
       unlinkLocked(record, run);
     } finally {
       locks.release(record);
@@ -286,7 +298,7 @@ export function createForeignKegs(
     const base = read(run + ForeignRun.base) >>> 0;
     kegs.giveItem(headers, run << 2, hand + HELD);
     hands.close(hand);
-    freeRun(base, read(record + ForeignKegRecord.runBytes));
+    options.freeRun(base, options.runBytes);
     return true;
   }
 
@@ -323,60 +335,12 @@ export function createForeignKegs(
     }
   }
 
-  locks.onTakeOver(area, recordOf(FOREIGN_KEGS_MAX), LockRank.KEG, repair);
+  locks.onTakeOver(recordOf(0), recordOf(FOREIGN_KEGS_MAX), LockRank.KEG, repair);
   reaper.onHand(HandKind.FOREIGN, (hand) => {
     const header = read(hand + HELD);
     if (header !== 0) kegs.giveItem(kegs.byNumber(read(hand + HEADER_KEG)), header, hand + HELD);
     words[hand] = 0;
   });
-  registry.onRepair(() => {
-    for (let index = 0; index < FOREIGN_KEGS_MAX; index++)
-      if (read(recordOf(index) + SIZE) === 0)
-        words.fill(0, recordOf(index), recordOf(index) + FOREIGN_KEG_WORDS);
-  });
 
-  function create(options: CheckedForeignOptions): number {
-    for (let index = 0; index < FOREIGN_KEGS_MAX; index++) {
-      const record = recordOf(index);
-      if (read(record + SIZE) !== 0) continue;
-      for (const field of ['itemsPerRun', 'runBytes', 'align', 'size', 'headerKeg'] as const)
-        words[record + ForeignKegRecord[field]] = options[field];
-      writeText(words, record + ForeignKegRecord.name, 12, options.name);
-      machine.atomics.store(record + SIZE, options.itemSize);
-      return record;
-    }
-    throw new MbumaError('TOO_MANY_ZONES', `all ${FOREIGN_KEGS_MAX} foreign kegs are taken`);
-  }
-
-  function findByName(name: string): number {
-    for (let index = 0; index < FOREIGN_KEGS_MAX; index++)
-      if (read(recordOf(index) + SIZE) !== 0 && nameOf(recordOf(index)) === name) return recordOf(index);
-    return 0;
-  }
-
-  function checkAgreement(record: number, options: CheckedForeignOptions): void {
-    for (const field of ['size', 'align', 'runBytes'] as const) {
-      const known = read(record + ForeignKegRecord[field]);
-      if (known === options[field]) continue;
-      const text = `foreign keg ${options.name} exists: ${field} is ${known}, not ${options[field]}`;
-      throw new MbumaError('LAYOUT_MISMATCH', text, { zone: options.name });
-    }
-  }
-
-  return {
-    open(given) {
-      const options = readForeignOptions(given);
-      const record = registry.locked(() => {
-        const known = findByName(options.name);
-        if (known !== 0) checkAgreement(known, options);
-        return known || create(options);
-      });
-      return { record, options };
-    },
-    take,
-    grow,
-    give,
-    find,
-    drainOne,
-  };
+  return { take, grow, give, find, drainOne };
 }

@@ -1,12 +1,13 @@
 /** The records of foreign kegs, and of the runs that they have cut into items. */
 
-import { array, ref, struct, text, u32 } from '../record/index.js';
+import { array, readText, ref, struct, text, u32 } from '../record/index.js';
 
 /** Slabs in memory that is not ours: pages there have no records, so headers stand in a tree. */
 export const ForeignKegRecord = struct(
   'foreign keg',
   {
     lock: u32('A', 'Lock of rank KEG.'),
+    serial: u32('K', 'Another one after each keg that was here: by it handles know theirs.'),
     root: ref('tree node', 'K', 'Root of the tree of its runs.'),
     runs: ref('foreign run', 'K', 'The newest run; all of them hang on it.'),
     partial: ref('foreign run', 'K', 'Runs with an item free.'),
@@ -20,7 +21,7 @@ export const ForeignKegRecord = struct(
     size: u32('const', 'Bytes asked for.'),
     headerKeg: u32('const', 'Number of the keg of the headers.'),
     name: text(12, 'const', 'Name, unique among foreign kegs.'),
-    spare: array(8, 'const', 'Fills the line.'),
+    spare: array(7, 'const', 'Fills the line.'),
   },
   { words: 32 },
 );
@@ -49,3 +50,7 @@ export const FOREIGN_KEG_WORDS = 32;
 export const FOREIGN_RUN_WORDS = 12;
 /** Foreign kegs of a memory at most. */
 export const FOREIGN_KEGS_MAX = 16;
+
+export function foreignNameOf(words: Int32Array, record: number): string {
+  return readText(words, record + ForeignKegRecord.name, 12);
+}

@@ -1,6 +1,7 @@
 /**
  * Zones and kegs in the tree of tunables and figures: `vm.uma.<zone>`, `vm.uma_kegs.<keg>`, and figures of
- * them all. Read without locks, from the records: of every zone of the memory, opened by this thread or not.
+ * them all; foreign kegs are in foreign-leaves.ts. Read without locks, from the records: of every zone of the
+ * memory, opened by this thread or not.
  *
  * A new leaf is a line in one of the lists below: name, unit, sentence, how it is read.
  */
@@ -12,14 +13,16 @@ import { type Branch, branch, family, integer, keyed, type Leaf, text } from '..
 import type { ZoneAccount } from './accounts.js';
 import type { Backends } from './backends.js';
 import { INTERNAL_KEGS, type UmaContext } from './context.js';
+import { foreignBranch } from './foreign-leaves.js';
 import { headerItemBytes } from './geometry.js';
 import type { KegState } from './keg-state.js';
-import type { Kegs } from './kegs.js';
+import type { KegMarks, Kegs } from './kegs.js';
 import { BUCKET_ITEMS, HookBit, Keg, OWN_PAGES, Zone } from './records.js';
 import type { Registry } from './registry.js';
 import { LIMIT_MAX } from './zone-api.js';
 import { type FlagName, flagNames } from './zone-flags.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
+import type { ZoneWithKeg } from './zone-tuning.js';
 
 export interface LeafParts {
   readonly context: UmaContext;
@@ -30,6 +33,8 @@ export interface LeafParts {
   setLimit(zone: ZoneAccount, limit: number): void;
   /** Bounds what a zone may cache. */
   setMaxCached(zone: ZoneAccount, most: number): void;
+  /** Changes how many free items the keg of a zone keeps. */
+  setMark(zone: ZoneWithKeg, mark: keyof KegMarks, items: number): void;
 }
 
 /** A zone that there is, as its record tells it. */
@@ -74,8 +79,16 @@ function describeFlags(zone: FlagWords, keg: KegState): string {
   return names.join(',');
 }
 
+/** The marks of a keg, by the names of their leaves. */
+const MARKS: Readonly<Record<string, keyof KegMarks>> = {
+  reserve: 'reserve',
+  low_water: 'lowWater',
+  high_water: 'highWater',
+};
+
 /** Leaves of a keg, for kegs of zones and for internal ones. */
 function kegLeaves(words: Int32Array, backends: Backends): readonly Leaf<KegState>[] {
+  const items = { most: LIMIT_MAX };
   const word = (field: number) => (keg: KegState) => (words[keg.record + field] as number) >>> 0;
   return [
     text('name', 'Name of the keg: that of the zone that made it.', (keg) => keg.name),
@@ -99,9 +112,15 @@ function kegLeaves(words: Int32Array, backends: Backends): readonly Leaf<KegStat
     ),
     integer('domain.0.free_items', 'items', 'Items free in its slabs.', word(Keg.freeItems)),
     integer('domain.0.free_slabs', 'slabs', 'Slabs that are wholly free.', word(Keg.emptyCount)),
-    integer('reserve', 'items', 'Free items that only USE_RESERVE may take.', word(Keg.reserve)),
-    integer('low_water', 'items', 'Free items that there should always be.', word(Keg.lowWater)),
-    integer('high_water', 'items', 'Free items beyond which a slab goes back; 0: none.', word(Keg.highWater)),
+    integer('reserve', 'items', 'Free items that only USE_RESERVE may take.', word(Keg.reserve), items),
+    integer('low_water', 'items', 'Free items that there should always be.', word(Keg.lowWater), items),
+    integer(
+      'high_water',
+      'items',
+      'Free items beyond which a slab goes back; 0: none.',
+      word(Keg.highWater),
+      items,
+    ),
     integer('low_misses', 'times', 'Times that low_water could not be kept.', word(Keg.lowMisses)),
     text(
       'backend',
@@ -111,22 +130,8 @@ function kegLeaves(words: Int32Array, backends: Backends): readonly Leaf<KegStat
   ];
 }
 
-/** The same leaves of what belongs to something else. */
-function below<Outer, Inner>(
-  prefix: string,
-  leaves: readonly Leaf<Inner>[],
-  inner: (outer: Outer) => Inner,
-): Leaf<Outer>[] {
-  return leaves.map((leaf) => ({
-    ...leaf,
-    name: `${prefix}.${leaf.name}`,
-    read: (outer: Outer) => leaf.read(inner(outer)),
-    write: null,
-  })) as Leaf<Outer>[];
-}
-
 export function umaBranches(parts: LeafParts): readonly Branch[] {
-  const { context, kegs, backends, registry, setLimit, setMaxCached } = parts;
+  const { context, kegs, backends, registry, setLimit, setMaxCached, setMark } = parts;
   const { machine } = context;
   const { words } = machine;
   const { maxZones } = machine.layout.parameters;
@@ -136,6 +141,17 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
     const keg = word(Zone.keg)(zone);
     if (keg === 0) throw new MbumaError('NO_SUCH_SYSCTL', `zone ${zone.name} has just been destroyed`);
     return kegs.byNumber(keg);
+  }
+
+  /** Of a zone, a leaf of its keg; marks may be written. */
+  function ofKeg(leaf: Leaf<KegState>): Leaf<RecordedZone> {
+    const mark = MARKS[leaf.name];
+    const write =
+      mark === undefined
+        ? null
+        : (zone: RecordedZone, items: number) => setMark({ ...zone, kegState: kegOf(zone) }, mark, items);
+    const read = (zone: RecordedZone) => leaf.read(kegOf(zone));
+    return { ...leaf, name: `keg.${leaf.name}`, read, write } as Leaf<RecordedZone>;
   }
 
   const figures = (zone: RecordedZone): ZoneStats => zoneStats(context, { ...zone, kegState: kegOf(zone) });
@@ -197,7 +213,7 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
       least: 1,
       most: BUCKET_ITEMS,
     }),
-    ...below('keg', kegLeaves(words, backends), kegOf),
+    ...kegLeaves(words, backends).map(ofKeg),
     integer(
       'limit.items',
       'items',
@@ -287,5 +303,6 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
     family('vm.uma_backends', () => keyed(ownBackends()), backendLeaves),
     family('vm.uma', () => keyed(zones()), zoneLeaves),
     family('vm.uma_kegs', () => keyed(internalKegs()), kegLeaves(words, backends)),
+    foreignBranch(context),
   ];
 }

@@ -19,7 +19,6 @@ import { createDeferral } from './deferral.js';
 import { createDrains } from './drains.js';
 import { createEpochZoneClass } from './epoch-zone.js';
 import { createForeignKegApi, type ForeignKeg } from './foreign-keg.js';
-import { createForeignKegs } from './foreign-kegs.js';
 import type { ForeignKegOptions } from './foreign-options.js';
 import { createGuard, type GuardStats } from './guard.js';
 import { type Hooks, NO_MEMORY } from './hooks.js';
@@ -327,7 +326,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
-  const foreign = createForeignKegApi(words, createForeignKegs(context, kegs, registry, reaper));
+  const foreign = createForeignKegApi(context, kegs, registry, reaper);
   const leaks = createLeaks(context, kegs, maps, items);
   const zoneEnd = createZoneEnd({
     ...zoneParts,
@@ -349,7 +348,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       const number = registry.findByName(name);
       return number === 0 ? 0 : recordOf(number);
     },
-    branches: () => umaBranches({ context, kegs, backends, registry, setLimit, setMaxCached }),
+    branches: () =>
+      umaBranches({ context, kegs, backends, registry, setLimit, setMaxCached, setMark: tuning.setMark }),
     zoneNames: registry.zoneNames,
     stats: () =>
       registry.locked(() =>

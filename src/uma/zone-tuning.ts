@@ -12,13 +12,16 @@ import { LIMIT_MAX } from './zone-api.js';
 import { addMarkReasons } from './zone-options.js';
 import type { ZoneState } from './zone-state.js';
 
+/** A zone, opened by this thread or not, and its keg. */
+export type ZoneWithKeg = Pick<ZoneState, 'name' | 'record' | 'kegState'>;
+
 export interface ZoneTuning {
   setLimit(zone: ZoneState, limit: unknown): void;
   setMaxCached(zone: ZoneState, most: unknown): void;
   /** The word alone: for a zone that this thread has not opened, and so has nothing of in its cache. */
   writeMaxCached(zone: ZoneAccount, most: number): void;
-  markOf(zone: ZoneState, mark: keyof KegMarks): number;
-  setMark(zone: ZoneState, mark: keyof KegMarks, items: unknown): void;
+  markOf(zone: ZoneWithKeg, mark: keyof KegMarks): number;
+  setMark(zone: ZoneWithKeg, mark: keyof KegMarks, items: unknown): void;
   preallocate(zone: ZoneState, items: unknown): number;
   /** Address of a thread's copy of an item. */
   copyOf(zone: ZoneState, item: number, thread: unknown): number;
@@ -33,10 +36,10 @@ export function createZoneTuning(
   const { machine, threads, locks } = context;
   const { words } = machine;
 
-  const markOf = ({ kegState }: ZoneState, mark: keyof KegMarks): number =>
+  const markOf = ({ kegState }: ZoneWithKeg, mark: keyof KegMarks): number =>
     words[kegState.record + Keg[mark]] as number;
 
-  function setMark(zone: ZoneState, mark: keyof KegMarks, items: unknown): void {
+  function setMark(zone: ZoneWithKeg, mark: keyof KegMarks, items: unknown): void {
     const value = requireInteger(items, mark, 0, LIMIT_MAX);
     const marks = {
       reserve: markOf(zone, 'reserve'),
