@@ -7,112 +7,53 @@
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
 import { CheckLevel, MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
+import { LAYOUT_HASH, planners } from './layout.js';
 import {
-  type AreaPlanner,
   type Attachment,
   auditMachine,
   createAttachment,
   createMachine,
   createSynchronising,
-  EpochState,
   type Fabric,
   joinMachine,
   type Machine,
   type MemoryHandle,
   openMachine,
-  planThreads,
   publishMachine,
-  Site,
-  SiteTable,
   SUPERBLOCK,
   Superblock,
   type ThreadName,
-  ThreadSlot,
-  Tunables,
-  Waiter,
-  WaitQueue,
   type Weave,
 } from './machine/index.js';
 import { machineBranches } from './machine-leaves.js';
-import {
-  createMbufs,
-  LAST_MBUF_ZONE,
-  type Mbufs,
-  mbufBranches,
-  mbufRecords,
-  planMbufs,
-} from './mbuf/index.js';
+import { createMbufs, LAST_MBUF_ZONE, type Mbufs, mbufBranches } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
-import {
-  createMutexes,
-  MutexClass,
-  type Mutexes,
-  MutexOrder,
-  MutexRecord,
-  MutexRegistry,
-  planMutexes,
-} from './mutex/index.js';
-import { createPages, Page, Phys, pagesBranches, planPages } from './phys/index.js';
+import { createMutexes, type Mutexes } from './mutex/index.js';
+import { createPages, pagesBranches } from './phys/index.js';
 import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
-import { isStruct, layoutHash, layoutOf, printRecord } from './record/index.js';
-import { createRings, planRings, RingRecord, RingRegistry } from './ring/index.js';
+import { isStruct, layoutOf, printRecord } from './record/index.js';
+import { createRings } from './ring/index.js';
 import { createTree } from './sysctl/index.js';
 import { createSysctl } from './sysctl-api.js';
 import { type Pulse, startTimer } from './timer.js';
-import {
-  BackendRecord,
-  createUma,
-  ForeignKegRecord,
-  ForeignRun,
-  GuardedItem,
-  GuardState,
-  ItemSites,
-  KegRecord,
-  makeKeg,
-  planUma,
-  Slab,
-  ThreadCache,
-  type Uma,
-  UmaState,
-  ZoneRecord,
-  zoneOfKeg,
-} from './uma/index.js';
+import { createUma, makeKeg, type Uma, zoneOfKeg } from './uma/index.js';
 
-const planners: readonly AreaPlanner[] = [planThreads, planPages, planUma, planRings, planMbufs, planMutexes];
-const records = [
-  Superblock,
-  ThreadSlot,
-  Tunables,
-  SiteTable,
-  Site,
-  EpochState,
-  Waiter,
-  WaitQueue,
-  Page,
-  Phys,
-  UmaState,
-  BackendRecord,
-  KegRecord,
-  Slab,
-  ZoneRecord,
-  ThreadCache,
-  ItemSites,
-  GuardedItem,
-  GuardState,
-  ForeignKegRecord,
-  ForeignRun,
-  RingRecord,
-  RingRegistry,
-  MutexRecord,
-  MutexClass,
-  MutexOrder,
-  MutexRegistry,
-  ...mbufRecords,
-];
+type Move = (one: number, two: number, three: number) => void;
 
-const hash = layoutHash(records);
+/** A function that moves bytes, called by users: what does not lie in the memory is their mistake. */
+function asArguments(move: Move, describe: (one: number, two: number, three: number) => string): Move {
+  return (one, two, three) => {
+    try {
+      move(one, two, three);
+    } catch (cause) {
+      throw new MbumaError('BAD_ARGUMENT', `${describe(one, two, three)} do not lie in this memory`, {
+        cause,
+      });
+    }
+  };
+}
 
 function assemble(
   machine: Machine,
@@ -160,6 +101,12 @@ function assemble(
       ...mbufBranches({ machine, uma }, openMbufs, mbufOptions),
     ]);
 
+  /** A ring can carry what this thread has open. */
+  function refuseStranger(carried: unknown): void {
+    if (carried === undefined || (mbufs !== null && carried === mbufs) || uma.hasOpen(carried)) return;
+    throw new MbumaError('BAD_ARGUMENT', 'carries must be a zone of this memory that is open, or its mbufs');
+  }
+
   const methods: Omit<Memory, 'mbufs'> = {
     handle: machine.handle,
     words: machine.words,
@@ -191,14 +138,15 @@ function assemble(
     },
     ring(options) {
       assertAttached();
+      refuseStranger(options?.carries);
       return rings.ring(options);
     },
     mutex(name, options) {
       assertAttached();
       return mutexes.mutex(name, options);
     },
-    copyBytes: machine.copyBytes,
-    fillBytes: machine.fillBytes,
+    copyBytes: asArguments(machine.copyBytes, (to, from, n) => `${n} bytes from ${from} to ${to}`),
+    fillBytes: asArguments(machine.fillBytes, (from, _, n) => `${n} bytes from ${from} on`),
     poll() {
       assertAttached();
       waiting.poll();
@@ -213,6 +161,8 @@ function assemble(
       const { slot, generation } = requireObject(name, 'name') as ThreadName;
       requireInteger(slot, 'slot', 1, threads.maxThreads);
       requireInteger(generation, 'generation', 0, Number.MAX_SAFE_INTEGER);
+      if (slot === threads.slot && generation === threads.generation)
+        throw new MbumaError('BAD_ARGUMENT', 'a thread that can say that it is dead is not');
       return threads.declareDead(slot, generation);
     },
     adopt(thread) {
@@ -246,6 +196,7 @@ function assemble(
     },
     detach() {
       assertAttached();
+      uma.refuseInHook('the thread stays attached');
       mutexes.detach();
       rings.detach();
       uma.reclaimer.leave();
@@ -267,7 +218,7 @@ function assemble(
           report('A4', `an audit came to no end: ${(error as Error).message}`);
         }
       };
-      layer(() => auditMachine(machine, threads, hash, report));
+      layer(() => auditMachine(machine, threads, LAYOUT_HASH, report));
       layer(() => attachment.sites.audit(report));
       layer(() => pages.audit(report));
       layer(() => uma.audit(report));
@@ -359,7 +310,7 @@ export function createMemoryOver(
   weave?: Weave,
 ): { memory: Memory; machine: Machine } {
   const checked = readOptions(options, planners, weave !== undefined);
-  const machine = createMachine(checked, planners, hash, weave);
+  const machine = createMachine(checked, planners, LAYOUT_HASH, weave);
   const memory = assemble(machine, agentHere(), true, checked.mbufs);
   attachmentOf(memory).settings.write('timerMs', checked.timerMs);
   publishMachine(machine);
@@ -379,7 +330,7 @@ export function joinMemory(machine: Machine, fabric: Fabric, agent: number = age
  */
 export function attachMemory(handle: MemoryHandle, options: AttachOptions = {}): Memory {
   requireObject(options, 'options');
-  const machine = openMachine(handle, planners, hash);
+  const machine = openMachine(handle, planners, LAYOUT_HASH);
   const memory = assemble(machine, answerAdopter(handle, options), false, {});
   startTimer(pulses.get(memory) as Pulse);
   return memory;

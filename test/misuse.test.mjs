@@ -9,6 +9,7 @@ import { repository } from './source.mjs';
 /** Codes that need no wrong program, or none that a test can wait for. */
 const withoutMisuse = {
   TIMED_OUT: 'the caller has said how long it would wait',
+  ALLOC_TWICE: 'two threads free one item at the same moment',
   OWNER_DIED: 'a thread has died with a lock',
   TOO_MANY_REFERENCES: '2^28 references take four seconds to make',
 };

@@ -205,7 +205,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     atomics.add(SUPERBLOCK + Superblock.sleepsRefused, 1);
     throw new MbumaError(
       refusal,
-      `${what} would sleep, and does not while ${witness.describeHeld(awaits)} is held: see noSleepWithLocks`,
+      `${what} would sleep, and does not while ${witness.describeHeld(awaits)} is held: see debug.nosleepwithlocks`,
     );
   }
 
@@ -286,6 +286,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       assertOutside(what);
     },
     assertMayAwait(what, refusal = 'WOULD_BLOCK') {
+      assertOutside(what);
       assertSleeps(what, true, refusal);
     },
     mustStayAwake,

@@ -45,6 +45,7 @@ export function createAttach(
   }
 
   return (m, buffer, freeFunction, argument = 0) => {
+    threads.assertHere();
     const at = chains.requireMbuf(m);
     const address = requireInteger(addressOf(buffer), 'address of buffer', firstByte, bytes.length);
     const length = requireInteger(

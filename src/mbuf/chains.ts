@@ -98,6 +98,7 @@ export function createChains({ machine, threads, uma }: MbufContext, zones: Mbuf
     requireMbuf: machine.checkLevel >= CheckLevel.TRASH ? requireWhole : requireMbuf,
     requireChain,
     claim(first) {
+      threads.assertHere();
       requireChain(first);
       for (let m: Addr | 0 = first; m !== 0; m = words[(m >> 2) + NEXT] as Addr | 0) claimOne(m);
     },

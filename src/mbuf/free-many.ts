@@ -98,6 +98,7 @@ export function createFreeingMany(
       free(m);
       return;
     }
+    threads.assertHere();
     one[0] = m;
     markAll(one, 1, 0);
     const batch = takeBatch();
@@ -150,6 +151,7 @@ export function createFreeingMany(
   function freeMany(packets: Int32Array, n: number): void {
     requireInteger(n, 'n', 0, 0x7fffffff);
     requireInt32Array(packets, 'packets', n);
+    threads.assertHere();
     const single = batchesPackets && !partsWanted() ? markPackets(packets, n) : 0;
     if (single === n) {
       unmarkPackets(packets, n);

@@ -4,7 +4,7 @@
  * anybody waits for a part.
  */
 
-import { requireInteger, requireSignal, requireTimeout } from '../check/index.js';
+import { CheckLevel, requireInteger, requireSignal, requireTimeout } from '../check/index.js';
 import type { Addr } from '../record/index.js';
 import { ZERO, type Zone } from '../uma/index.js';
 import type { Buffers } from './buffers.js';
@@ -21,7 +21,7 @@ type WaitingForms = Pick<
 const FLAGS_MAX = 15;
 
 export function createWaitingGetters(
-  { machine }: MbufContext,
+  { machine, waiting }: MbufContext,
   zones: MbufZones,
   buffers: Buffers,
   headers: Headers,
@@ -65,12 +65,22 @@ export function createWaitingGetters(
     return zeroData(m, flags);
   }
 
+  const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
+
+  /** Whether it will sleep or not. */
+  function assertSleepable(kind: number, awaits: boolean): void {
+    if (!witnessed) return;
+    const call = kind === BufferKind.CLUSTER ? 'getcl' : 'getjcl';
+    waiting.assertMaySleep(`${call} of zone ${zoneOf(kind).name}`, awaits);
+  }
+
   function tryNow(kind: number): Addr | 0 {
     return kind === BufferKind.CLUSTER ? getters.tryGetcl() : getters.tryGetKind(kind, HEADER_FLAGS);
   }
 
   function getKindBlocking(kind: number, flags = 0, timeoutMs?: number): Addr {
     const zoneFlags = requireFlags(flags);
+    assertSleepable(kind, false);
     const deadline = clock() + requireTimeout(timeoutMs);
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
@@ -90,6 +100,7 @@ export function createWaitingGetters(
   async function getKindLater(kind: number, flags = 0, options?: WaitOptions): Promise<Addr> {
     const zoneFlags = requireFlags(flags);
     requireSignal(options?.signal)?.throwIfAborted();
+    assertSleepable(kind, true);
     const now = tryNow(kind);
     if (now !== 0) return zeroData(now, flags);
     const zone = zoneOf(kind);

@@ -214,7 +214,7 @@ export function createHandles(
         if (witnessed) order.check(holds, taken);
         awaited.add(taken);
         try {
-          return await waits.takeAsync(mutex, signal, () => tokenFor(taken));
+          return await waits.takeAsync(mutex, `lockAsync of mutex ${name}`, signal, () => tokenFor(taken));
         } finally {
           awaited.delete(taken);
         }

@@ -18,11 +18,20 @@ describe('sleeping with a mutex, at level 1', () => {
       const item = zone.tryAlloc();
       assert.notEqual(item, 0);
       assert.throws(() => zone.alloc(0, 5), code('SLEEP_WITH_LOCK', /alloc of zone z may sleep/));
-      assert.throws(() => memory.mbufs.get(), code('SLEEP_WITH_LOCK', here));
-      ring.put(1);
-      assert.throws(() => ring.put(2, 5), code('SLEEP_WITH_LOCK', here));
-      assert.equal(ring.take(), 1);
-      assert.throws(() => ring.take(5), code('SLEEP_WITH_LOCK', here));
+      const { mbufs } = memory;
+      const words = Int32Array.of(1);
+      for (const call of [
+        () => mbufs.get(),
+        () => mbufs.getcl(),
+        () => mbufs.getjcl(4096),
+        () => ring.put(2),
+        () => ring.putMany(words, 1),
+      ])
+        assert.throws(call, code('SLEEP_WITH_LOCK', here));
+      assert.ok(ring.tryPut(1));
+      for (const call of [() => ring.take(5), () => ring.takeMany(words, 1)])
+        assert.throws(call, code('SLEEP_WITH_LOCK', here));
+      assert.equal(ring.tryTake(), 1);
       token.unlock();
       zone.free(item);
       zone.free(zone.alloc());
@@ -49,7 +58,8 @@ describe('sleeping with a mutex, at level 1', () => {
       const token = memory.mutex('m').lock();
       await assert.rejects(zone.allocAsync(), code('SLEEP_WITH_LOCK', here));
       await assert.rejects(memory.mbufs.gethdrAsync(), code('SLEEP_WITH_LOCK', here));
-      await assert.rejects(ring.takeAsync(), code('SLEEP_WITH_LOCK', here));
+      await assert.rejects(memory.mbufs.getclAsync(), code('SLEEP_WITH_LOCK', here));
+      await assert.rejects(ring.takeAsync(), code('SLEEP_WITH_LOCK', /^take from ring r may sleep/));
       token.unlock();
       // One of `lockAsync` is a task's, and another task may well sleep. A call that blocks stops them all.
       const byTask = await memory.mutex('m').lockAsync();
@@ -111,7 +121,7 @@ for (const checkLevel of [0, 1] as const) {
           () => zone.alloc(),
           code(
             'OUT_OF_MEMORY',
-            /^alloc of zone z would sleep, and does not while mutex m.* noSleepWithLocks$/,
+            /^alloc of zone z would sleep, and does not while mutex m.* debug.nosleepwithlocks$/,
           ),
         );
         assert.throws(() => zone.alloc(CANFAIL), code('OUT_OF_MEMORY'));
@@ -165,7 +175,7 @@ for (const checkLevel of [0, 1] as const) {
         const packet = memory.mbufs.getcl();
         assert.throws(() => memory.mbufs.getcl(), code('OUT_OF_MEMORY', /mutex m/));
         memory.mbufs.free(packet);
-        assert.throws(() => ring.take(), code('WOULD_BLOCK', /ring.take would sleep, .* mutex m/));
+        assert.throws(() => ring.take(), code('WOULD_BLOCK', /take from ring r would sleep, .* mutex m/));
         assert.equal(ring.putMany(Int32Array.of(1, 2, 3), 3), 2);
         assert.throws(() => ring.put(3), code('WOULD_BLOCK'));
         await assert.rejects(ring.putAsync(3), code('WOULD_BLOCK'));

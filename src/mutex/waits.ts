@@ -23,7 +23,12 @@ export interface Waits {
    *
    * @param taken runs at the moment when the mutex is had: nothing of this thread comes in between
    */
-  takeAsync<Result>(mutex: MutexRef, signal: AbortSignal | undefined, taken: () => Result): Promise<Result>;
+  takeAsync<Result>(
+    mutex: MutexRef,
+    what: string,
+    signal: AbortSignal | undefined,
+    taken: () => Result,
+  ): Promise<Result>;
   /** This thread detaches: its asynchronous calls leave their lines, and end with DETACHED. */
   leave(): void;
 }
@@ -76,6 +81,7 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     if (handOver.tryTake(mutex)) return true;
     if (timeoutMs <= 0) return false;
     waiting.assertCanBlock(what);
+    waiting.assertOutside(what);
     const waiter = waiting.blockingWaiter;
     // A hook, or what another thread asks for: this thread stands in a line with its one blocking waiter.
     if (waiting.isInLine(waiter))
@@ -132,8 +138,15 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     }
   }
 
-  async function takeInLine<Result>(call: Call, check: () => void, taken: () => Result): Promise<Result> {
+  async function takeInLine<Result>(
+    call: Call,
+    what: string,
+    check: () => void,
+    taken: () => Result,
+  ): Promise<Result> {
     const { mutex } = call;
+    if (handOver.tryTake(mutex)) return taken();
+    waiting.assertOutside(what);
     if (lateLine === null && !noWaiter.fails()) call.waiter = waiting.takeWaiter();
     if (call.waiter === 0) call.waiter = await waitForWaiter(call, check);
     const { waiter } = call;
@@ -155,7 +168,7 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
 
   return {
     takeBlocking,
-    async takeAsync(mutex, signal, taken) {
+    async takeAsync(mutex, what, signal, taken) {
       const check = (): void => {
         assertAttached();
         signal?.throwIfAborted();
@@ -166,7 +179,7 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
       signal?.addEventListener('abort', wake);
       calls.add(call);
       try {
-        return await takeInLine(call, check, taken);
+        return await takeInLine(call, what, check, taken);
       } finally {
         signal?.removeEventListener('abort', wake);
         calls.delete(call);

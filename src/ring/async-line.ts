@@ -21,6 +21,7 @@ export interface AsyncLine {
    * Waits in the line of an end for a gift. Those of this thread who wait at home go first.
    *
    * @param request what the waiter asks for
+   * @param what names the call in errors
    * @param attempt tries without waiting: the gift, or NO_GIFT
    * @throws the signal's reason when it aborts before the gift is there
    */
@@ -28,6 +29,7 @@ export interface AsyncLine {
     end: End,
     ring: RingRef,
     request: number,
+    what: string,
     attempt: () => number,
     signal: AbortSignal | undefined,
   ): Promise<number>;
@@ -39,6 +41,7 @@ interface Call {
   readonly end: End;
   readonly ring: RingRef;
   readonly request: number;
+  readonly what: string;
   readonly attempt: () => number;
   /** 0 while it waits at home. */
   waiter: WaiterRef | 0;
@@ -144,7 +147,7 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
     if (home === undefined) {
       attempt(call);
       if (settled(call)) return;
-      waiting.assertMayAwait('waiting for a ring');
+      waiting.assertMayAwait(call.what);
       takeWaiter(call);
     }
     if (call.waiter === 0) {
@@ -156,12 +159,13 @@ export function createAsyncLine(context: RingContext, line: Line): AsyncLine {
   }
 
   return {
-    async wait(end, ring, request, attempt, signal) {
+    async wait(end, ring, request, what, attempt, signal) {
       signal?.throwIfAborted();
       const call: Call = {
         end,
         ring,
         request,
+        what,
         attempt,
         waiter: 0,
         outcome: 'none',

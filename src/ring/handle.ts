@@ -1,6 +1,6 @@
 /** Makes a ring's handle: checks arguments, and chooses how to wait. */
 
-import { MbumaError, requireTimeout } from '../check/index.js';
+import { CheckLevel, MbumaError, requireTimeout } from '../check/index.js';
 import { ThreadSlot } from '../machine/index.js';
 import { isWord, requireWord, requireWords, signalOf } from './arguments.js';
 import type { AsyncLine } from './async-line.js';
@@ -47,6 +47,18 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
   /** A word that nobody else writes to: loading it passes the time. */
   const own = parts.context.threads.self + ThreadSlot.agent;
   const capacity = words[ring + RingRecord.capacity] as number;
+  // How errors name the calls that may sleep.
+  const PUT = `put to ring ${name}`;
+  const PUT_MANY = `putMany to ring ${name}`;
+  const TAKE = `take from ring ${name}`;
+  const TAKE_MANY = `takeMany from ring ${name}`;
+  const witnessed = parts.context.machine.checkLevel >= CheckLevel.WITNESS;
+
+  /** A call that may sleep, whether it will or not. */
+  function assertSleepable(what: string, awaits = false): void {
+    assertAttached();
+    if (witnessed) parts.context.waiting.assertMaySleep(what, awaits);
+  }
 
   function assertAttached(): void {
     if (!attachment.here) {
@@ -139,7 +151,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
         const word = items[count] as number;
         // The array may be shared, and may have changed since it was looked at.
         requireWord(word);
-        const gift = putSlow(word, deadline - now(), 'ring.putMany');
+        const gift = putSlow(word, deadline - now(), PUT_MANY);
         if (gift === NO_GIFT) break;
         if (gift === PutGift.CLOSED) throw closedError();
         count++;
@@ -160,7 +172,7 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
     try {
       while (count < items.length) {
         const word = items[count] as number;
-        const gift = await asyncLine.wait(putEnd, ring, word, () => putGift(word), signal);
+        const gift = await asyncLine.wait(putEnd, ring, word, PUT_MANY, () => putGift(word), signal);
         if (gift === PutGift.CLOSED) throw closedError();
         count++;
         assertAttached();
@@ -193,21 +205,21 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
       return count !== 0;
     },
     put(word, timeoutMs) {
-      assertAttached();
+      assertSleepable(PUT);
       const limit = requireTimeout(timeoutMs);
       requireWord(word);
       if (accepted(putWord(ring, word)) !== 0) return;
-      const gift = putSlow(word, limit, 'ring.put');
+      const gift = putSlow(word, limit, PUT);
       if (gift === PutGift.CLOSED) throw closedError();
       if (gift === NO_GIFT) {
         throw new MbumaError('TIMED_OUT', `ring ${name} was full for ${limit} ms`);
       }
     },
     async putAsync(word, options) {
-      assertAttached();
+      assertSleepable(PUT, true);
       requireWord(word);
       const signal = signalOf(options);
-      const gift = await asyncLine.wait(putEnd, ring, word, () => putGift(word), signal);
+      const gift = await asyncLine.wait(putEnd, ring, word, PUT, () => putGift(word), signal);
       if (gift === PutGift.CLOSED) throw closedError();
     },
     tryTake() {
@@ -216,14 +228,14 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
       return takeWord(ring);
     },
     take(timeoutMs) {
-      assertAttached();
+      assertSleepable(TAKE);
       const limit = requireTimeout(timeoutMs);
       const word = takeWord(ring);
-      return word !== 0 ? word : takeSlow(limit, 'ring.take');
+      return word !== 0 ? word : takeSlow(limit, TAKE);
     },
     async takeAsync(options) {
-      assertAttached();
-      return asyncLine.wait(takeEnd, ring, 0, takeGift, signalOf(options));
+      assertSleepable(TAKE, true);
+      return asyncLine.wait(takeEnd, ring, 0, TAKE, takeGift, signalOf(options));
     },
 
     tryPutMany(items, n) {
@@ -233,14 +245,14 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
       return accepted(putWords(ring, items, 0, n, false));
     },
     putMany(items, n, timeoutMs) {
-      assertAttached();
+      assertSleepable(PUT_MANY);
       requireWords(items, n, 'items', 0);
       const limit = requireTimeout(timeoutMs);
       const count = accepted(putWords(ring, items, 0, n, true));
       return count === n ? n : putManySlow(items, count, n, limit);
     },
     async putManyAsync(items, n, options) {
-      assertAttached();
+      assertSleepable(PUT_MANY, true);
       requireWords(items, n, 'items', 0);
       const signal = signalOf(options);
       signal?.throwIfAborted();
@@ -254,20 +266,20 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
       return takeWords(ring, out, 0, n);
     },
     takeMany(out, n, timeoutMs) {
-      assertAttached();
+      assertSleepable(TAKE_MANY);
       requireWords(out, n, 'out', 1);
       const limit = requireTimeout(timeoutMs);
       const count = takeWords(ring, out, 0, n);
       if (count !== 0) return count;
-      const word = takeSlow(limit, 'ring.takeMany');
+      const word = takeSlow(limit, TAKE_MANY);
       if (word === 0) return 0;
       out[0] = word;
       return 1 + takeWords(ring, out, 1, n - 1);
     },
     async takeManyAsync(out, n, options) {
-      assertAttached();
+      assertSleepable(TAKE_MANY, true);
       requireWords(out, n, 'out', 1);
-      const word = await asyncLine.wait(takeEnd, ring, 0, takeGift, signalOf(options));
+      const word = await asyncLine.wait(takeEnd, ring, 0, TAKE_MANY, takeGift, signalOf(options));
       if (word === 0) return 0;
       if (out.length < n) {
         throw new MbumaError('BAD_ARGUMENT', `out has become too short while word ${word} was on its way`);

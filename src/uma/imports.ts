@@ -8,6 +8,8 @@
 
 import { MbumaError } from '../check/index.js';
 import type { HookErrors, How } from './hooks.js';
+import type { RunningHooks } from './running-hooks.js';
+import type { ZoneState } from './zone-state.js';
 
 /**
  * Fills `words[0..]` with up to `n` things from elsewhere, each a word that is not 0; how many. 0: there is
@@ -31,11 +33,12 @@ export interface Imports {
 
 export function createImports(
   words: Int32Array,
-  zone: string,
-  importWords: Import,
-  release: Release,
-  slotsMax: number,
+  { name: zone, capacityMax: slotsMax }: Pick<ZoneState, 'name' | 'capacityMax'>,
+  running: RunningHooks,
+  given: { readonly import: Import; readonly release: Release },
 ): Imports {
+  const importWords = running.watch(zone, given.import);
+  const release = running.watch(zone, given.release);
   /** Handed to the hooks; another while one of them is running, for it may allocate from this very zone. */
   let scratch: Int32Array | null = new Int32Array(slotsMax);
 

@@ -30,7 +30,7 @@ export interface LeafParts {
   readonly backends: Backends;
   readonly registry: Registry;
   /** Changes the limit of a zone, opened by this thread or not, and serves who waits. */
-  setLimit(zone: ZoneAccount, limit: number): void;
+  setLimit(zone: ZoneAccount & ZoneWithKeg, limit: number): void;
   /** Bounds what a zone may cache. */
   setMaxCached(zone: ZoneAccount, most: number): void;
   /** Changes how many free items the keg of a zone keeps. */
@@ -222,7 +222,7 @@ export function umaBranches(parts: LeafParts): readonly Branch[] {
     ),
     integer('limit.max_items', 'items', 'Most items out at one time; 0: no limit.', word(Zone.limit), {
       most: LIMIT_MAX,
-      write: setLimit,
+      write: (zone, limit) => setLimit({ ...zone, kegState: kegOf(zone) }, limit),
     }),
     integer('limit.sleepers', 'times', 'Calls that wait for an item now.', word(Zone.waitCount)),
     integer('limit.sleeps', 'times', 'Calls that ever had to wait.', word(Zone.waitSleeps)),

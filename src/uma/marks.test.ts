@@ -51,14 +51,16 @@ describe('the reserve', () => {
         codeOf(() => Object.assign(zone, { reserve: wrong })),
         'BAD_ARGUMENT',
       );
-    zone.max = 3;
-    assert.equal(
-      codeOf(() => {
-        zone.reserve = 3;
-      }),
-      'BAD_ARGUMENT',
-    );
-    assert.equal(zone.reserve, 3);
+    zone.max = 4;
+    for (const [mark, items] of [
+      ['reserve', 4],
+      ['max', 3],
+    ] as const)
+      assert.equal(
+        codeOf(() => Object.assign(zone, { [mark]: items })),
+        'BAD_ARGUMENT',
+      );
+    assert.deepEqual([zone.reserve, zone.max], [3, 4]);
     for (const item of items) zone.free(item);
   });
 });

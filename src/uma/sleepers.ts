@@ -260,9 +260,8 @@ export function createSleepers(
 
   async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
     assertAttached();
-    waiting.assertOutside(`allocAsync of zone ${zone.name}`);
     signal?.throwIfAborted();
-    waiting.assertMayAwait(`alloc of zone ${zone.name}`, 'OUT_OF_MEMORY');
+    waiting.assertMayAwait(`allocAsync of zone ${zone.name}`, 'OUT_OF_MEMORY');
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
     const waiter = waiting.takeWaiter() || (await waitForWaiter(signal));
     const call: Call = { zone, waiter, inLine: false };

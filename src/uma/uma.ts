@@ -41,6 +41,7 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createRegistry } from './registry.js';
+import { createRunningHooks } from './running-hooks.js';
 import { createSleepers } from './sleepers.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Backend, CountedZone, Zone } from './zone-api.js';
@@ -54,7 +55,7 @@ import {
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, readZone, type ZoneState } from './zone-state.js';
 import { type ZoneStats, zoneStats } from './zone-stats.js';
-import { createZoneTuning } from './zone-tuning.js';
+import { createZoneTuning, type ZoneWithKeg } from './zone-tuning.js';
 
 export interface Uma {
   zone(options: CountedZoneOptions): CountedZone;
@@ -64,6 +65,8 @@ export interface Uma {
   readonly alarms: Alarms;
   /** The zone of this name that this thread has opened. */
   findZone(name: string): Zone | undefined;
+  /** Whether this is a zone that this thread has open. */
+  hasOpen(object: unknown): boolean;
   /** The zones that this thread has opened. */
   zones(): readonly Zone[];
   /** Names of all zones of the memory. */
@@ -91,6 +94,8 @@ export interface Uma {
   foreignKeg(options: ForeignKegOptions): ForeignKeg;
   /** A layer that uses zones is asked before this thread closes one, or destroys it. */
   onZoneEnd(object: Objector): void;
+  /** Refuses what must not be done from inside of a hook. @throws ZONE_BUSY */
+  refuseInHook(what: string): void;
   /** Figures of guarded items. */
   guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
@@ -147,6 +152,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const makeCountedZone = createCountedZoneClass(zoneParts, counters, makeZone, deadCache);
   const makeEpochZone = createEpochZoneClass(zoneParts, makeZone, deadCache);
   const allocSite = machine.failpoints.site(ALLOC_SITE);
+  const running = createRunningHooks(machine);
   const opened = new Map<string, { zone: OpenZone; state: ZoneState }>();
   /** This thread has detached: its slot, and the caches with it, may be another's. */
   let left = false;
@@ -203,17 +209,9 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     const kegState: KegState = kegs.byNumber(words[recordOf(number) + ZoneRecord.keg] as number);
     kegs.open.add(kegState.number);
     const recorded = readZone(words, machine.area('zones'), number, kegState);
-    const imports =
-      options.imports === null
-        ? null
-        : createImports(
-            words,
-            options.name,
-            options.imports.import,
-            options.imports.release,
-            recorded.capacityMax,
-          );
-    const hooks = imports === null ? options.hooks : importHooks(imports, options.hooks);
+    const watched = running.watchAll(options.name, options.hooks);
+    const imports = options.imports && createImports(words, recorded, running, options.imports);
+    const hooks = imports === null ? watched : importHooks(imports, watched);
     // Hooks of a primary zone work on slabs: they are the keg's.
     const ofKeg = primary === null && imports === null;
     if (ofKeg) kegState.init = hooks.init;
@@ -268,7 +266,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     });
   }
 
-  function setLimit(zone: ZoneAccount, limit: number): void {
+  function setLimit(zone: ZoneWithKeg & ZoneAccount, limit: number): void {
+    tuning.refuseLimit(zone, limit);
     const known = byNumber.get(zone.number);
     if (known === undefined) changeUnopened(zone, () => sleepers.setLimitUnopened(zone, limit));
     else sleepers.setLimit(known, limit);
@@ -335,6 +334,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     guard,
     leaks,
     forget,
+    running,
     cacheOf: accounts.cacheOf,
   });
   const parts: UmaParts = { context, kegs, maps, guard, dead };
@@ -343,6 +343,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     backend: backendApi.open,
     alarms,
     findZone: (name) => opened.get(name)?.zone,
+    hasOpen: (object) => [...opened.values()].some(({ zone }) => zone === object),
     zones: () => [...opened.values()].map((each) => each.zone),
     findRecord(name) {
       const number = registry.findByName(name);
@@ -364,6 +365,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     access: createAccess(items, pageKegs, words.length * 4),
     leaks,
     onZoneEnd: zoneEnd.onEnd,
+    refuseInHook: running.refuse,
     foreignKeg: foreign.open,
     guardStats: guard.stats,
     carry(keg, item, slot) {

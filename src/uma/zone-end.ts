@@ -22,6 +22,7 @@ import type { Leak } from './leaks.js';
 import type { Reclaimer } from './reclaim.js';
 import { Keg, KegFlag, ThreadCache, Zone } from './records.js';
 import type { Registry } from './registry.js';
+import type { RunningHooks } from './running-hooks.js';
 import type { Sleepers } from './sleepers.js';
 import type { ZoneState } from './zone-state.js';
 
@@ -47,6 +48,7 @@ interface ZoneEndParts {
   readonly reclaimer: Reclaimer;
   readonly sleepers: Sleepers;
   readonly leaks: () => readonly Leak[];
+  readonly running: RunningHooks;
   readonly cacheOf: (slot: number, number: number) => number;
   /** This thread has closed the zone: its object and its state are of no use any more. */
   readonly forget: (zone: ZoneState) => void;
@@ -65,6 +67,7 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
   }
 
   function refuseIfUsedHere(zone: ZoneState, isDestroyed: boolean): void {
+    parts.running.refuse(`zone ${zone.name} stays open`);
     if (sleepers.callsOf(zone) > 0) throw busy(zone, 'has calls of this thread that wait');
     for (const object of objectors) {
       const why = object(zone, isDestroyed);

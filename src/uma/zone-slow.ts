@@ -2,7 +2,7 @@
  * The slow half of `tryAlloc` and `free`: flags, hooks, checks, and the attempts that follow a miss.
  */
 
-import { MbumaError, requireInteger } from '../check/index.js';
+import { type ErrorCode, hex, MbumaError, requireInteger } from '../check/index.js';
 import type { Alarms } from './alarms.js';
 import type { UmaContext } from './context.js';
 import type { Deferral } from './deferral.js';
@@ -25,9 +25,6 @@ export const ALLOC_SITE = 'uma.alloc';
 
 /** Who may go below the last reserve may go below the one before. */
 const USES_RESERVE: number = USE_RESERVE | USE_INTERRUPT_RESERVE;
-
-/** A constructor that allocates from its own zone without end comes to one here, and not the stack's. */
-const CTORS_NESTED_MAX = 64;
 
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
@@ -59,11 +56,10 @@ export function createZoneSlow(
   const { failpoints } = context.machine;
   const allocSite = failpoints.site(ALLOC_SITE, 'an allocation from a zone, whatever is cached');
   const ctorSite = failpoints.site('uma.ctor', 'a `ctor` hook: as if it lacked memory');
-  /** Constructors that are running, one inside of the other. */
-  let constructing = 0;
-  context.machine.onRewind(() => {
-    constructing = 0;
-  });
+  const { slot } = context.threads;
+
+  /** Whether this thread still has the item: a hook may have freed it. */
+  const isOurs = (item: number): boolean => maps.owners[item >>> GRANULE_SHIFT] === slot;
 
   function allocSlow(zone: ZoneState, flags: number, how: How): number {
     context.threads.assertHere();
@@ -133,18 +129,14 @@ export function createZoneSlow(
       context.machine.fillBytes(item, 0, guarded ? kegState.size : kegState.fillBytes);
     if (hooks.ctor === null) return item;
     try {
-      constructing++;
-      if (constructing > CTORS_NESTED_MAX)
-        throw new MbumaError('HOOK_FAILED', `ctor of zone ${zone.name} allocates, and is nested too deep`, {
-          zone: zone.name,
-        });
-      if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) return item;
+      if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) {
+        if (isOurs(item)) return item;
+        throw freedBy('ctor', 'HOOK_FAILED', zone, item);
+      }
     } catch (error) {
       ladder.countFailure(zone);
       returnUnconstructed(zone, item);
       throw error;
-    } finally {
-      constructing--;
     }
     ladder.countFailure(zone);
     returnUnconstructed(zone, item);
@@ -152,7 +144,13 @@ export function createZoneSlow(
     return 0;
   }
 
+  function freedBy(hook: string, code: ErrorCode, zone: ZoneState, item: number): MbumaError {
+    const text = `${hook} of zone ${zone.name} has freed the item that it was called for, ${hex(item)}`;
+    return new MbumaError(code, text, { zone: zone.name, address: item });
+  }
+
   function returnUnconstructed(zone: ZoneState, item: number): void {
+    if (!isOurs(item)) return;
     try {
       takeBack(zone, item);
     } catch {
@@ -194,7 +192,7 @@ export function createZoneSlow(
     if (error !== null) throw error;
     const address = item as number;
     // Whoever had it: from here on it is this thread's, for `dtor` and trash change it.
-    maps.owners[address >>> GRANULE_SHIFT] = context.threads.slot;
+    maps.owners[address >>> GRANULE_SHIFT] = slot;
     const damage = checks.concerns(zone) ? checkFreed(zone, address) : null;
     if (zone.epoch) {
       // Readers may still look at it: `dtor` and trash wait with the item.
@@ -205,6 +203,7 @@ export function createZoneSlow(
     }
     const errors: HookErrors | null = hooks.dtor === null ? null : new HookErrors();
     errors?.run(hooks.dtor, 'dtor', zone.name, address, How.NOWAIT);
+    if (errors !== null && !isOurs(address)) throw freedBy('dtor', 'FREE_TWICE', zone, address);
     takeBack(zone, address);
     if (damage !== null) throw damage;
     errors?.throwFirst();

@@ -6,7 +6,7 @@ import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { copyStride } from './geometry.js';
 import type { KegMarks, Kegs } from './kegs.js';
-import { Keg, KegFlag, Zone } from './records.js';
+import { Keg, KegFlag, Zone, ZoneFlag } from './records.js';
 import type { Sleepers } from './sleepers.js';
 import { LIMIT_MAX } from './zone-api.js';
 import { addMarkReasons } from './zone-options.js';
@@ -17,6 +17,8 @@ export type ZoneWithKeg = Pick<ZoneState, 'name' | 'record' | 'kegState'>;
 
 export interface ZoneTuning {
   setLimit(zone: ZoneState, limit: unknown): void;
+  /** @throws BAD_ARGUMENT for a limit that the keg's reserve would use up */
+  refuseLimit(zone: ZoneWithKeg, limit: number): void;
   setMaxCached(zone: ZoneState, most: unknown): void;
   /** The word alone: for a zone that this thread has not opened, and so has nothing of in its cache. */
   writeMaxCached(zone: ZoneAccount, most: number): void;
@@ -39,19 +41,27 @@ export function createZoneTuning(
   const markOf = ({ kegState }: ZoneWithKeg, mark: keyof KegMarks): number =>
     words[kegState.record + Keg[mark]] as number;
 
+  const marksOf = (zone: ZoneWithKeg): KegMarks => ({
+    reserve: markOf(zone, 'reserve'),
+    lowWater: markOf(zone, 'lowWater'),
+    highWater: markOf(zone, 'highWater'),
+  });
+
+  function refuseMarks({ name }: ZoneWithKeg, marks: KegMarks, limit: number): void {
+    const reasons: string[] = [];
+    addMarkReasons(marks, limit, reasons);
+    if (reasons.length > 0)
+      throw new MbumaError('BAD_ARGUMENT', `zone ${name}: ${reasons.join('; ')}`, { zone: name });
+  }
+
+  /** The reserve is the keg's: of a secondary zone's limit it takes nothing. */
+  function refuseLimit(zone: ZoneWithKeg, limit: number): void {
+    if (words[zone.record + Zone.primary] === 0) refuseMarks(zone, marksOf(zone), limit);
+  }
+
   function setMark(zone: ZoneWithKeg, mark: keyof KegMarks, items: unknown): void {
     const value = requireInteger(items, mark, 0, LIMIT_MAX);
-    const marks = {
-      reserve: markOf(zone, 'reserve'),
-      lowWater: markOf(zone, 'lowWater'),
-      highWater: markOf(zone, 'highWater'),
-      [mark]: value,
-    };
-    const reasons: string[] = [];
-    addMarkReasons(marks, words[zone.record + Zone.limit] as number, reasons);
-    if (reasons.length > 0) {
-      throw new MbumaError('BAD_ARGUMENT', `zone ${zone.name}: ${reasons.join('; ')}`, { zone: zone.name });
-    }
+    refuseMarks(zone, { ...marksOf(zone), [mark]: value }, words[zone.record + Zone.limit] as number);
     kegs.setMarks(zone.kegState, { [mark]: value });
   }
 
@@ -63,10 +73,17 @@ export function createZoneTuning(
 
   return {
     setLimit(zone, limit) {
-      sleepers.setLimit(zone, requireInteger(limit, 'max', 0, LIMIT_MAX));
+      const value = requireInteger(limit, 'max', 0, LIMIT_MAX);
+      refuseLimit(zone, value);
+      sleepers.setLimit(zone, value);
     },
+    refuseLimit,
     setMaxCached(zone, most) {
       const value = requireInteger(most, 'maxCached', 0, LIMIT_MAX);
+      if (value !== 0 && (zone.flags & ZoneFlag.NO_BUCKET) !== 0)
+        throw new MbumaError('BAD_ARGUMENT', `zone ${zone.name} is noBucket: it caches nothing`, {
+          zone: zone.name,
+        });
       writeMaxCached(zone, value);
       // What this thread and the zone have beyond it goes back now; other threads' when they fill a bucket.
       if (value !== 0) drains.drainCache(zone);

@@ -139,7 +139,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       requireObject(options, 'options');
       requireSignal(options.signal);
       options.signal?.throwIfAborted();
-      if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`alloc of zone ${this.name}`, true);
+      if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`allocAsync of zone ${this.name}`, true);
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
       refuseIfCanFail(this.state, flags);
@@ -239,6 +239,7 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
     }
 
     claim(item: Addr): boolean {
+      context.threads.assertHere();
       const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
       if (error !== null && error.code !== 'FREE_TWICE') throw error;
       const granule = item >>> GRANULE;

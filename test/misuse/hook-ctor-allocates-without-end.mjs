@@ -17,6 +17,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'HOOK_FAILED',
-  message: 'ctor of zone nodes allocates, and is nested too deep',
+  message: '64 hooks run one inside of the other: of zone nodes',
   zone: 'nodes',
 };

@@ -18,5 +18,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'WOULD_BLOCK',
-  message: 'ring.take would sleep, and does not while mutex screen is held: see noSleepWithLocks',
+  message:
+    'take from ring frames would sleep, and does not while mutex screen is held: see debug.nosleepwithlocks',
 };
