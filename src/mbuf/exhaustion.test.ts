@@ -64,6 +64,36 @@ describe('clusters that run out', () => {
     assertNothingUsed(kit);
   });
 
+  it('are back in their pages after one drain, mbufs of cached packets too', () => {
+    const kit = makeKit({ max: MAX });
+    const { mbufs, context } = kit;
+    mbufs.free(must(mbufs.tryGetcl()));
+    context.uma.reclaimer.reclaim('drain');
+    const free = context.pages.freePages();
+    for (const m of takeAll(mbufs.tryGetcl)) mbufs.free(m);
+    assert.ok(mbufs.stats().packets.cache > 0 && context.pages.freePages() < free);
+    context.uma.reclaimer.reclaim('drain');
+    assert.equal(context.pages.freePages(), free);
+    const { packet, mbuf, cluster } = mbufs.zones;
+    for (const zone of [packet, mbuf, cluster]) assert.equal(zone.stats().cached, 0, zone.name);
+    assertNothingUsed(kit);
+  });
+
+  it('are mbufs for others, too, when the packet zone is drained', () => {
+    const kit = makeKit({ max: MAX });
+    const { mbufs } = kit;
+    const packets = takeAll(mbufs.tryGetcl);
+    for (const m of packets) mbufs.free(m);
+    mbufs.zones.packet.drainHere();
+    // The packets were the keg's newest slabs: it has them for mbufs again.
+    const { free, pages } = mbufs.zones.mbuf.stats();
+    assert.ok(free >= mbufs.stats().packets.cache);
+    const taken = Array.from({ length: free }, () => must(mbufs.tryGet()));
+    assert.equal(mbufs.zones.mbuf.stats().pages, pages, 'no page was needed');
+    for (const m of taken) mbufs.free(m);
+    assertNothingUsed(kit);
+  });
+
   it('come to who waits, from a packet that is freed', async () => {
     const kit = makeKit({ max: MAX });
     const { mbufs } = kit;

@@ -139,6 +139,30 @@ for (const checkLevel of [0, 1, 2, 3] as const) {
       }
     });
 
+    it('go back where they belong: packets whole, with their cluster, bare ones bare', () => {
+      const kit = makeKit({ checkLevel });
+      const { mbufs } = kit;
+      const { packet, cluster, mbuf } = mbufs.zones;
+      const m = must(mbufs.tryGetcl());
+      const data = mbufs.dataOf(m);
+      const clusters = cluster.stats().used;
+      mbufs.append(m, Uint8Array.of(1, 2, 3));
+      mbufs.free(m);
+      assert.deepEqual([packet.stats().used, cluster.stats().used], [0, clusters], 'it keeps its cluster');
+      assertClean(kit);
+      assert.deepEqual([must(mbufs.tryGetcl()), mbufs.dataOf(m), mbufs.lengthOf(m)], [m, data, 0]);
+      const bare = must(mbufs.tryGet());
+      const { cached } = mbuf.stats();
+      mbufs.free(bare);
+      assert.equal(mbuf.stats().cached, cached + 1);
+      assert.equal(packet.stats().used, 1, 'no packet has come of it');
+      mbufs.free(m);
+      assert.ok(cluster.stats().used > 0);
+      packet.drain();
+      assert.equal(cluster.stats().used, 0, 'leaving the cache it gives the cluster back');
+      assertNothingUsed(kit);
+    });
+
     it('are told by the formulas of netstat -m', () => {
       const kit = makeKit({ checkLevel, max: 500 });
       const { mbufs } = kit;

@@ -210,6 +210,31 @@ describe('a backend', () => {
     assert.equal(await codeOfPromise(() => b.allocAsync(99)), 'BAD_ARGUMENT');
   });
 
+  it('outlives its zones: what one that is destroyed had is the others’, and turns go on', () => {
+    const scene = makeScene(4);
+    const [a, b] = [scene.zone('a'), scene.zone('b')];
+    leaveEmpty(a, 3);
+    b.free(b.tryAlloc() as Addr);
+    assert.equal(scene.backend.stats().pagesUsed, 4);
+    a.destroy();
+    assert.equal(scene.backend.stats().pagesUsed, 1);
+    assert.equal(
+      codeOf(() => a.destroy()),
+      'ZONE_CLOSED',
+    );
+    const items = takeAll(b, 4);
+    assert.equal(b.tryAlloc(), 0);
+    for (const item of items) b.free(item);
+    // Its number is another's now, of another size.
+    const again = scene.zone('another', { size: 8192 });
+    assert.equal(again.index, a.index);
+    const item = again.tryAlloc() as Addr;
+    assert.notEqual(item, 0, 'what b had was drained for it');
+    assert.equal(scene.backend.stats().reclaims, 1);
+    again.free(item);
+    end(scene);
+  });
+
   it('is found by its name from every thread; its first bound stands', () => {
     const { party, backend } = makeScene();
     const other = joinParty(party.machine.handle);

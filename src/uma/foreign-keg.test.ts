@@ -95,10 +95,12 @@ describe('a foreign keg', () => {
     fc.assert(
       fc.property(any, (address) => {
         if (inUse.has(address)) return;
-        const code = codeOf(() => keg.give(new Int32Array([address]), 1));
+        const { code, zone, message } = errorOf(() => keg.give(new Int32Array([address]), 1));
         const start = keg.find(address);
         const expected = start === 0 ? 'FREE_FOREIGN' : start === address ? 'FREE_TWICE' : 'FREE_UNALIGNED';
         assert.equal(code, expected);
+        assert.equal(zone, 'heap');
+        assert.match(message, /^foreign keg heap: /);
         assert.equal(JSON.stringify(keg.stats()), before);
       }),
       { ...property(2000), endOnFailure: true },

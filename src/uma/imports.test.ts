@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Addr, attachMemory, createMemory, How, type Zone, type ZoneOptions } from '../index.js';
+import {
+  type Addr,
+  attachMemory,
+  CANFAIL,
+  createMemory,
+  How,
+  type Zone,
+  type ZoneOptions,
+} from '../index.js';
 import {
   assertClean,
   codeOf,
@@ -13,6 +21,7 @@ import {
   must,
   type Party,
   property,
+  turn,
 } from './uma.test-kit.js';
 
 /** Things with numbers from 1; each is out once at most. */
@@ -97,6 +106,34 @@ describe('a zone that imports', () => {
     source.most = 8;
     must(zone.tryAlloc());
     assert.equal(zone.tryAlloc(), 0);
+    assertClean(party);
+  });
+
+  it('lets who may wait go on waiting while there is nothing, and ends the wait with what import throws', async () => {
+    const party = makeParty();
+    const source = new Source();
+    source.most = 0;
+    const zone = open(party, source, { noBucket: true });
+    assert.equal(
+      codeOf(() => zone.alloc(0, 0)),
+      'TIMED_OUT',
+    );
+    assert.equal(
+      codeOf(() => zone.alloc(CANFAIL)),
+      'OUT_OF_MEMORY',
+    );
+    const first = zone.allocAsync();
+    const second = zone.allocAsync();
+    await turn();
+    assert.equal(zone.sleepers, 2);
+    source.most = 1;
+    zone.free(await first);
+    assert.notEqual(wordOf(party, await second), 0);
+    source.fails = new RangeError('no things');
+    await assert.rejects(zone.allocAsync(), source.fails);
+    assert.throws(() => zone.alloc(), source.fails);
+    assert.equal(zone.sleepers, 0);
+    assert.equal(zone.stats().used, 1, 'no unit is lost');
     assertClean(party);
   });
 

@@ -115,6 +115,67 @@ describe('the limit in one thread', () => {
     assertClean(party);
   });
 
+  it('lets all threads together cache half of it at most, and nothing where that is too little', () => {
+    for (const limit of [3, 7, 12, 40, 100, 1000]) {
+      const a = makeParty({ pageCount: 1024 });
+      const parties = [a, joinParty(a.machine.handle), joinParty(a.machine.handle)];
+      const zones = parties.map(({ uma }) => uma.zone({ name: 'zone', size: 64, max: limit }));
+      for (const _ of [1, 2, 3]) {
+        for (const zone of zones) {
+          const items = takeAll(zone);
+          for (const item of items) zone.free(item);
+        }
+        const cached = parties.reduce((sum, party, at) => sum + cachedHere(party, zones[at] as Zone), 0);
+        assert.ok(cached <= limit / 2, `${cached} of ${limit}`);
+        if (limit < 12) assert.equal(zones[0]?.stats().cached, 0);
+        if (limit >= 40) assert.ok(cached > 0, 'it is a cache still');
+      }
+      // So whatever the others keep, half of it can be had.
+      assert.ok(takeAll(zones[0] as Zone).length >= limit / 2);
+      assertClean(a);
+    }
+  });
+
+  it('counts what is cached: who is refused finds as many out as the limit says', () => {
+    const a = makeParty();
+    const b = joinParty(a.machine.handle);
+    const zone = a.uma.zone({ name: 'zone', size: 64, max: 40 });
+    const theirs = b.uma.zone({ name: 'zone', size: 64 });
+    for (const item of takeAll(theirs)) theirs.free(item);
+    const items = takeAll(zone);
+    const { used, cached } = zone.stats();
+    assert.ok(cached > 0 && used === items.length);
+    assert.equal(used + cached, 40);
+    for (const item of items) zone.free(item);
+    assertClean(a);
+  });
+
+  it('is looked at again after onExhausted: what that frees can be had, its answer alone gives nothing', () => {
+    const party = makeParty();
+    const held: Addr[] = [];
+    let asked = 0;
+    const zone = party.uma.zone({
+      name: 'zone',
+      size: 64,
+      max: 2,
+      onExhausted: () => {
+        asked++;
+        assert.equal(party.locks.holdsAny(), false);
+        for (const item of held.splice(0)) zone.free(item);
+        return true;
+      },
+    });
+    const items = [zone.tryAlloc() as Addr];
+    held.push(zone.tryAlloc() as Addr);
+    items.push(zone.tryAlloc() as Addr);
+    assert.equal(asked, 1);
+    assert.ok(!items.includes(0 as Addr), 'the one that the hook has freed');
+    assert.equal(zone.tryAlloc(), 0, 'it says that it has freed something, and has not');
+    assert.equal(asked, 2, 'once a call');
+    for (const item of items) zone.free(item);
+    assertClean(party);
+  });
+
   it('belongs to the zone that makes it: who attaches later does not set it', () => {
     const a = makeParty();
     const b = joinParty(a.machine.handle);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
-import { CANFAIL, USE_RESERVE } from './index.js';
+import { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE } from './index.js';
 import { takeAll } from './pair.test-kit.js';
 import { assertClean, assertEmpty, codeOf, joinParty, makeParty, takeAllPages } from './uma.test-kit.js';
 
@@ -21,10 +21,13 @@ describe('the reserve', () => {
       'OUT_OF_MEMORY',
     );
     assert.equal(zone.stats().free, 10);
+    assert.equal(zone.tryAllocMany(new Int32Array(5), 5), 0);
     for (let index = 0; index < 10; index++) {
       const item = zone.tryAlloc(USE_RESERVE);
       assert.notEqual(item, 0, `item ${index} of the reserve`);
       items.push(item as Addr);
+      assert.equal(zone.stats().free, 9 - index, 'one alone: no bucket is filled from it');
+      assert.equal(zone.tryAlloc(), 0, 'and the rest is the reserve still');
     }
     assert.equal(zone.tryAlloc(USE_RESERVE), 0);
     giveBack();
@@ -36,6 +39,28 @@ describe('the reserve', () => {
     zone.reserve = 0;
     zone.drain();
     assert.equal(zone.stats().pages, 0);
+    assertClean(party);
+  });
+
+  it('is for calls that may wait, too: they find it before they wait', async () => {
+    const party = makeParty();
+    const zone = party.uma.zone({ name: 'zone', size: 1024, reserve: 3, noBucket: true });
+    assert.equal(zone.preallocate(4), 4);
+    const giveBack = takeAllPages(party);
+    const items = takeAll(zone, 1);
+    assert.equal(
+      codeOf(() => zone.alloc(0, 0)),
+      'TIMED_OUT',
+      'no call is preferred for being ready to wait',
+    );
+    items.push(zone.alloc(USE_RESERVE, 0), await zone.allocAsync(USE_RESERVE));
+    items.push(zone.alloc(USE_INTERRUPT_RESERVE, 0));
+    assert.equal(
+      codeOf(() => zone.alloc(USE_RESERVE, 0)),
+      'TIMED_OUT',
+    );
+    giveBack();
+    for (const item of items) zone.free(item);
     assertClean(party);
   });
 
@@ -205,6 +230,30 @@ describe('the limit, met', () => {
     assert.equal(told.length, 2);
     zone.free(items[0] as Addr);
     quiet.free(items[1] as Addr);
+    assertClean(party);
+  });
+
+  it('warns when the call goes on to wait, too', async () => {
+    const party = makeParty();
+    const told: string[] = [];
+    party.uma.alarms.onWarning((message) => told.push(message));
+    const options = { size: 64, max: 1, warning: 'full' };
+    const [one, two] = [
+      party.uma.zone({ name: 'one', ...options }),
+      party.uma.zone({ name: 'two', ...options }),
+    ];
+    const items = [one.tryAlloc() as Addr, two.tryAlloc() as Addr];
+    assert.deepEqual(told, []);
+    assert.equal(
+      codeOf(() => one.alloc(0, 0)),
+      'TIMED_OUT',
+    );
+    assert.deepEqual(told, ['[zone: one] full']);
+    const wait = two.allocAsync();
+    assert.deepEqual(told, ['[zone: one] full', '[zone: two] full']);
+    two.free(items[1] as Addr);
+    two.free(await wait);
+    one.free(items[0] as Addr);
     assertClean(party);
   });
 

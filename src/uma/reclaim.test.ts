@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Addr } from '../record/index.js';
-import type { Zone } from './index.js';
+import type { Zone, ZoneOptions } from './index.js';
 import { takeAll } from './pair.test-kit.js';
 import { Zone as ZoneRecord } from './records.js';
 import {
@@ -153,7 +153,55 @@ describe('the timer', () => {
   });
 });
 
+describe('trim', () => {
+  it('leaves what allocations have drawn of late, and gives back what is cached beyond', () => {
+    const party = makeParty({ pageCount: 512 });
+    const zone = party.uma.zone({ name: 'zone', size: 256 });
+    const intoList = (): void => {
+      party.threads.ask(party.threads.slot, 1);
+      party.uma.reclaimer.answerAttention();
+    };
+    fill(party, zone, 1200);
+    intoList();
+    zone.trim();
+    // What was put there is no demand: what is left of it is what the next period draws.
+    fill(party, zone, 1200);
+    intoList();
+    const drawn = takeAll(zone, 600);
+    for (const item of drawn) zone.free(item);
+    intoList();
+    assert.ok(zone.stats().cached >= 1200);
+    zone.trim();
+    const { cached } = zone.stats();
+    assert.ok(cached >= 300 && cached < 900, `${cached} are left`);
+    for (let period = 0; period < 60; period++) zone.trim();
+    assert.ok(zone.stats().cached < 255, 'what nobody wants any more goes');
+    zone.drain();
+    assert.equal(zone.stats().cached, 0, 'a drain leaves nothing');
+    assertClean(party);
+  });
+});
+
 describe('reclaim', () => {
+  it('drain: once is enough, for headers and buckets go after what stood in them', () => {
+    const party = makeParty({ pageCount: 512 });
+    const free = party.pages.freePages();
+    // Off-page headers of all sizes, and buckets.
+    for (const [size, counted] of [
+      [4096, false],
+      [816, true],
+      [1120, true],
+      [1312, true],
+      [3984, true],
+    ] as const) {
+      const zone = party.uma.zone({ name: `${size}`, size, referenceCounted: counted } as ZoneOptions);
+      for (const item of takeAll(zone, 30)) zone.free(item);
+    }
+    party.uma.reclaimer.reclaim('drain');
+    assert.equal(party.pages.freePages(), free);
+    assertClean(party);
+  });
+
   it('drain: after all has been freed every page is back, exactly', () => {
     const party = makeParty({ pageCount: 512 });
     const free = party.pages.freePages();

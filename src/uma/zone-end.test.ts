@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Addr, createMemory } from '../index.js';
 import { type CountedZone, NO_MEMORY, type Zone, type ZoneOptions } from './index.js';
+import { ZONE_WORDS } from './records.js';
 import {
   assertClean,
   codeOf,
@@ -193,6 +194,74 @@ describe('a zone that is destroyed', () => {
     zone.free(item);
     zone.destroy();
     assertClean(party);
+  });
+
+  it('is opened by nobody meanwhile, and what is drained meanwhile is drained once', () => {
+    const { one, other } = makeTwo();
+    const before = freePages(one);
+    const alive = new Set<number>();
+    const codes = new Set<string>();
+    let nested = false;
+    const hooks = {
+      init: (item: Addr): void => void alive.add(item),
+      fini: (item: Addr): void => {
+        assert.ok(alive.delete(item));
+        codes.add(codeOf(() => other.uma.zone({ name: 'going', size: 1000, ...hooks })));
+        // What is drained in a hook runs hooks: one level of that is enough.
+        if (nested) return;
+        nested = true;
+        one.uma.reclaimer.tick(0);
+        one.uma.reclaimer.reclaim('drain');
+        other.uma.reclaimer.reclaim('threads');
+        one.waiting.poll();
+        nested = false;
+      },
+    };
+    const zone = one.uma.zone({ name: 'going', size: 1000, ...hooks });
+    for (const item of fill(zone, 60)) zone.free(item);
+    zone.destroy();
+    assert.deepEqual([...codes], ['ZONE_BUSY']);
+    assert.equal(alive.size, 0);
+    assert.equal(freePages(one), before);
+    assertClean(one);
+  });
+
+  it('is out of the timer’s and every reclaim’s reach: its record stays empty', () => {
+    const party = makeParty();
+    const record = party.recordOf(party.uma.zone({ name: 'gone', size: 64 }));
+    const zone = party.uma.zone({ name: 'gone', size: 64 });
+    for (const item of fill(zone, 300)) zone.free(item);
+    zone.destroy();
+    for (let period = 0; period < 3; period++) party.uma.reclaimer.tick(0);
+    for (const level of ['trim', 'drain', 'threads'] as const) party.uma.reclaimer.reclaim(level);
+    assert.ok(party.words.subarray(record, record + ZONE_WORDS).every((word) => word === 0));
+    assertClean(party);
+  });
+
+  it('in a hook, while everything is drained, is passed by', () => {
+    for (const level of ['drain', 'threads'] as const) {
+      const party = makeParty();
+      const before = freePages(party);
+      const others: Zone[] = [];
+      const first = party.uma.zone({
+        name: 'first',
+        size: 4096,
+        fini: () => {
+          for (const other of others.splice(0)) other.destroy();
+        },
+      });
+      others.push(
+        party.uma.zone({ name: 'second', size: 1000 }),
+        party.uma.zone({ name: 'third', size: 2000 }),
+      );
+      const last = party.uma.zone({ name: 'last', size: 64 });
+      for (const zone of [first, ...others, last]) for (const item of fill(zone, 20)) zone.free(item);
+      party.uma.reclaimer.reclaim(level);
+      assert.deepEqual(party.uma.zoneNames(), ['first', 'last']);
+      assert.deepEqual([first.stats().pages, last.stats().pages], [0, 0]);
+      assert.equal(party.pages.freePages(), before);
+      assertClean(party);
+    }
   });
 
   it('leaves holes that are filled, and numbers above them that go on', () => {
