@@ -44,6 +44,21 @@ describe('a zone with reference counters', () => {
     assertClean(party);
   });
 
+  it('counts from 0 on a page that held something else', () => {
+    // Headers on the page, and off it.
+    for (const size of [700, 3984]) {
+      const party = makeParty();
+      const { words, machine } = party;
+      words.fill(-1, machine.layout.firstPage << 10);
+      const zone = party.uma.zone({ ...counted, size });
+      const items = Array.from({ length: 20 }, () => zone.tryAlloc() as Addr);
+      for (const item of items) assert.equal(zone.references(item), 1);
+      for (const item of items) assert.equal(zone.drop(item), true);
+      // What was never handed out stands at 0, too: the audit looks at every counter.
+      assertClean(party);
+    }
+  });
+
   it('frees with the last reference, and not before', () => {
     const destructed: number[] = [];
     const { party, zone, item } = makeZone({ dtor: (each) => void destructed.push(each) });

@@ -60,7 +60,7 @@ describe('an item alone', () => {
       answers.init = answer;
       if (answer === broken) {
         assert.throws(() => zone.tryAlloc(), broken);
-        assert.throws(() => zone.alloc(), broken);
+        assert.throws(() => zone.alloc(0, 0), broken);
         await assert.rejects(zone.allocAsync(), broken);
       } else {
         assert.equal(zone.tryAlloc(), 0);
@@ -84,12 +84,12 @@ describe('an item alone', () => {
     const { party, zone, free, log, answers } = makeScene();
     answers.ctor = broken;
     assert.throws(() => zone.tryAlloc(), broken);
-    assert.throws(() => zone.alloc(), broken);
+    assert.throws(() => zone.alloc(0, 0), broken);
     await assert.rejects(zone.allocAsync(), broken);
     answers.ctor = NO_MEMORY;
     assert.equal(zone.tryAlloc(), 0);
     assert.equal(
-      codeOf(() => zone.alloc()),
+      codeOf(() => zone.alloc(0, 0)),
       'OUT_OF_MEMORY',
     );
     assert.equal(await codeOfPromise(() => zone.allocAsync()), 'OUT_OF_MEMORY');

@@ -130,8 +130,8 @@ describe('a zone that imports', () => {
     zone.free(await first);
     assert.notEqual(wordOf(party, await second), 0);
     source.fails = new RangeError('no things');
+    assert.throws(() => zone.alloc(0, 0), source.fails);
     await assert.rejects(zone.allocAsync(), source.fails);
-    assert.throws(() => zone.alloc(), source.fails);
     assert.equal(zone.sleepers, 0);
     assert.equal(zone.stats().used, 1, 'no unit is lost');
     assertClean(party);

@@ -68,8 +68,11 @@ describe('the reserve', () => {
     const party = makeParty();
     const zone = party.uma.zone({ name: 'zone', size: 1024 });
     const items = takeAll(zone, 4);
+    const { pages } = zone.stats();
     zone.reserve = 3;
     assert.equal(zone.reserve, 3);
+    const large = party.uma.zone({ name: 'large', size: 4096, reserve: 5 });
+    assert.deepEqual([zone.stats().pages, large.stats().pages], [pages, 0], 'nothing is made for it');
     assert.equal(joinParty(party.machine.handle).uma.zone({ name: 'zone', size: 1024 }).reserve, 3);
     for (const wrong of [-1, 1.5, Number.NaN, '3', undefined])
       assert.equal(
