@@ -235,7 +235,7 @@ export const hooksAndZones = [
     group: 'UMA: end of a zone',
     statement: 'With a zone go the buckets of its caches, not only what stood in them.',
     source: 'uma_core.c',
-    tests: [[zoneEnd, 'gives every page back, and leaves its name']],
+    tests: [[zoneEnd, 'gives back the buckets of its caches, those that are empty, too']],
   },
   {
     group: 'UMA: end of a zone',

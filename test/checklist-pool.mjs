@@ -18,7 +18,7 @@ export const pools = [
     source: 'subr_pool.c 1.x',
     tests: [
       [lists, 'have each slab once: full, partial or empty, by the items that are out'],
-      ['src/uma/audit.test.ts', 'a slab on the wrong list'],
+      ['src/uma/audit.test.ts', 'a slab that names the wrong list'],
     ],
   },
   {
@@ -229,9 +229,11 @@ export const pools = [
   },
   {
     group: 'pool: complaints',
-    statement: 'A high mark that is set at run time acts at once; the low mark is kept.',
+    statement: 'A high mark that is set at run time acts at once; one below the low mark is refused.',
     source: 'PR kern/58666',
-    tests: [[lists, 'beyond the high mark go at once when it is set, and not below the low mark']],
+    tests: [
+      [lists, 'beyond the high mark go at once when it is set, and it is never set below the low mark'],
+    ],
   },
   {
     group: 'pool: complaints',

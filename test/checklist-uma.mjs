@@ -43,7 +43,7 @@ export const limitsAndCaches = [
     group: 'UMA: limits',
     statement: 'While somebody waits for a zone, a freed item goes to him and into no cache.',
     source: 'uma_core.c',
-    tests: [[limits, 'is served in the order of arrival, one for each free, from several threads']],
+    tests: [[limits, 'gets what is freed at once, though the cache of who frees has room']],
   },
   {
     group: 'UMA: limits',
@@ -55,7 +55,7 @@ export const limitsAndCaches = [
     group: 'UMA: limits',
     statement: 'While somebody waits, nobody passes him by with `tryAlloc`.',
     source: 'uma_core.c',
-    tests: [[limits, 'is served in the order of arrival, one for each free, from several threads']],
+    tests: [[limits, 'is passed by nobody: what could be had meanwhile is for who came first']],
   },
   {
     group: 'UMA: limits',
@@ -108,7 +108,7 @@ export const limitsAndCaches = [
     group: 'UMA: sleeping',
     statement: 'Where pages end in the middle of a bucket, what has been found is had.',
     source: 'uma_core.c',
-    tests: [[marks, 'then so many allocations need no pages; what cannot be had is told by the count']],
+    tests: [[marks, 'fill a part of a bucket: what has been found is kept, and not given back']],
   },
 
   // --- UMA: reserves ---
@@ -117,7 +117,10 @@ export const limitsAndCaches = [
     statement:
       'A usual call needs more items free than the reserve: not one of those is for it, in bulk neither.',
     source: 'uma_core.c',
-    tests: [[marks, 'only USE_RESERVE may take it, single calls too, and the caches do not hold it']],
+    tests: [
+      [marks, 'only USE_RESERVE may take it, single calls too, and the caches do not hold it'],
+      [marks, 'is for calls that may wait, too: they find it before they wait'],
+    ],
   },
   {
     group: 'UMA: reserves',
@@ -205,7 +208,10 @@ export const limitsAndCaches = [
     statement:
       'By itself a zone gives back a quarter of what nobody has wanted for 45 periods, never before.',
     source: 'uma_core.c',
-    tests: [[reclaim, 'gives back a quarter of what nobody wanted for 45 periods, and nothing before']],
+    tests: [
+      [reclaim, 'gives back a quarter of what nobody wanted for 45 periods, and nothing before'],
+      [reclaim, 'leaves all for 45 periods without a lack, then a quarter less of what was never wanted'],
+    ],
   },
   {
     group: 'UMA: working sets',

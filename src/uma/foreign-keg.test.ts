@@ -89,6 +89,7 @@ describe('a foreign keg', () => {
     const inUse = new Set([...out.subarray(0, 50)].map((item) => item >>> 0));
     const before = JSON.stringify(keg.stats());
     const any = fc.oneof(
+      fc.constantFrom(...[...out].flatMap((item) => [item >>> 0, (item >>> 0) + 1, (item >>> 0) + 99])),
       fc.integer({ min: 0, max: 2 ** 32 - 1 }),
       fc.integer({ min: 0x8000_0000 - 16 * RUN, max: 0x8000_0000 + 16 * RUN }),
     );

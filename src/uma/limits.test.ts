@@ -230,6 +230,41 @@ describe('the line of a zone', () => {
     assertClean(a);
   });
 
+  it('gets what is freed at once, though the cache of who frees has room', async () => {
+    const a = makeParty();
+    const b = joinParty(a.machine.handle);
+    const zone = a.uma.zone({ name: 'zone', size: 64, max: 40 });
+    const items = takeAll(zone);
+    for (const item of items.splice(0, 2)) zone.free(item);
+    assert.equal(cachedHere(a, zone), 2);
+    const wait = b.uma.zone({ name: 'zone', size: 64 }).allocAsync();
+    assert.equal(zone.sleepers, 1);
+    const given = items.pop() as Addr;
+    zone.free(given);
+    assert.equal(zone.sleepers, 0);
+    assert.equal(await wait, given);
+    for (const item of [...items, given]) zone.free(item);
+    assertClean(a);
+  });
+
+  it('is passed by nobody: what could be had meanwhile is for who came first', async () => {
+    const a = makeParty();
+    const b = joinParty(a.machine.handle);
+    const options = { name: 'zone', size: 4096 };
+    const zone = a.uma.zone(options);
+    const theirs = b.uma.zone(options);
+    const give = takeAllPages(a);
+    const held = takeAll(zone);
+    const wait = theirs.allocAsync();
+    assert.equal(zone.sleepers, 1);
+    give();
+    assert.equal(zone.tryAlloc(), 0, 'there are pages, and somebody before it');
+    assert.equal(zone.tryAllocMany(new Int32Array(3), 3), 0);
+    held.push(await wait, zone.alloc(0, 0));
+    for (const item of held) zone.free(item);
+    assertClean(a);
+  });
+
   it('moves by as many as the limit rises, and not when it falls', async () => {
     const party = makeParty();
     const zone = party.uma.zone({ name: 'zone', size: 64, max: 2 });
@@ -416,14 +451,19 @@ describe('no limit, and no pages', () => {
   });
 
   it('a zone takes back from the other zone of its keg', () => {
-    const party = makeParty({ pageCount: 64 });
-    const primary = party.uma.zone({ name: 'primary', size: 64 });
+    const party = makeParty();
+    // The bound leaves pages for buckets.
+    const backend = party.uma.backend({ name: 'bound', max: 4 });
+    const primary = party.uma.zone({ name: 'primary', size: 64, backend });
     const secondary = party.uma.zone({ name: 'secondary', primary, init: () => undefined });
     const items = takeAll(primary);
     assert.equal(secondary.tryAlloc(), 0);
     // One from each slab: the other zone caches them, no page comes free.
-    for (let index = 0; index < items.length; index += 64) primary.free(items[index] as Addr);
-    assert.notEqual(secondary.tryAlloc(), 0);
+    const back = items.filter((_, index) => index % 64 === 0);
+    for (const item of back) primary.free(item);
+    assert.equal(primary.stats().cached, back.length);
+    assert.ok(back.includes(secondary.tryAlloc() as Addr));
+    assert.equal(primary.stats().cached, 0);
     assertClean(party);
   });
 

@@ -12,21 +12,27 @@ describe('the reserve', () => {
     const party = makeParty();
     const { uma } = party;
     const zone = uma.zone({ name: 'zone', size: 1024, reserve: 10 });
-    assert.equal(zone.preallocate(64), 64);
+    // With a bucket, whose page another thread's bucket keeps from becoming a slab.
+    const theirs = joinParty(party.machine.handle).uma.zone({ name: 'theirs', size: 64 });
+    for (const each of [zone, theirs]) each.free(each.tryAlloc());
+    zone.preallocate(64);
     const giveBack = takeAllPages(party);
-    const items = takeAll(zone, 54);
+    const items = takeAll(zone, zone.stats().free - 10);
+    assert.deepEqual([zone.stats().cached, zone.stats().free], [0, 10]);
+    items.push(zone.tryAlloc(USE_RESERVE) as Addr);
+    assert.deepEqual([zone.stats().cached, zone.stats().free], [0, 9], 'the bucket is not filled from it');
     assert.equal(zone.tryAlloc(), 0, 'what is left is the reserve');
     assert.equal(
       codeOf(() => zone.alloc(CANFAIL)),
       'OUT_OF_MEMORY',
     );
-    assert.equal(zone.stats().free, 10);
+    assert.equal(zone.stats().free, 9);
     assert.equal(zone.tryAllocMany(new Int32Array(5), 5), 0);
-    for (let index = 0; index < 10; index++) {
+    for (let index = 0; index < 9; index++) {
       const item = zone.tryAlloc(USE_RESERVE);
       assert.notEqual(item, 0, `item ${index} of the reserve`);
       items.push(item as Addr);
-      assert.equal(zone.stats().free, 9 - index, 'one alone: no bucket is filled from it');
+      assert.equal(zone.stats().free, 8 - index);
       assert.equal(zone.tryAlloc(), 0, 'and the rest is the reserve still');
     }
     assert.equal(zone.tryAlloc(USE_RESERVE), 0);
@@ -72,6 +78,7 @@ describe('the reserve', () => {
     zone.reserve = 3;
     assert.equal(zone.reserve, 3);
     const large = party.uma.zone({ name: 'large', size: 4096, reserve: 5 });
+    large.reserve = 6;
     assert.deepEqual([zone.stats().pages, large.stats().pages], [pages, 0], 'nothing is made for it');
     assert.equal(joinParty(party.machine.handle).uma.zone({ name: 'zone', size: 1024 }).reserve, 3);
     for (const wrong of [-1, 1.5, Number.NaN, '3', undefined])
@@ -176,6 +183,28 @@ describe('preallocate', () => {
       'BAD_ARGUMENT',
     );
     assertEmpty(party, free);
+  });
+});
+
+describe('the last pages', () => {
+  it('fill a part of a bucket: what has been found is kept, and not given back', () => {
+    const party = makeParty();
+    const zone = party.uma.zone({ name: 'zone', size: 2048 });
+    zone.free(zone.tryAlloc());
+    const { cached } = zone.stats();
+    assert.ok(cached > 4);
+    zone.preallocate(4);
+    const giveBack = takeAllPages(party);
+    const items = takeAll(zone, cached);
+    assert.equal(zone.stats().cached, 0);
+    const { free } = zone.stats();
+    assert.ok(free > 1 && free < cached, `${free} are less than a bucket`);
+    items.push(...takeAll(zone, 1));
+    assert.equal(zone.stats().cached, free - 1);
+    items.push(...takeAll(zone, free - 1));
+    giveBack();
+    for (const item of items) zone.free(item);
+    assertClean(party);
   });
 });
 

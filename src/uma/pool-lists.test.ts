@@ -8,7 +8,7 @@ import type { Zone, ZoneOptions } from './index.js';
 import { takeAll } from './pair.test-kit.js';
 import { KEG_WORDS, Keg, SLAB_HEADER_WORDS, Slab, SlabList } from './records.js';
 import { createSlabs } from './slabs.js';
-import { assertClean, assertEmpty, joinParty, makeParty, must, type Party } from './uma.test-kit.js';
+import { assertClean, assertEmpty, codeOf, joinParty, makeParty, must, type Party } from './uma.test-kit.js';
 
 /** Four items a slab, a slab a page, and no caches: so each call is one of the keg. */
 function makeZone(options: Partial<ZoneOptions> = {}): { party: Party; zone: Zone; free: number } {
@@ -254,7 +254,7 @@ describe('slabs that come and go', () => {
     assertClean(party);
   });
 
-  it('beyond the high mark go at once when it is set, and not below the low mark', () => {
+  it('beyond the high mark go at once when it is set, and it is never set below the low mark', () => {
     const { party, zone, free } = makeZone();
     const back = (): void => {
       for (const items of takeThreeSlabs(zone)) for (const item of items) zone.free(item);
@@ -269,7 +269,14 @@ describe('slabs that come and go', () => {
     zone.highWater = 9;
     assert.equal(zone.stats().pages, 3);
     zone.highWater = 8;
-    assert.equal(zone.stats().pages, 2, 'the low mark is kept');
+    assert.equal(zone.stats().pages, 2);
+    assert.equal(
+      codeOf(() => {
+        zone.highWater = 7;
+      }),
+      'BAD_ARGUMENT',
+    );
+    assert.deepEqual([zone.highWater, zone.stats().pages], [8, 2], 'nothing has changed');
     zone.highWater = 0;
     zone.lowWater = 0;
     assertEmpty(party, free);

@@ -100,6 +100,17 @@ describe('the working set', () => {
     assert.ok((words[ZoneRecord.workingSet] as number) < 10, 'and fades');
   });
 
+  it('leaves all for 45 periods without a lack, then a quarter less of what was never wanted', () => {
+    const { words, sets } = fresh();
+    words[ZoneRecord.cachedItems] = 5000;
+    words[ZoneRecord.longMin] = 1000;
+    words[ZoneRecord.idlePeriods] = IDLE_PERIODS;
+    assert.equal(IDLE_PERIODS, 45);
+    assert.equal(sets.idleTarget(0), 5000);
+    words[ZoneRecord.idlePeriods] = 46;
+    assert.equal(sets.idleTarget(0), 4750);
+  });
+
   it('what is taken away to be given back is no demand', () => {
     const { words, sets } = fresh();
     change(words, sets, 1000);
@@ -176,6 +187,12 @@ describe('trim', () => {
     assert.ok(cached >= 300 && cached < 900, `${cached} are left`);
     for (let period = 0; period < 60; period++) zone.trim();
     assert.ok(zone.stats().cached < 255, 'what nobody wants any more goes');
+    fill(party, zone, 1200);
+    intoList();
+    for (const item of takeAll(zone, 600)) zone.free(item);
+    intoList();
+    zone.trim();
+    assert.ok(zone.stats().cached >= 300);
     zone.drain();
     assert.equal(zone.stats().cached, 0, 'a drain leaves nothing');
     assertClean(party);

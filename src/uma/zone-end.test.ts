@@ -196,6 +196,21 @@ describe('a zone that is destroyed', () => {
     assertClean(party);
   });
 
+  it('gives back the buckets of its caches, those that are empty, too', () => {
+    const { one, other } = makeTwo();
+    const before = freePages(one);
+    const zone = one.uma.zone({ name: 'gone', size: 100 });
+    const items = [must(zone.tryAlloc())];
+    while (zone.stats().cached > 0) items.push(must(zone.tryAlloc()));
+    // They go back through another thread: the buckets of this one stay empty.
+    const theirs = other.uma.zone({ name: 'gone', size: 100 });
+    for (const item of items) theirs.free(item);
+    theirs.close();
+    zone.destroy();
+    assert.equal(freePages(one), before);
+    assertClean(one);
+  });
+
   it('is opened by nobody meanwhile, and what is drained meanwhile is drained once', () => {
     const { one, other } = makeTwo();
     const before = freePages(one);
