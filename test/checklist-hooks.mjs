@@ -34,7 +34,8 @@ export const hooksAndZones = [
   },
   {
     group: 'UMA: no item',
-    statement: 'What an `init` throws ends a call, also one that stands in line; its place goes to the next.',
+    statement:
+      'What an `init` throws ends a call, also one that stands in line, and no unit of the limit is lost.',
     source: 'uma_core.c',
     tests: [
       [line, 'when a unit has been granted'],

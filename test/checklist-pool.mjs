@@ -8,6 +8,7 @@ const geometry = 'src/uma/geometry.test.ts';
 const lists = 'src/uma/pool-lists.test.ts';
 const tree = 'src/uma/header-tree.test.ts';
 const foreign = 'src/uma/foreign-keg.test.ts';
+const foreignAudit = 'src/uma/foreign-audit.test.ts';
 const backends = 'src/uma/backends.test.ts';
 
 export const pools = [
@@ -74,6 +75,17 @@ export const pools = [
     tests: [
       [tree, 'answers as a sorted array does, and refuses what is foreign without changing a word'],
       [foreign, 'finds the item of any address of it'],
+    ],
+  },
+  {
+    group: 'pool: headers',
+    statement:
+      'Every run of a foreign keg stands in the tree of headers once; the audit tells of any other state.',
+    source: 'subr_pool.c 1.x',
+    tests: [
+      [foreignAudit, 'nothing where runs come and go: each stands in list and tree once'],
+      [foreignAudit, 'a run that is missing in the tree'],
+      [foreignAudit, 'a run that stands in the tree twice'],
     ],
   },
   {
@@ -249,7 +261,8 @@ export const pools = [
   },
   {
     group: 'pool: complaints',
-    statement: 'A hook of a drain that lacks pages itself does without: draining does not recur.',
+    statement:
+      'A hook that is run for a lack of pages, and lacks pages itself, does without: no hook is run for it.',
     source: 'PR kern/59411',
     tests: [[backends, 'a hook that needs pages of the same backend does without them: no recursion']],
   },

@@ -215,7 +215,8 @@ export const limitsAndCaches = [
   },
   {
     group: 'UMA: working sets',
-    statement: 'What threads have in their own caches can be asked back, and who has not answered is known.',
+    statement:
+      'What threads have in their own caches is asked back without waiting for it; who is late is told (ADR 0015).',
     source: 'uma(9)',
     tests: [
       [reclaim, 'threads: each is asked, who has not answered is overdue, and what it does counts as its'],
