@@ -55,6 +55,8 @@ export interface Hands {
    * @throws HOOK_FAILED when hooks that allocate are nested so deep that no hand is left
    */
   open(kind: number, number: number, held: number, second: number, third: number): number;
+  /** Throws as `open` would: before a lock is taken under which one is opened. */
+  assertFree(): void;
   /** Closes the hand that was opened last; what it held is elsewhere. */
   close(hand: number): void;
   /** Says that the hand has been closed by a commit. */
@@ -89,14 +91,20 @@ export function createHands(machine: Machine, threads: Threads): Hands {
     return found;
   }
 
+  function next(): number {
+    const hand = FIRST + (words[COUNT] as number) * HAND_WORDS;
+    if (hand >= END) throw new MbumaError('HOOK_FAILED', 'hooks that allocate are nested too deep');
+    return hand;
+  }
+
   return {
+    assertFree() {
+      next();
+    },
     open(kind, number, held, second, third) {
       // A thread that was given up must not write here: the slot may be another's by now.
       assertHere();
-      const hand = FIRST + (words[COUNT] as number) * HAND_WORDS;
-      if (hand >= END) {
-        throw new MbumaError('HOOK_FAILED', 'hooks that allocate are nested too deep');
-      }
+      const hand = next();
       words[hand + Hand.HELD] = held;
       words[hand + Hand.SECOND] = second;
       words[hand + Hand.THIRD] = third;

@@ -274,6 +274,7 @@ export function createGuard(
 
   /** The oldest leaves; how many pages came free, 0 when no more than `keep` stand there. */
   function evict(errors: HookErrors, keep: number): number {
+    hands.assertFree();
     locks.acquire(lock, LockRank.GUARD);
     const record = read(guard + FIRST);
     if (record === 0 || read(guard + PAGES) <= keep) {

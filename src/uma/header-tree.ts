@@ -4,7 +4,7 @@
  *
  * The headers lie in our memory, the runs do not: what a run has here is its base (its first byte, counted as
  * the backend counts) and its length. The tree is sorted by base; runs never overlap. A search is for the
- * greatest base that is not above the address, and is then checked against the length (netbsd-uvm-pool: S2).
+ * greatest base that is not above the address, and is then checked against the length.
  *
  *                    [ 0x9000 + 0x2000 ]              height 3
  *                    /                 \

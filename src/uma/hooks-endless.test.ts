@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Addr } from '../record/index.js';
 import { How, type Zone } from './index.js';
-import { assertEmpty, codeOf, codeOfPromise, makeParty } from './uma.test-kit.js';
+import { assertClean, assertEmpty, codeOf, codeOfPromise, makeParty } from './uma.test-kit.js';
 
 describe('a hook that calls its own zone without end', () => {
   for (const secondary of [false, true]) {
@@ -34,6 +34,40 @@ describe('a hook that calls its own zone without end', () => {
       }
     }
   }
+
+  it('fini that drains everything, with many slabs: hands run out, and no lock stays', () => {
+    for (const slabs of [11, 12, 40]) {
+      const party = makeParty({ pageCount: 1024 });
+      const free = party.pages.freePages();
+      const drain = (): void => void party.uma.reclaimer.reclaim('drain');
+      const zone: Zone = party.uma.zone({ name: 'zone', size: 4096, fini: drain });
+      const items = Array.from({ length: slabs }, () => zone.tryAlloc());
+      for (const item of items) zone.free(item);
+      assert.equal(codeOf(drain), slabs === 11 ? 'nothing thrown' : 'HOOK_FAILED');
+      assert.equal(party.locks.holdsAny(), false);
+      if (slabs > 11) for (let round = 0; round < slabs; round++) codeOf(drain);
+      assertEmpty(party, free);
+    }
+  });
+
+  it('fini that makes the next slab ends with the slabs that there were', () => {
+    const party = makeParty();
+    let calls = 0;
+    const zone: Zone = party.uma.zone({
+      name: 'zone',
+      size: 1024,
+      noBucket: true,
+      fini() {
+        if (++calls < 1000) zone.free(zone.tryAlloc());
+      },
+    });
+    const items = Array.from({ length: 30 }, () => zone.tryAlloc());
+    for (const item of items) zone.free(item);
+    const { pages } = zone.stats();
+    zone.drain();
+    assert.ok(calls < 1000, `${calls} calls for ${pages} slabs`);
+    assertClean(party);
+  });
 
   it('dtor and fini that allocate from and free to it end by themselves', () => {
     const party = makeParty({ pageCount: 1024 });

@@ -297,37 +297,37 @@ export function createKegs(context: UmaContext, backends: Backends, initialise: 
     return (flags & KegFlag.NO_FREE) === 0 && ((flags & KegFlag.HAS_FINI) === 0 || fini !== null);
   }
 
-  /**
-   * Gives back empty slabs as long as `keep` items stay free without them, and the marks unless it is `all`.
-   * How many pages.
-   */
+  /** Under the lock: an empty slab without which `keep` items stay free, and the marks unless it is `all`. */
+  function spareSlab(keg: KegState, keep: number, all: boolean): number {
+    const { record } = keg;
+    const slab = words[record + EMPTY] as number;
+    if (slab === 0) return 0;
+    if (words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
+    const marks = all ? 0 : Math.max(words[record + LOW] as number, words[record + RESERVE] as number);
+    return (words[record + FREE_ITEMS] as number) - keg.itemsPerSlab < Math.max(keep, marks) ? 0 : slab;
+  }
+
+  /** Gives back spare slabs, as many as there are now: `fini` may make new ones. How many pages. */
   function drainTo(keg: KegState, keep: number, errors: HookErrors, all = false): number {
     const { record } = keg;
-    let freed = 0;
     if (!mayUnmake(keg)) return 0;
-    for (;;) {
+    let most = 1;
+    for (let count = 0; ; count++) {
+      hands.assertFree();
       locks.acquire(record, keg.lockRank);
-      const slab = words[record + EMPTY] as number;
-      if (slab === 0) break;
-      if (words[slab + Slab.keg] !== record) throw damagedLocked(keg, slab);
-      const marks = all ? 0 : Math.max(words[record + LOW] as number, words[record + RESERVE] as number);
-      const least = Math.max(keep, marks);
-      if ((words[record + FREE_ITEMS] as number) - keg.itemsPerSlab < least) break;
+      if (count === 0) most = words[record + SLAB_COUNT] as number;
+      const slab = count < most ? spareSlab(keg, keep, all) : 0;
+      if (slab === 0) {
+        locks.release(record);
+        return count * keg.pagesPerSlab;
+      }
       const header = keg.headerKeg === 0 ? 0 : slab << 2;
-      const hand = hands.open(
-        HandKind.SLAB,
-        keg.number,
-        words[slab + PAGE] as number,
-        header,
-        keg.itemsPerSlab | backends.markOf(keg),
-      );
+      const third = keg.itemsPerSlab | backends.markOf(keg);
+      const hand = hands.open(HandKind.SLAB, keg.number, words[slab + PAGE] as number, header, third);
       removeSlabLocked(keg, slab);
       locks.release(record);
       unmakeSlab(keg, hand, errors);
-      freed += keg.pagesPerSlab;
     }
-    locks.release(record);
-    return freed;
   }
 
   /** After items came back: what stands beyond the high mark goes at once. */

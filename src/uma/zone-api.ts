@@ -10,7 +10,7 @@ import type { ZoneStats } from './zone-stats.js';
 export const ZERO = 1;
 /** Ends a call that would sleep for lack of pages with OUT_OF_MEMORY instead. */
 export const CANFAIL = 2;
-/** May go below the reserve that is kept for the system. (Reserves come with the page classes.) */
+/** May take the items that the keg's `reserve` keeps back from others: for calls that free more than they take. */
 export const USE_RESERVE = 4;
 /** May take the very last page. */
 export const USE_INTERRUPT_RESERVE = 8;
