@@ -86,7 +86,7 @@ export function readOptions(
   const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
   if (reasons.length === 0 && pageCount - firstPage < 16) {
     reasons.push(
-      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need`,
+      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need in such a memory`,
     );
   }
   refuseFor('', reasons);

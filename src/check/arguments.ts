@@ -5,6 +5,11 @@
 
 import { MbumaError } from './errors.js';
 
+/** `1 item`, `3 items`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** A printable form of any value that cannot throw or run user code. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);

@@ -354,8 +354,8 @@ describe('making a mutex', () => {
       const mismatch = (options: object, message: RegExp): void =>
         assert.throws(() => other.mutex('m', options), code('LAYOUT_MISMATCH', message));
       mismatch({ class: 'd', rank: 3 }, /mutex m is of class c, not of d/);
-      mismatch({ class: 'c', rank: 4 }, /class c has rank 3, not rank 4/);
-      mismatch({ class: 'c' }, /class c has rank 3, not no rank/);
+      mismatch({ class: 'c', rank: 4 }, /class c has rank 3, but rank 4 was given/);
+      mismatch({ class: 'c' }, /class c has rank 3, but no rank was given/);
       assert.throws(() => other.mutex('m'), code('LAYOUT_MISMATCH', /class c, not of m/));
       assert.throws(() => other.mutex('x', { class: 'c' }), code('LAYOUT_MISMATCH'));
       assert.throws(() => other.mutex('x', { class: 'plain', rank: 1 }), code('LAYOUT_MISMATCH'));

@@ -77,7 +77,7 @@ export function createRegistry(context: MutexContext): Registry {
       if (rankOf(found) === rank) return found;
       throw new MbumaError(
         'LAYOUT_MISMATCH',
-        `mutex ${name}: class ${className} has ${rankText(rankOf(found))}, not ${rankText(rank)}`,
+        `mutex ${name}: class ${className} has ${rankText(rankOf(found))}, but ${rankText(rank)} was given`,
       );
     }
     const number = classes() + 1;

@@ -1,6 +1,6 @@
 /** Whether a range of bytes may be read or written: it must lie inside one item that is in use. */
 
-import { hex, MbumaError, requireInteger } from '../check/index.js';
+import { hex, MbumaError, plural, requireInteger } from '../check/index.js';
 import type { Items } from './items.js';
 
 export interface Access {
@@ -19,9 +19,9 @@ export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: nu
     requireInteger(address, 'address', 0, byteLength - 1);
     requireInteger(length, 'length', 1, byteLength - address);
     const item = items.find(address);
-    const range = `${length} byte${length === 1 ? '' : 's'} at ${hex(address)}`;
+    const range = `${plural(length, 'byte')} at ${hex(address)}`;
     if (item === null) {
-      throw new MbumaError('OUT_OF_BOUNDS', `${range} lie in no item`, {
+      throw new MbumaError('OUT_OF_BOUNDS', `${range}: in no item`, {
         address,
         details: items.describe(address, null),
       });
@@ -31,7 +31,7 @@ export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: nu
     if (owner === 0) {
       throw new MbumaError(
         'USE_AFTER_FREE',
-        `${range} lie in item ${hex(start)} of zone ${zone}, which is free\n` +
+        `${range}: in item ${hex(start)} of zone ${zone}, which is free\n` +
           `Most recently used by ${items.lastUser(item)}`,
         { ...place, address, details: items.describe(address, item) },
       );
@@ -43,7 +43,7 @@ export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: nu
       at >= address && at < address + length && (at < start || at >= end);
     throw new MbumaError(
       'OUT_OF_BOUNDS',
-      `${range} do not lie inside item ${hex(start)} of zone ${zone}, which has ${size}`,
+      `${range}: not inside item ${hex(start)} of zone ${zone}, which has ${size}`,
       { ...place, address: first, details: items.describe(first, item, isBad) },
     );
   }

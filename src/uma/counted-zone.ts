@@ -221,7 +221,7 @@ export function createCountedZoneClass(
 
   function refuse(zone: Counted, item: unknown): never {
     throw (
-      diagnoseFree(maps, kegs, zone.state.kegState, zone.name, item) ??
+      diagnoseFree(maps, kegs, zone.state.kegState, zone.name, item, false) ??
       damaged(`keg ${zone.name} has an item at ${String(item)} and no counter for it`, { zone: zone.name })
     );
   }
@@ -256,7 +256,9 @@ export function createCountedZoneClass(
     const references = counters.references(counter, start);
     throw new MbumaError(
       references === 0 ? 'ITEM_FREE' : 'TOO_MANY_REFERENCES',
-      `zone ${zone.name}: item ${hex(start)} has ${references} references`,
+      references === 0
+        ? `zone ${zone.name}: item ${hex(start)} is free, and cannot be held`
+        : `zone ${zone.name}: item ${hex(start)} has ${references} references, and can have no more`,
       { address: start, zone: zone.name, owner: owners[start >>> GRANULE] as number },
     );
   }
@@ -283,7 +285,7 @@ export function createCountedZoneClass(
     if (references > 1) {
       throw new MbumaError(
         'STILL_REFERENCED',
-        `zone ${zone.name}: freed item ${hex(item)} has ${references} references`,
+        `zone ${zone.name}: item ${hex(item)} has ${references} references, and cannot be freed`,
         { address: item, zone: zone.name, owner: owners[item >>> GRANULE] as number },
       );
     }

@@ -276,7 +276,7 @@ describe('a foreign keg that is destroyed', () => {
     keg.tryTake(out, 100);
     keg.give(out.subarray(1), 99);
     const { code, message } = errorOf(() => keg.destroy());
-    assert.deepEqual([code, message], ['ZONE_NOT_EMPTY', 'foreign keg heap has 1 items in use, and stays']);
+    assert.deepEqual([code, message], ['ZONE_NOT_EMPTY', 'foreign keg heap has 1 item in use, and stays']);
     // The run that has it stays as well.
     assert.deepEqual(
       [heap.runs.size, keg.stats().used, keg.find((out[0] as number) >>> 0)],

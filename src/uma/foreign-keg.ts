@@ -1,6 +1,6 @@
 /** A foreign keg as users see it. */
 
-import { MbumaError, requireInt32Array, requireInteger } from '../check/index.js';
+import { MbumaError, plural, requireInt32Array, requireInteger } from '../check/index.js';
 import type { UmaContext } from './context.js';
 import { createForeignKegs } from './foreign-kegs.js';
 import type { ForeignKegOptions } from './foreign-options.js';
@@ -116,7 +116,7 @@ export function createForeignKegApi(
           inUse = registry.end(keg);
         }
         if (inUse === 0) return;
-        const text = `foreign keg ${name} has ${inUse} items in use, and stays`;
+        const text = `foreign keg ${name} has ${plural(inUse, 'item')} in use, and stays`;
         throw new MbumaError('ZONE_NOT_EMPTY', text, { zone: name });
       },
       stats() {

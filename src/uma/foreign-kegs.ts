@@ -14,7 +14,7 @@
  * back.
  */
 
-import { damaged, LockRank, MbumaError } from '../check/index.js';
+import { damaged, describeValue, hex, LockRank, MbumaError } from '../check/index.js';
 import { Hand, HandKind } from '../machine/index.js';
 import { countBitmap, fillBitmap, lowestBit } from '../record/index.js';
 import type { UmaContext } from './context.js';
@@ -132,18 +132,18 @@ export function createForeignKegs(
     const place = { address: item, zone: nameOf(record) };
     const start = run === 0 ? 0 : startIn(record, run, item);
     if (start === 0) {
-      const text = `foreign keg ${place.zone}: ${item} lies in none of its runs`;
+      const text = `foreign keg ${place.zone}: ${hex(item)} lies in none of its runs`;
       return new MbumaError('FREE_FOREIGN', text, place);
     }
     if (start !== item) {
-      const text = `foreign keg ${place.zone}: ${item} lies inside of an item`;
+      const text = `foreign keg ${place.zone}: ${hex(item)} lies inside item ${hex(start)}`;
       return new MbumaError('FREE_UNALIGNED', text, place);
     }
     const index = (item - (read(run + ForeignRun.base) >>> 0)) / read(record + SIZE);
     const word = run + BITMAP + (index >>> 5);
     const bit = 1 << (index & 31);
     if ((read(word) & bit) !== 0)
-      return new MbumaError('FREE_TWICE', `foreign keg ${place.zone}: ${item} is free already`, place);
+      return new MbumaError('FREE_TWICE', `foreign keg ${place.zone}: ${hex(item)} is free already`, place);
     words[word] = read(word) | bit;
     words[run + FREE_COUNT] = read(run + FREE_COUNT) + 1;
     words[record + FREE] = read(record + FREE) + 1;
@@ -203,7 +203,9 @@ export function createForeignKegs(
     if (base === 0) return 0;
     const fits = typeof base === 'number' && Number.isInteger(base) && base > 0 && base + runBytes <= 2 ** 32;
     if (!fits || base % align !== 0)
-      throw new MbumaError('HOOK_FAILED', `allocRun of foreign keg ${name} answered ${String(base)}`);
+      throw new MbumaError('HOOK_FAILED', `allocRun of foreign keg ${name} answered ${describeValue(base)}`, {
+        zone: name,
+      });
     return base;
   }
 
@@ -249,7 +251,7 @@ export function createForeignKegs(
       inserted = insertOrGiveBack(keg, run, base, hand);
       if (inserted) return true;
       const text = `allocRun of foreign keg ${options.name} gave ${base}, which it has already`;
-      throw new MbumaError('HOOK_FAILED', text);
+      throw new MbumaError('HOOK_FAILED', text, { zone: options.name });
     } finally {
       if (!inserted) {
         kegs.giveItem(headers, header, hand + HELD);

@@ -39,10 +39,12 @@ export function runHook(hook: Hook, kind: string, zone: string, item: number, ho
   if (answer === undefined || answer === 0) return 0;
   if (answer === NO_MEMORY) return NO_MEMORY;
   if (answer instanceof Error) throw answer;
-  throw new MbumaError('HOOK_FAILED', `${kind} of zone ${zone} answered ${String(answer)} for ${hex(item)}`, {
-    address: item,
-    zone,
-  });
+  // A promise is what an async function answers, and comes too late.
+  const what =
+    (answer as unknown) instanceof Promise
+      ? 'a promise: a hook must not be async'
+      : `${String(answer)} for ${hex(item)}`;
+  throw new MbumaError('HOOK_FAILED', `${kind} of zone ${zone} answered ${what}`, { address: item, zone });
 }
 
 const ERRORS_KEPT = 16;

@@ -168,7 +168,9 @@ export function createRegistry(
     const kinds = Object.entries(HookBit).filter(([, bit]) => (wanted & bit) !== 0);
     throw new MbumaError(
       'HOOKS_MISSING',
-      `zone ${name} has the hooks [${kinds.map(([kind]) => kind.toLowerCase()).join(' ')}]: this thread must register just these`,
+      kinds.length === 0
+        ? `zone ${name} has no hooks: this thread must not register any`
+        : `zone ${name} has ${kinds.map(([kind]) => kind.toLowerCase()).join(', ')}: this thread must register just these`,
       { zone: name },
     );
   }

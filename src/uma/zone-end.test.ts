@@ -116,7 +116,7 @@ describe('a zone that is destroyed', () => {
     for (const item of others) zone.free(item);
     const error = errorOf(() => zone.destroy());
     assert.equal(error.code, 'ZONE_NOT_EMPTY');
-    assert.equal(error.message, 'zone leaky was not empty (1 items)');
+    assert.equal(error.message, 'zone leaky was not empty (1 item)');
     assert.equal(error.zone, 'leaky');
     assert.match(error.details ?? '', /^1 of thread 1 from .*zone-end\.test/);
     assertClean(party);

@@ -11,7 +11,8 @@
  * rest.
  */
 
-import { LockRank, MbumaError } from '../check/index.js';
+import { LockRank, MbumaError, plural } from '../check/index.js';
+import { readText } from '../record/index.js';
 import type { UmaContext } from './context.js';
 import type { Deferral } from './deferral.js';
 import type { Drains } from './drains.js';
@@ -85,7 +86,11 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
     const above = registry
       .numbers()
       .filter((each) => words[registry.recordOf(each) + Zone.primary] === number);
-    if (above.length > 0) throw busy(zone, `has ${above.length} secondary zones`);
+    if (above.length > 0)
+      throw busy(
+        zone,
+        `has secondary zones: ${above.map((each) => readText(words, registry.recordOf(each) + Zone.name, 12)).join(', ')}`,
+      );
     if (words[record + Zone.waitCount] !== 0) throw busy(zone, 'has calls that wait');
   }
 
@@ -104,10 +109,14 @@ export function createZoneEnd(parts: ZoneEndParts): ZoneEnd {
       .leaks()
       .filter((leak) => leak.zone === zone.name)
       .map((leak) => `${leak.count} of thread ${leak.thread}${leak.site === '' ? '' : ` from ${leak.site}`}`);
-    return new MbumaError('ZONE_NOT_EMPTY', `zone ${zone.name} was not empty (${count} items${waiting})`, {
-      zone: zone.name,
-      details: lines.join('\n'),
-    });
+    return new MbumaError(
+      'ZONE_NOT_EMPTY',
+      `zone ${zone.name} was not empty (${plural(count, 'item')}${waiting})`,
+      {
+        zone: zone.name,
+        details: lines.join('\n'),
+      },
+    );
   }
 
   /** Under the registry lock: erases an empty zone; else it stays, open. How many items it still has. */

@@ -233,14 +233,14 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
 
     /** Throws for what is no item in use of this zone's keg. */
     private checkItem(item: unknown): number {
-      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
+      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item, false);
       if (error !== null) throw error;
       return item as number;
     }
 
     claim(item: Addr): boolean {
       context.threads.assertHere();
-      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item);
+      const error = diagnoseFree(maps, kegs, this.state.kegState, this.name, item, false);
       if (error !== null && error.code !== 'FREE_TWICE') throw error;
       const granule = item >>> GRANULE;
       for (let owner = owners[granule] as number; owner !== 0; owner = owners[granule] as number) {

@@ -23,7 +23,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'foreign keg objects: 65536 is free already',
+  message: 'foreign keg objects: 0x10000 is free already',
   zone: 'objects',
   address: 1 << 16,
 };

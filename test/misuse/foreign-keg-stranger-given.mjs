@@ -14,7 +14,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_FOREIGN',
-  message: 'foreign keg strings: 1048576 lies in none of its runs',
+  message: 'foreign keg strings: 0x100000 lies in none of its runs',
   zone: 'strings',
   address: 1 << 20,
 };

@@ -18,7 +18,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'HOOK_FAILED',
-  message: 'ctor of zone images answered [object Promise] for 0x9c000',
+  message: 'ctor of zone images answered a promise: a hook must not be async',
   zone: 'images',
   address: 0x9c000,
 };

@@ -10,5 +10,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'BAD_ARGUMENT',
-  message: 'bytes: 1048576 leave no room beside the 18042880 that 254 threads and 1024 zones need',
+  message:
+    'bytes: 1048576 leave no room beside the 18042880 that 254 threads and 1024 zones need in such a memory',
 };

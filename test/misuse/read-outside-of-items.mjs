@@ -13,7 +13,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'OUT_OF_BOUNDS',
-  message: '8 bytes at 0x10 lie in no item',
+  message: '8 bytes at 0x10: in no item',
   address: 0x10,
   details: ['address   0x10, which lies in no item'],
 };

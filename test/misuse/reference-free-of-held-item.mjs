@@ -13,7 +13,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'STILL_REFERENCED',
-  message: 'zone frames: freed item 0x9d000 has 2 references',
+  message: 'zone frames: item 0x9d000 has 2 references, and cannot be freed',
   zone: 'frames',
   address: 0x9d000,
   owner: 1,

@@ -13,7 +13,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'ITEM_FREE',
-  message: 'zone pages: item 0x9d000 has 0 references',
+  message: 'zone pages: item 0x9d000 is free, and cannot be held',
   zone: 'pages',
   address: 0x9d000,
   owner: 0,

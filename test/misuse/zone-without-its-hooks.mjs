@@ -12,6 +12,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'HOOKS_MISSING',
-  message: 'zone trees has the hooks [ctor dtor]: this thread must register just these',
+  message: 'zone trees has ctor, dtor: this thread must register just these',
   zone: 'trees',
 };
