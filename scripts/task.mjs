@@ -17,6 +17,15 @@ const tasks = {
     const { runTests } = await import('./tests.mjs');
     return runTests(root, args);
   },
+  // The models against plain references: ten times as many calls as in a test, and others each time.
+  models: async (args) => {
+    await build();
+    process.env.MBUMA_TEST_RUNS ??= '10';
+    process.env.MBUMA_TEST_SEED ??= String(Date.now() % 2 ** 31);
+    say(`MBUMA_TEST_RUNS=${process.env.MBUMA_TEST_RUNS} MBUMA_TEST_SEED=${process.env.MBUMA_TEST_SEED}`);
+    const { runTests } = await import('./tests.mjs');
+    return runTests(root, ['model.test', '--test-timeout=3600000', ...args]);
+  },
   build: async () => {
     if (!(await build())) say('dist/ is up to date');
     return 0;
