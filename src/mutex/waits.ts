@@ -145,14 +145,16 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     taken: () => Result,
   ): Promise<Result> {
     const { mutex } = call;
-    if (handOver.tryTake(mutex)) return taken();
-    waiting.assertOutside(what);
     if (lateLine === null && !noWaiter.fails()) call.waiter = waiting.takeWaiter();
-    if (call.waiter === 0) call.waiter = await waitForWaiter(call, check);
+    if (call.waiter === 0) {
+      waiting.assertOutside(what);
+      call.waiter = await waitForWaiter(call, check);
+    }
     const { waiter } = call;
     call.wake = () => notify(waiter + STATE, 1);
     if (handOver.takeOrEnter(mutex, waiter)) return taken();
     call.inLine = true;
+    waiting.assertOutside(what);
     while (!waiting.isGranted(waiter)) {
       if (!(await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY))) {
         check();
