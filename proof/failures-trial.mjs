@@ -41,8 +41,9 @@ function watchZones(memory) {
     const zone = open(options);
     if (!zones.has(zone)) {
       zones.add(zone);
-      const { alloc } = zone;
-      zone.alloc = (flags = 0, timeoutMs = WAIT_MS) => alloc.call(zone, flags, timeoutMs);
+      // Looked up anew: a zone that is closed has another.
+      zone.alloc = (flags = 0, timeoutMs = WAIT_MS) =>
+        Object.getPrototypeOf(zone).alloc.call(zone, flags, timeoutMs);
     }
     return zone;
   };
