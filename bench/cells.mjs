@@ -1,7 +1,7 @@
 // The cells of a run, and the running of one process for one of them.
 import { spawn } from 'node:child_process';
 import { PEERS } from './competitors.mjs';
-import { hasOneSize, SUITES, sizesOf } from './suites.mjs';
+import { SUITES, sizesOf } from './suites.mjs';
 
 /** `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. */
 export function cellsOf(options, ready) {
@@ -9,7 +9,9 @@ export function cellsOf(options, ready) {
   for (const suite of SUITES) {
     if (suite === 'replay') continue;
     if (options.suites !== null && !options.suites.has(suite)) continue;
-    const sizes = sizesOf(suite).filter((size) => hasOneSize(suite) || (options.sizes?.has(size) ?? true));
+    const all = sizesOf(suite);
+    // A filter by size leaves a suite of one size alone.
+    const sizes = all.length === 1 ? all : all.filter((size) => options.sizes?.has(size) ?? true);
     for (const size of sizes) {
       const peers = ready.filter((peer) => peer.suites[suite]?.includes(size));
       if (options.peers === null || peers.length > 0) cells.push({ suite, size, peers });

@@ -71,6 +71,3 @@ export const textOf = (suite) => TEXTS[suite];
 export function sizesOf(suite) {
   return Object.hasOwn(SINGLE_SIZES, suite) ? [SINGLE_SIZES[suite]] : ALL_SIZES;
 }
-
-/** True when a filter by size leaves the suite alone. */
-export const hasOneSize = (suite) => Object.hasOwn(SINGLE_SIZES, suite);

@@ -1,6 +1,6 @@
 /** Makes a ring's handle: checks arguments, and chooses how to wait. */
 
-import { CheckLevel, MbumaError, requireTimeout } from '../check/index.js';
+import { MbumaError, requireTimeout } from '../check/index.js';
 import { ThreadSlot } from '../machine/index.js';
 import { isWord, requireWord, requireWords, signalOf } from './arguments.js';
 import type { AsyncLine } from './async-line.js';
@@ -52,12 +52,11 @@ export function createRingHandle(parts: RingParts, ring: RingRef, name: string):
   const PUT_MANY = `putMany to ring ${name}`;
   const TAKE = `take from ring ${name}`;
   const TAKE_MANY = `takeMany from ring ${name}`;
-  const witnessed = parts.context.machine.checkLevel >= CheckLevel.WITNESS;
 
   /** A call that may sleep, whether it will or not. */
   function assertSleepable(what: string, awaits = false): void {
     assertAttached();
-    if (witnessed) parts.context.waiting.assertMaySleep(what, awaits);
+    parts.context.waiting.assertMaySleep(what, awaits);
   }
 
   function assertAttached(): void {

@@ -205,6 +205,19 @@ function lineUp(zones: readonly Zone[], count: number): { order: number[]; calls
   return { order, calls };
 }
 
+/** All items of a limit are out, some of them in this thread's cache, and another thread waits for one. */
+function waitBesideCached(max: number, cached: number) {
+  const party = makeParty();
+  const other = joinParty(party.machine.handle);
+  const zone = party.uma.zone({ name: 'zone', size: 64, max });
+  const items = takeAll(zone);
+  for (const item of items.splice(0, cached)) zone.free(item);
+  assert.equal(cachedHere(party, zone), cached);
+  const wait = other.uma.zone({ name: 'zone', size: 64 }).allocAsync();
+  assert.equal(zone.sleepers, 1);
+  return { party, zone, items, wait };
+}
+
 describe('the line of a zone', () => {
   it('is served in the order of arrival, one for each free, from several threads', async () => {
     const a = makeParty();
@@ -231,20 +244,13 @@ describe('the line of a zone', () => {
   });
 
   it('gets what is freed at once, though the cache of who frees has room', async () => {
-    const a = makeParty();
-    const b = joinParty(a.machine.handle);
-    const zone = a.uma.zone({ name: 'zone', size: 64, max: 40 });
-    const items = takeAll(zone);
-    for (const item of items.splice(0, 2)) zone.free(item);
-    assert.equal(cachedHere(a, zone), 2);
-    const wait = b.uma.zone({ name: 'zone', size: 64 }).allocAsync();
-    assert.equal(zone.sleepers, 1);
+    const { party, zone, items, wait } = waitBesideCached(40, 2);
     const given = items.pop() as Addr;
     zone.free(given);
     assert.equal(zone.sleepers, 0);
     assert.equal(await wait, given);
     for (const item of [...items, given]) zone.free(item);
-    assertClean(a);
+    assertClean(party);
   });
 
   it('is passed by nobody: what could be had meanwhile is for who came first', async () => {
@@ -292,14 +298,7 @@ describe('the line of a zone', () => {
   });
 
   it('gets nothing that is cached beyond a limit that was lowered', async () => {
-    const a = makeParty();
-    const b = joinParty(a.machine.handle);
-    const zone = a.uma.zone({ name: 'zone', size: 64, max: 32 });
-    const items = takeAll(zone);
-    for (const item of items.splice(0, 3)) zone.free(item);
-    assert.equal(cachedHere(a, zone), 3);
-    const wait = b.uma.zone({ name: 'zone', size: 64 }).allocAsync();
-    assert.equal(zone.sleepers, 1);
+    const { party, zone, items, wait } = waitBesideCached(32, 3);
     zone.max = 20;
     assert.deepEqual([zone.sleepers, zone.stats().used, zone.stats().cached], [1, 29, 0]);
     while (items.length > 20) zone.free(items.pop() as Addr);
@@ -309,7 +308,7 @@ describe('the line of a zone', () => {
     items.push(await wait);
     assert.equal(zone.stats().used, 20);
     for (const item of items) zone.free(item);
-    assertClean(a);
+    assertClean(party);
   });
 
   it('gets what a secondary zone lets go of', async () => {
