@@ -60,6 +60,20 @@ describe('limits', () => {
     assertClean(memory);
   });
 
+  it('of what is cached are refused where nothing is, opened by the thread that writes or not', () => {
+    const memory = make();
+    const other = attachMemory(memory.handle);
+    memory.zone({ name: 'single', size: 48, noBucket: true });
+    for (const { sysctl } of [memory, other]) {
+      assert.equal(
+        codeOf(() => sysctl.set('vm.uma.single.limit.bucket_max', 7)),
+        'BAD_ARGUMENT',
+      );
+      sysctl.set('vm.uma.single.limit.bucket_max', 0);
+      assert.equal(sysctl.get('vm.uma.single.limit.bucket_max'), 0);
+    }
+  });
+
   it('of a zone with `fini`, lowered from elsewhere, lose no cluster of a packet', () => {
     const memory = make();
     const other = attachMemory(memory.handle);

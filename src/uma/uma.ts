@@ -273,7 +273,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     else sleepers.setLimit(known, limit);
   }
 
-  function setMaxCached(zone: ZoneAccount, most: number): void {
+  function setMaxCached(zone: ZoneWithKeg & ZoneAccount, most: number): void {
     const known = byNumber.get(zone.number);
     if (known === undefined) changeUnopened(zone, () => tuning.writeMaxCached(zone, most));
     else tuning.setMaxCached(known, most);

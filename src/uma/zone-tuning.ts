@@ -1,7 +1,6 @@
 /** Settings of one zone that may be changed while it is in use, and what must be done when they are. */
 
 import { LockRank, MbumaError, requireInteger } from '../check/index.js';
-import type { ZoneAccount } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Drains } from './drains.js';
 import { copyStride } from './geometry.js';
@@ -20,8 +19,11 @@ export interface ZoneTuning {
   /** @throws BAD_ARGUMENT for a limit that the keg's reserve would use up */
   refuseLimit(zone: ZoneWithKeg, limit: number): void;
   setMaxCached(zone: ZoneState, most: unknown): void;
-  /** The word alone: for a zone that this thread has not opened, and so has nothing of in its cache. */
-  writeMaxCached(zone: ZoneAccount, most: number): void;
+  /**
+   * The word alone: for a zone that this thread has not opened, and so has nothing of in its cache.
+   * @throws BAD_ARGUMENT for a zone that caches nothing
+   */
+  writeMaxCached(zone: ZoneWithKeg, most: number): void;
   markOf(zone: ZoneWithKeg, mark: keyof KegMarks): number;
   setMark(zone: ZoneWithKeg, mark: keyof KegMarks, items: unknown): void;
   preallocate(zone: ZoneState, items: unknown): number;
@@ -65,7 +67,9 @@ export function createZoneTuning(
     kegs.setMarks(zone.kegState, { [mark]: value });
   }
 
-  function writeMaxCached({ record }: ZoneAccount, most: number): void {
+  function writeMaxCached({ name, record }: ZoneWithKeg, most: number): void {
+    if (most !== 0 && ((words[record + Zone.flags] as number) & ZoneFlag.NO_BUCKET) !== 0)
+      throw new MbumaError('BAD_ARGUMENT', `zone ${name} is noBucket: it caches nothing`, { zone: name });
     locks.acquire(record, LockRank.ZONE);
     words[record + Zone.maxCached] = most;
     locks.release(record);
@@ -80,10 +84,6 @@ export function createZoneTuning(
     refuseLimit,
     setMaxCached(zone, most) {
       const value = requireInteger(most, 'maxCached', 0, LIMIT_MAX);
-      if (value !== 0 && (zone.flags & ZoneFlag.NO_BUCKET) !== 0)
-        throw new MbumaError('BAD_ARGUMENT', `zone ${zone.name} is noBucket: it caches nothing`, {
-          zone: zone.name,
-        });
       writeMaxCached(zone, value);
       // What this thread and the zone have beyond it goes back now; other threads' when they fill a bucket.
       if (value !== 0) drains.drainCache(zone);
