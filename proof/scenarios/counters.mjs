@@ -1,7 +1,7 @@
 // Zones with reference counters: hold, drop and free of one item by several threads, hand-overs, and deaths.
 
 import { referenceSpecification } from '../../dist/explore.js';
-import { alike, expectUsed, openZones, timedOut, warm } from './kit.mjs';
+import { alike, expectUsed, ofOneBody, openZones, timedOut, warm } from './kit.mjs';
 
 /** Words of the counters that the scenarios share. They lie in slabs, and have no names. */
 const counters = new Map();
@@ -94,7 +94,7 @@ const scenarios = [
     name: 'references: all drop',
     setup: shareOne,
     // Who polls cleans up after the others.
-    ...alike((memory, shared, id) => {
+    ...ofOneBody((memory, shared, id) => {
       memory.poll();
       return drop(memory, shared, id);
     }),
@@ -118,7 +118,7 @@ const scenarios = [
   {
     name: 'references: a history',
     setup: shareOne,
-    ...alike(holdAndDropTwice),
+    ...ofOneBody(holdAndDropTwice),
     third: undefined,
     specification: referenceSpecification(2),
     after: oneItemAtMost,
@@ -137,7 +137,7 @@ const scenarios = [
   {
     name: 'references: free of the last, and refused before',
     setup: shareOne,
-    ...alike(freeOrDrop),
+    ...ofOneBody(freeOrDrop),
     after: oneWasLast,
   },
   {

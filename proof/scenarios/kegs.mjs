@@ -2,7 +2,7 @@
 
 import { PAGE_WORDS, ThreadSlot } from '../../dist/machine/index.js';
 import { layoutOf } from '../../dist/record/index.js';
-import { alike, expectUsed, nothingUsed, openZones } from './kit.mjs';
+import { alike, expectUsed, nothingUsed, ofOneBody, openZones } from './kit.mjs';
 
 const pair = (zone, flags = 0) => {
   const item = zone.tryAlloc(flags);
@@ -58,7 +58,7 @@ export const kegScenarios = [
     // With a preemption before a death they are more than half a million schedules; chance has those.
     bounds: { deaths: 0 },
     setup: (memories, observer) => openSharing(memories, observer, 2),
-    ...alike((_memory, { zones }, id) => {
+    ...ofOneBody((_memory, { zones }, id) => {
       const [own, other] = [zones[id][id % 2], zones[id][1 - (id % 2)]];
       const items = [own.tryAlloc(), own.tryAlloc()];
       for (const item of items) own.free(item);
@@ -149,6 +149,7 @@ export const kegScenarios = [
   },
   {
     name: 'a keg: both take a batch and give it back',
+    heavy: true,
     setup: (memories, observer) =>
       openZones(memories, observer, { name: 'z', size: 512, noBucket: true, max: 9 }),
     ...alike((_memory, { zones }, id) => {
@@ -176,6 +177,7 @@ export const kegScenarios = [
   },
   {
     name: 'a zone that imports: both take, one drains',
+    heavy: true,
     setup(memories, observer) {
       const imports = {
         import(words, n) {
@@ -186,7 +188,7 @@ export const kegScenarios = [
       };
       return openZones(memories, observer, { name: 'z', size: 512, ...imports });
     },
-    ...alike((_memory, { zones }, id) => {
+    ...ofOneBody((_memory, { zones }, id) => {
       const item = zones[id].tryAlloc();
       if (item !== 0) zones[id].free(item);
       if (id === 1) zones[id].drain();

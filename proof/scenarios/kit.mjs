@@ -88,10 +88,15 @@ export function nothingUsed(_memories, { observers }) {
   for (const zone of [observers].flat()) expectUsed(zone, 0);
 }
 
-/** Threads that do the same: two, and one more where three are explored. */
-export function alike(body) {
+/** Threads of one body, with what each has of its own: two, and one more where three are explored. */
+export function ofOneBody(body) {
   const of = (id) => (memory, shared, tools) => body(memory, shared, id, tools);
   return { threads: [of(0), of(1)], third: of(2) };
+}
+
+/** The same, where they do the same, and begin with the same: they differ by their numbers alone. */
+export function alike(body) {
+  return { ...ofOneBody(body), alike: true };
 }
 
 /** The scenario with its third thread; as it is when it has three by itself. */

@@ -2,7 +2,7 @@
 
 import { referenceSpecification } from '../../dist/explore.js';
 import { Mbuf } from '../../dist/index.js';
-import { alike, timedOut } from './kit.mjs';
+import { alike, ofOneBody, timedOut } from './kit.mjs';
 
 const memory = { bytes: 6 << 16, maxZones: 16 };
 
@@ -116,7 +116,7 @@ const scenarios = [
     name: 'mbuf: both free a reference to one cluster',
     setup: shareOne,
     races,
-    ...alike(freeOwn),
+    ...ofOneBody(freeOwn),
     after: nothingHeld,
   },
   {

@@ -1,6 +1,6 @@
 // Attaching, detaching, registries, deaths and those who clean up.
 
-import { alike, expectUsed, nothingUsed, openZones, warm } from './kit.mjs';
+import { alike, expectUsed, nothingUsed, ofOneBody, openZones, warm } from './kit.mjs';
 
 /** The last thread has died in the middle of its work: what it had is all over the place. */
 function aDeadThread(memories, observer, options) {
@@ -54,7 +54,7 @@ export const threadScenarios = [
     name: 'both destroy the zone that both open',
     attachInThreads: true,
     bounds: { deaths: 1 },
-    ...alike((memory, _shared, id) => openAndEnd(memory, 1024, id === 1)),
+    ...ofOneBody((memory, _shared, id) => openAndEnd(memory, 1024, id === 1)),
   },
   {
     name: 'one destroys a zone while the other makes one',

@@ -1,7 +1,7 @@
 // Zones: the rungs of the ladder, limits and sleepers, drains, slabs, hooks.
 
 import { poolSpecification } from '../../dist/explore.js';
-import { alike, expectUsed, nothingUsed, openZones, timedOut, warm } from './kit.mjs';
+import { alike, expectUsed, nothingUsed, ofOneBody, openZones, timedOut, warm } from './kit.mjs';
 
 /** Takes as many as there are, up to `count`. */
 function takeUpTo(zone, count) {
@@ -63,7 +63,7 @@ export const zoneScenarios = [
       for (const memory of memories) memory.poll();
       return shared;
     },
-    ...alike((_memory, { zones }, id) => {
+    ...ofOneBody((_memory, { zones }, id) => {
       const items = takeUpTo(zones[id], 9);
       for (const item of items) zones[id].free(item);
     }),
@@ -124,6 +124,7 @@ export const zoneScenarios = [
   },
   {
     name: 'a slab goes back while the other wants it',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 4096, max: 0 });
       // Only this thread caches anything: so the drain finds empty slabs.
@@ -276,6 +277,7 @@ export const zoneScenarios = [
   },
   {
     name: 'many at once',
+    heavy: true,
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 1024, max: 24 })),
     ...alike((_memory, { zones }, id) => {
       const items = new Int32Array(5);
@@ -285,6 +287,7 @@ export const zoneScenarios = [
   },
   {
     name: 'no pages, and two who sleep for one',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 4096, max: 0 });
       const other = observer.zone({ name: 'all', size: 4096 });

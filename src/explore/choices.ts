@@ -261,7 +261,13 @@ export abstract class Choices implements Place {
 
   /** Spinning threads may run when another one has written since. */
   protected mayRun(thread: ModelThread): boolean {
-    return thread.state === State.READY && thread.yieldedAt < this.writes;
+    if (thread.state !== State.READY || thread.yieldedAt >= this.writes) return false;
+    return !this.rules.interchangeable || this.isInOrder(thread);
+  }
+
+  /** It has begun, or all before it have. */
+  private isInOrder({ id, begun }: ModelThread): boolean {
+    return begun || id === 0 || (this.threads[id - 1] as ModelThread).begun;
   }
 
   /** The running thread cannot go on, or should not: who does? */

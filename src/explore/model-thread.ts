@@ -126,6 +126,11 @@ export class ModelThread {
     this.id = id;
   }
 
+  /** Whether it has run in this schedule. */
+  get begun(): boolean {
+    return this.state !== State.READY || this.onStack || this.length > 0 || this.pending !== -1;
+  }
+
   /** For the next schedule. */
   begin(): void {
     this.mode = Mode.RAW;

@@ -33,6 +33,7 @@ export interface Rules {
   readonly switchAtEveryAccess: boolean;
   readonly spuriousWakes: boolean;
   readonly slicesMayHelp: boolean;
+  readonly interchangeable: boolean;
   readonly detectRaces: boolean;
   /** So many states are remembered, to go on from each only once; 0: none. */
   readonly statesMax: number;

@@ -47,6 +47,11 @@ export interface ScenarioOptions {
   readonly spuriousWakes?: boolean;
   /** It is no failure when only the end of its time wakes a thread. Default false. */
   readonly slicesMayHelp?: boolean;
+  /**
+   * All threads do the same, and which is which is nothing to them: so they begin in the order of their
+   * numbers, and only schedules that differ by more than the numbers are run. Default false.
+   */
+  readonly interchangeable?: boolean;
   readonly allowedRaces?: readonly AllowedRace[];
   /** Default true, but with `prune`: then races are looked for only if this is true. */
   readonly detectRaces?: boolean;
@@ -168,6 +173,7 @@ export function rulesOf(options: ScenarioOptions, facts: ModelFacts): Rules {
     switchAtEveryAccess: options.switchAtEveryAccess ?? false,
     spuriousWakes: options.spuriousWakes ?? false,
     slicesMayHelp: options.slicesMayHelp ?? false,
+    interchangeable: options.interchangeable ?? false,
     detectRaces: options.detectRaces ?? prune === null,
     statesMax: prune === null ? 0 : (prune.states ?? STATES_MAX),
     maxSteps: options.maxSteps ?? STEPS_MAX,
