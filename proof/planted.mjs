@@ -23,11 +23,13 @@ const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const LIMIT_MS = 60_000;
 /** Bounds of every run: of a bug, and of its scenario without one. */
 const BOUNDS = { maxSchedules: 4000, maxSeconds: 30 };
+/** A control runs so many schedules at least. */
+const CONTROL_LEAST = 500;
 const NOT_NEEDED = /\.d\.ts$|\.test\.js$|\.test-|\.test\./;
 
 /** What a scenario is explored with. */
 function optionsOf({ options }) {
-  return { ...BOUNDS, prune: true, ...options };
+  return { ...BOUNDS, prune: true, shorten: false, ...options };
 }
 
 /** A copy of the compiled code, by links: only what is written anew is a file of its own. */
@@ -106,14 +108,23 @@ async function tryBug(root, bug, at, signal) {
   }
 }
 
-/** The scenarios of the bugs, with their options, each once. */
+/** The scenarios of the bugs, with their options, each once; and the names of the bugs. */
 function controlsOf(bugs) {
   const found = new Map();
   for (const bug of bugs) {
-    const control = { scenario: bug.scenario, options: optionsOf(bug) };
-    found.set(JSON.stringify(control), control);
+    const control = { scenario: bug.scenario, options: optionsOf(bug), bugs: [] };
+    const key = JSON.stringify(control);
+    if (!found.has(key)) found.set(key, control);
+    found.get(key).bugs.push(bug.name);
   }
   return [...found.values()];
+}
+
+/** A control: as many schedules as any of its bugs needed, and more. */
+function boundedBy(results, { scenario, options, bugs }) {
+  const needed = Math.max(...bugs.map((name) => results[name]?.schedules ?? options.maxSchedules));
+  const maxSchedules = Math.min(options.maxSchedules, Math.max(CONTROL_LEAST, 2 * needed));
+  return { scenario, options: { ...options, maxSchedules } };
 }
 
 /**
@@ -147,7 +158,7 @@ export async function run({ bugs = allBugs, state, save, progress, signal, tell 
     for (const [at, control] of controls.entries()) {
       if (signal?.aborted) break;
       if (passed[at] !== undefined) continue;
-      const report = await explore(DIST, control, signal);
+      const report = await explore(DIST, boundedBy(results, control), signal);
       if (signal?.aborted) break;
       passed[at] = report.broken ?? (report.failure && `${report.failure.kind} ${report.failure.message}`);
       tell?.({ control: control.scenario, ...report });

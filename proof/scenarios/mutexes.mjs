@@ -141,6 +141,7 @@ export const mutexScenarios = [
   },
   {
     name: 'mutex: its owner detaches',
+    heavy: true,
     attachInThreads: true,
     bounds: { deaths: 1 },
     threads: [

@@ -52,12 +52,14 @@ export const threadScenarios = [
   },
   {
     name: 'both destroy the zone that both open',
+    heavy: true,
     attachInThreads: true,
     bounds: { deaths: 1 },
     ...ofOneBody((memory, _shared, id) => openAndEnd(memory, 1024, id === 1)),
   },
   {
     name: 'one destroys a zone while the other makes one',
+    heavy: true,
     attachInThreads: true,
     threads: [
       (memory) => openAndEnd(memory, 1024, true),
@@ -81,6 +83,7 @@ export const threadScenarios = [
   },
   {
     name: 'detach with items in the cache while the other allocates',
+    heavy: true,
     attachInThreads: true,
     bounds: { deaths: 1 },
     threads: [
@@ -125,6 +128,7 @@ export const threadScenarios = [
   },
   {
     name: 'one waits for what a dead thread has',
+    heavy: true,
     attach: 3,
     setup: (memories, observer) => {
       const shared = warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 }));

@@ -11,6 +11,17 @@ describe('a failing schedule', () => {
       assert.equal(randomise(counter(false), { seed, schedules: 1000 }).failure?.schedule, '2:1');
   });
 
+  test('is told as it was found where that is asked for', () => {
+    const found = randomise(counter(false), { seed: 3, schedules: 1000 }).failure?.schedule as string;
+    const asFound = { ...counter(false), shorten: false };
+    const long = Array.from(
+      { length: 20 },
+      (_, seed) => randomise(asFound, { seed, schedules: 1000 }).failure,
+    );
+    assert.ok(long.some((failure) => (failure?.schedule.length ?? 0) > found.length));
+    for (const failure of long) assert.equal(replay(asFound, failure?.schedule ?? '').failure?.kind, 'check');
+  });
+
   test('is told step by step', () => {
     const trace = replay(counter(false), '2:1').failure?.trace ?? [];
     assert.deepEqual(

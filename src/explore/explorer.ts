@@ -211,15 +211,17 @@ export function* replaying(model: Model, schedule: string): Search<Report> {
   return { ...reportOf(model, totals, null), failure };
 }
 
-/** The failure of the run that has just been, with the shortest schedule that fails so too. */
+/** The failure of the run that has just been, with its schedule, or the shortest that fails so too. */
 function* explain(model: Model): Search<Failure> {
   const { engine } = model;
   const failure = engine.failure as EngineFailure;
   const { kind } = failure;
   // Such a failure does not come again when it is asked for.
   if (kind === 'nondeterminism') return failureOf(model, engine.turns.slice());
-  const { turns, preemptions } = engine;
-  return yield* traced(model, yield* shrink(engine, turns.slice(), kind, preemptions), failure);
+  const { preemptions } = engine;
+  const found = engine.turns.slice();
+  const shown = model.options.shorten === false ? found : yield* shrink(engine, found, kind, preemptions);
+  return yield* traced(model, shown, failure);
 }
 
 function failureOf({ engine }: Model, turns: readonly Turn[]): Failure {

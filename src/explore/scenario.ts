@@ -72,6 +72,8 @@ export interface ScenarioOptions {
    * exploration in another process.
    */
   readonly onProgress?: (report: Report) => unknown;
+  /** A schedule that fails is made as short as can be, which takes up to 4000 runs. Default true. */
+  readonly shorten?: boolean;
   /** Runs every schedule twice, not only the first one, and compares. Default false. */
   readonly repeat?: boolean;
   /** Errors that a thread may end with. Default: none. */
