@@ -11,7 +11,11 @@ import { withThird } from './scenarios/kit.mjs';
  * take. `allOrders`: threads that do the same begin in any order, and not only in that of their numbers.
  */
 const levels = {
-  ci: { two: { races: 1, deaths: 1, heavyDeaths: 0 }, three: { races: 1, deaths: 0 }, seconds: 300 },
+  ci: {
+    two: { races: 1, deaths: 1, heavy: { deaths: 0 } },
+    three: { races: 1, deaths: 0, heavy: { races: 0, deaths: null } },
+    seconds: 300,
+  },
   nightly: {
     two: { races: 2, deaths: 2, allOrders: true },
     three: { races: 1, deaths: 1 },
@@ -33,35 +37,34 @@ function addSums(to, report) {
   return Object.fromEntries(Object.keys(NOTHING).map((name) => [name, to[name] + report[name]]));
 }
 
-/** A scenario that is `heavy` takes minutes with a preemption before a death: those are for nights. */
+/** A scenario that is `heavy` takes minutes: most of that is for nights, and all of it where a bound is null. */
 function boundOf(scenario, bounds, what) {
-  if (what === 'deaths' && scenario.heavy === true && bounds.heavyDeaths !== undefined)
-    return bounds.heavyDeaths;
+  const heavy = scenario.heavy === true ? bounds.heavy?.[what] : undefined;
+  if (heavy !== undefined) return heavy;
   return Math.min(bounds[what], scenario.bounds?.[what] ?? bounds[what]);
 }
 
-/** The two explorations of a scenario, by name. */
+/** The two explorations of a scenario, or the first of them. */
 function explorationsOf(given, bounds, seconds) {
   const scenario = { ...given, interchangeable: given.alike === true && bounds.allOrders !== true };
   const preemptions = (what) => boundOf(scenario, bounds, what);
-  return [
-    {
-      ...scenario,
-      key: `${scenario.name}, ${preemptions('races')} preemptions`,
-      kill: undefined,
-      preemptions: preemptions('races'),
-      specification: scenario.specification ?? scenario.specificationOfLiving,
-      maxSeconds: seconds,
-    },
-    {
-      ...scenario,
-      key: `${scenario.name}, ${preemptions('deaths')} preemptions and deaths`,
-      kill: scenario.kill ?? everyStore,
-      preemptions: preemptions('deaths'),
-      prune: { states: STATES },
-      maxSeconds: seconds,
-    },
-  ];
+  const living = {
+    ...scenario,
+    key: `${scenario.name}, ${preemptions('races')} preemptions`,
+    kill: undefined,
+    preemptions: preemptions('races'),
+    specification: scenario.specification ?? scenario.specificationOfLiving,
+    maxSeconds: seconds,
+  };
+  const dying = {
+    ...scenario,
+    key: `${scenario.name}, ${preemptions('deaths')} preemptions and deaths`,
+    kill: scenario.kill ?? everyStore,
+    preemptions: preemptions('deaths'),
+    prune: { states: STATES },
+    maxSeconds: seconds,
+  };
+  return dying.preemptions === null ? [living] : [living, dying];
 }
 
 /** Explores, from where it was broken off if it was. */

@@ -46,6 +46,7 @@ export const guardScenarios = [
   {
     maxSteps,
     bounds,
+    heavy: true,
     name: 'guarded: one frees while the other ends the quarantine',
     setup: (memories, observer) => withQuarantine(memories, observer, 2, 1),
     threads: [
