@@ -134,7 +134,7 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
     const zone = at === 0 ? 0 : read(at + ItemSites.zone);
     return {
       start,
-      size: keg.size,
+      size: keg.extent,
       keg: number,
       zone: zone === 0 ? keg.name : zoneName(zone),
       owner: owners[start >>> GRANULE_SHIFT] as number,

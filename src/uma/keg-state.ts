@@ -1,6 +1,6 @@
 /** A keg's record, and what a thread knows of it. */
 
-import { LockRank } from '../check/index.js';
+import { LockRank, REDZONE_BYTES } from '../check/index.js';
 import { readText, writeText } from '../record/index.js';
 import { BUCKET_KEG } from './context.js';
 import { type Geometry, headerItemBytes, type Shape } from './geometry.js';
@@ -25,6 +25,8 @@ interface AnyKeg {
   readonly serial: number;
   readonly name: string;
   readonly size: number;
+  /** Bytes that the users of an item may touch: `size`, or all copies of a `perThread` item. */
+  readonly extent: number;
   readonly itemSize: number;
   readonly align: number;
   readonly itemsPerSlab: number;
@@ -74,10 +76,17 @@ export function headerKegNumber(bytes: number): number {
   return BUCKET_KEG + 1 + HEADER_SIZES.indexOf(bytes as 64);
 }
 
+/** What lies between the copies of a `perThread` item, and behind the last up to the redzone, is theirs. */
+function extentOf(size: number, itemSize: number, flags: number): number {
+  if ((flags & KegFlag.PER_THREAD) === 0) return size;
+  return (flags & KegFlag.REDZONE) === 0 ? itemSize : itemSize - 2 * REDZONE_BYTES;
+}
+
 /** Reads the record of a keg that there is. */
 export function readKeg(words: Int32Array, record: number): KegState {
   const read = (offset: number): number => words[record + offset] as number;
   const flags = read(Keg.flags);
+  const extent = extentOf(read(Keg.size), read(Keg.itemSize), flags);
   // One shape for all kinds, for V8; which of its fields may be read, the type says.
   return {
     record,
@@ -85,6 +94,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     serial: read(Keg.serial),
     name: readText(words, record + Keg.name, 12),
     size: read(Keg.size),
+    extent,
     itemSize: read(Keg.itemSize),
     align: read(Keg.align),
     itemsPerSlab: read(Keg.itemsPerSlab),
@@ -95,7 +105,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     counterOffset: read(Keg.counterOffset),
     dataOffset: read(Keg.dataOffset),
     siteOffset: read(Keg.siteOffset),
-    fillBytes: (flags & KegFlag.REDZONE) === 0 ? read(Keg.itemSize) : read(Keg.size),
+    fillBytes: (flags & KegFlag.REDZONE) === 0 ? read(Keg.itemSize) : extent,
     flags,
     backend: read(Keg.backend),
     lockRank: (flags & KegFlag.INTERNAL) === 0 ? LockRank.KEG : LockRank.KEG_INTERNAL,

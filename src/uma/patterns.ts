@@ -73,7 +73,7 @@ export function createPatterns({ machine, pages, settings }: UmaContext): Patter
 
   function mendRedzones(keg: KegState, item: number): void {
     redzoneFill(bytes, item - REDZONE_BYTES, item);
-    redzoneFill(bytes, item + keg.size, item + keg.itemSize - REDZONE_BYTES);
+    redzoneFill(bytes, item + keg.extent, item + keg.itemSize - REDZONE_BYTES);
   }
 
   return {
@@ -101,7 +101,7 @@ export function createPatterns({ machine, pages, settings }: UmaContext): Patter
     redzoneDamage(keg, item) {
       if (!hasRedzones(keg) || !isChecked(keg, item)) return null;
       const before = redzoneCountDamage(words, bytes, item - REDZONE_BYTES, item);
-      const behind = redzoneCountDamage(words, bytes, item + keg.size, item + keg.itemSize - REDZONE_BYTES);
+      const behind = redzoneCountDamage(words, bytes, item + keg.extent, item + keg.itemSize - REDZONE_BYTES);
       return before + behind === 0 ? null : { before, behind };
     },
     mendRedzones,

@@ -29,6 +29,34 @@ function damage({ machine }: Party, addresses: readonly number[]): void {
 }
 
 describe('redzones', () => {
+  it('stand behind the last copy of a `perThread` item: all copies are zeroed, and are its users’', () => {
+    for (const options of [{ redzone: true }, { redzone: true, align: 256 }, {}])
+      for (const checkLevel of [0, 3] as const) {
+        const party = makeParty({ pageCount: 512, maxThreads: 4, checkLevel });
+        const zone = party.uma.zone({ name: 'zone', size: 100, perThread: true, ...options });
+        const { bytes } = party.machine;
+        for (let round = 0; round < 2; round++) {
+          const items = [must(zone.tryAlloc(ZERO)), must(zone.tryAlloc(ZERO))];
+          for (const item of items)
+            for (let slot = 1; slot <= 4; slot++) {
+              const copy = zone.copyOf(item, slot);
+              party.uma.access.check(copy, 100);
+              assert.ok(bytes.subarray(copy, copy + 100).every((byte) => byte === 0));
+              bytes.fill(slot, copy, copy + 100);
+            }
+          assertClean(party);
+          for (const item of items) zone.free(item);
+        }
+        assertClean(party);
+        if (checkLevel === 0 && !('redzone' in options)) continue;
+        const item = must(zone.tryAlloc());
+        // Four copies, 128 bytes apart; rounded up to the alignment they have some more room.
+        damage(party, [item + ('align' in options ? 3 * 256 - 32 : 4 * 128)]);
+        assert.equal(errorOf(() => zone.free(item)).code, 'REDZONE_DAMAGED');
+        assertClean(party);
+      }
+  });
+
   it('say in the words of redzone(9) what was written before and behind an item', () => {
     const cases: [before: number, behind: number, message: (item: string) => string][] = [
       [
