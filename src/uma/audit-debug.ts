@@ -110,7 +110,7 @@ export function createDebugAudit(context: UmaContext, kegs: Kegs, maps: Maps, gu
       return true;
     }
     for (let at = from; at < end; at++) {
-      if (at === item) at += keg.size;
+      if (at === item) at += keg.extent;
       if (at < end && bytes[at] !== REDZONE_BYTE) return false;
     }
     return true;

@@ -37,7 +37,7 @@ export function createGuardPatterns({ machine, threads }: UmaContext, items: Ite
   const { words, bytes } = machine;
   const read = (index: number): number => words[index] as number;
 
-  function shapeOf({ size, align }: KegState): GuardedShape {
+  function shapeOf({ extent: size, align }: KegState): GuardedShape {
     let before = Math.ceil(size / PAGE);
     const offsetIn = (count: number): number => (count * PAGE - size) & -align;
     if (offsetIn(before) < REDZONE_BYTES) before++;
@@ -45,7 +45,7 @@ export function createGuardPatterns({ machine, threads }: UmaContext, items: Ite
   }
 
   function aroundFreed(zone: ZoneState, item: number): MbumaError | null {
-    const { size } = zone.kegState;
+    const { extent: size } = zone.kegState;
     const { pages: count, offset } = shapeOf(zone.kegState);
     const from = item - offset;
     const end = from + count * PAGE;

@@ -55,6 +55,33 @@ describe('a guarded item', () => {
     }
   });
 
+  it('of a `perThread` zone has all its copies, zeroed when that is asked for', () => {
+    for (const size of [100, 2000]) {
+      const { party, zone } = makeGuarded({ size, perThread: true });
+      const { bytes } = party.machine;
+      for (let round = 0; round < 3; round++) {
+        const item = must(zone.tryAlloc(ZERO));
+        assert.ok(isGuarded(party, item));
+        for (let slot = 1; slot <= 4; slot++) {
+          const copy = zone.copyOf(item, slot);
+          assert.ok(bytes.subarray(copy, copy + size).every((byte) => byte === 0));
+          party.uma.access.check(copy, size);
+          bytes.fill(slot, copy, copy + size);
+        }
+        assertClean(party);
+        zone.free(item);
+      }
+      assertClean(party);
+      const item = must(zone.tryAlloc());
+      const last = zone.copyOf(item, 4) + ((size + 63) & -64);
+      bytes[last] = 1;
+      assert.equal(
+        codeOf(() => zone.free(item)),
+        'REDZONE_DAMAGED',
+      );
+    }
+  });
+
   it('any byte written before or behind it, to the edges of its pages, is found when it is freed', () => {
     fc.assert(
       fc.property(

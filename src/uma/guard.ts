@@ -185,8 +185,8 @@ export function createGuard(
     words[record + GuardedItem.zone] = zone.number;
     machine.fillBytes(page << PAGE_SHIFT, REDZONE_BYTE, count << PAGE_SHIFT);
     const zeroed = (keg.flags & KegFlag.ZEROED) !== 0 && !kegs.patterns.isTrashed(keg);
-    if (zeroed) machine.fillBytes(item, 0, keg.size);
-    else kegs.patterns.fill(item, keg.size);
+    if (zeroed) machine.fillBytes(item, 0, keg.extent);
+    else kegs.patterns.fill(item, keg.extent);
     pages.setObject(page, count, record);
     if (!initItem(zone, hand, record, item, how)) return 0;
     setMap(GUARDED_PAGE, page, count);

@@ -107,7 +107,7 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
     const inUse = state === GuardedState.IN_USE || state === GuardedState.FREEING;
     return {
       start,
-      size: keg.size,
+      size: keg.extent,
       keg: keg.number,
       zone: zoneName(number),
       owner: inUse ? (owners[start >>> GRANULE_SHIFT] as number) : 0,

@@ -126,7 +126,7 @@ export function createZoneSlow(
     }
     // The zone's flag is the call's, given once and for all.
     if (((flags | zone.flags) & ZERO) !== 0)
-      context.machine.fillBytes(item, 0, guarded ? kegState.size : kegState.fillBytes);
+      context.machine.fillBytes(item, 0, guarded ? kegState.extent : kegState.fillBytes);
     if (hooks.ctor === null) return item;
     try {
       if (!ctorSite.fails(zone.name) && runHook(hooks.ctor, 'ctor', zone.name, item, how) === 0) {
