@@ -11,6 +11,7 @@ import { epochScenarios } from './scenarios/epochs.mjs';
 import { guardScenarios } from './scenarios/guards.mjs';
 import { kegScenarios } from './scenarios/kegs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
+import { mallocScenarios } from './scenarios/mallocs.mjs';
 import { mutexScenarios } from './scenarios/mutexes.mjs';
 import { ringScenarios } from './scenarios/rings.mjs';
 import { threadScenarios } from './scenarios/threads.mjs';
@@ -35,6 +36,7 @@ const shared = [
   ...ringScenarios,
   ...threadScenarios,
   ...mutexScenarios,
+  ...mallocScenarios,
 ].map((scenario) => ({
   memory: small,
   afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),
@@ -48,6 +50,7 @@ export function registeredSites() {
   const memory = createMemory({ bytes: 4 << 20, checkLevel: 2 });
   memory.mbufs.zones.mbuf.stats();
   memory.ring({ name: 'ring', capacity: 4 });
+  memory.mallocType({ name: 'type' });
   return memory.failpoints.list().map(({ name }) => name);
 }
 

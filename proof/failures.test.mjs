@@ -48,5 +48,5 @@ test('memories of every size', async () => {
 });
 
 test('the sites are those of the sources', () => {
-  assert.equal(new Set(registeredSites()).size, 28);
+  assert.equal(new Set(registeredSites()).size, 30);
 });

@@ -3,7 +3,8 @@
 
 import { attachMemory, MbumaError } from '../dist/index.js';
 import { pick, randomFrom, seedOf } from './random.mjs';
-import { makeScene, metadataOf, openForeign, openRings, openZones } from './scene.mjs';
+import { BLOCK_SIZES, makeScene, openForeign, openRings, openTypes, openZones } from './scene.mjs';
+import { metadataOf } from './scene-metadata.mjs';
 
 const OPERATIONS_MIN = 200;
 const OPERATIONS_MAX = 1000;
@@ -12,8 +13,9 @@ const OPERATIONS_MAX = 1000;
 const NEWCOMER_EVERY = 16;
 
 /** What an operation works on: the handles of one thread, and what is in use. */
-function operationsOf(memory, zones, foreign, rings, held, random) {
+function operationsOf(memory, zones, types, foreign, rings, held, random) {
   const zoneNames = Object.keys(zones);
+  const typeNames = Object.keys(types);
   const out = new Int32Array(40);
   const inMemory = memory.words.subarray(64, 64 + 40);
   const bytes = new Uint8Array(5000);
@@ -57,6 +59,24 @@ function operationsOf(memory, zones, foreign, rings, held, random) {
     },
     () => {
       if (held.counted.length > 0 && zones.counted.drop(held.counted[0])) held.counted.shift();
+    },
+    () => {
+      const name = pick(random, typeNames);
+      keep(name, types[name].tryAlloc(pick(random, BLOCK_SIZES), random(4) === 0 ? 1 : 0));
+    },
+    () => {
+      const name = pick(random, typeNames);
+      if (held[name].length > 0) types[name].free(take(name));
+    },
+    () => {
+      const name = pick(random, typeNames);
+      if (held[name].length === 0) return;
+      const block = take(name);
+      keep(name, types[name].tryRealloc(block, pick(random, BLOCK_SIZES)) || block);
+    },
+    () => keep('bounded', types.bounded.alloc(pick(random, BLOCK_SIZES), 0, 0)),
+    () => {
+      if (random(20) === 0) types.bounded.max = random(2) * 40_000;
     },
     () => {
       const got = foreign.tryTake(out, random(30));
@@ -158,10 +178,11 @@ export function createSession({ seed, plant = null, missed = false }) {
     const failed = attempt(() => {
       const worker = newcomer ? attachMemory(memory.handle) : byOther ? other : memory;
       const zones = newcomer ? openZones(worker) : byOther ? scene.theirs : scene.zones;
+      const types = newcomer ? openTypes(worker) : byOther ? scene.theirTypes : scene.types;
       const foreign = newcomer ? openForeign(worker) : byOther ? scene.kegs.theirs : scene.kegs.mine;
       const rings = newcomer ? openRings(worker) : scene.rings;
       if (newcomer) worker.mbufs.registerFree('nothing', () => {});
-      operations = operationsOf(worker, zones, foreign, rings, held, random);
+      operations = operationsOf(worker, zones, types, foreign, rings, held, random);
     }, 'attaching');
     if (typeof failed === 'object' && failed !== null) return failed;
     if (failed !== null) return null;

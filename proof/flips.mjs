@@ -2,7 +2,7 @@
 // damaged memory end, by coded errors only?
 
 import { runRow } from './row.mjs';
-import { UNCHECKABLE } from './scene.mjs';
+import { UNCHECKABLE } from './scene-metadata.mjs';
 
 /** Share of flips, of words that can be judged, that the audit must report. */
 const REPORTED_LEAST = 0.95;

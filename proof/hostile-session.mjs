@@ -76,7 +76,7 @@ function functionsOf(label, object) {
   return [...found].map(([name, call]) => ({ label: `${label}.${name}`, name, call }));
 }
 
-function targetsOf({ memory, zones, keg, foreign, ring, mutex, site }) {
+function targetsOf({ memory, zones, types, keg, foreign, ring, mutex, site }) {
   return [
     ...functionsOf('mbuma', mbuma),
     ...functionsOf('memory', memory),
@@ -90,6 +90,7 @@ function targetsOf({ memory, zones, keg, foreign, ring, mutex, site }) {
     ...functionsOf('mutex', mutex),
     ...functionsOf('token', memory.mutex('held').lock()),
     ...zones.flatMap((zone) => functionsOf(`zone ${zone.name}`, zone)),
+    ...types.flatMap((type) => functionsOf(`malloc type ${type.name}`, type)),
   ];
 }
 
@@ -106,6 +107,7 @@ function makeStage() {
     memory.zone({ name: 'read', size: 64, epoch: true }),
     memory.zone({ name: 'cells', import: (words, n) => words.fill(7, 0, n) && n, release() {} }),
   ];
+  const types = [memory.mallocType({ name: 'temp' }), memory.mallocType({ name: 'bounded', max: 20_000 })];
   const keg = memory.keg({ name: 'blocks', size: 128 });
   let runs = 0;
   const foreign = memory.foreignKeg({
@@ -130,6 +132,8 @@ function makeStage() {
     { name: 'shared', size: 100, referenceCounted: true },
     { name: 'elsewhere', size: 100, allocRun: () => 0, freeRun() {} },
     { name: 'work', capacity: 9 },
+    { name: 'temp', max: 5000 },
+    { name: 'alone', zones: 'own', description: 'by itself' },
     { class: 'guard', rank: 2 },
     { signal },
     { nth: 2 },
@@ -141,7 +145,7 @@ function makeStage() {
     new Uint8Array(3000),
     () => {},
   ];
-  const targets = targetsOf({ memory, zones, keg, foreign, ring, mutex, site });
+  const targets = targetsOf({ memory, zones, types, keg, foreign, ring, mutex, site });
   return { memory, machine, observer, zones, sound, targets, results: new Array(64).fill(0), at: 0 };
 }
 

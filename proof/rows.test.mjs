@@ -6,7 +6,8 @@ import * as flips from './flips.mjs';
 import * as hostile from './hostile.mjs';
 import { hostileValues } from './hostile-values.mjs';
 import { rows } from './rows.mjs';
-import { makeScene, metadataOf, UNCHECKABLE } from './scene.mjs';
+import { makeScene } from './scene.mjs';
+import { metadataOf, UNCHECKABLE } from './scene-metadata.mjs';
 import * as taint from './taint.mjs';
 import { emptyState, runWatched } from './watched.mjs';
 

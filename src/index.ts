@@ -13,6 +13,7 @@ export {
   MbumaError,
 } from './check/index.js';
 export type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
+export type { MallocType, MallocTypeOptions, MallocTypeStats } from './malloc/index.js';
 export {
   BufferKind,
   CLUSTER_SIZE,

@@ -12,6 +12,7 @@ import {
   Waiter,
   WaitQueue,
 } from './machine/index.js';
+import { MallocState, MallocTypeRecord, planMalloc, TypeCell } from './malloc/index.js';
 import { mbufRecords, planMbufs } from './mbuf/index.js';
 import { MutexClass, MutexOrder, MutexRecord, MutexRegistry, planMutexes } from './mutex/index.js';
 import { Page, Phys, planPages } from './phys/index.js';
@@ -39,6 +40,7 @@ export const planners: readonly AreaPlanner[] = [
   planRings,
   planMbufs,
   planMutexes,
+  planMalloc,
 ];
 const records = [
   Superblock,
@@ -68,6 +70,9 @@ const records = [
   MutexClass,
   MutexOrder,
   MutexRegistry,
+  MallocState,
+  MallocTypeRecord,
+  TypeCell,
   ...mbufRecords,
 ];
 

@@ -3,6 +3,7 @@
 import type { Adoption } from './adoption.js';
 import type { Failpoints } from './check/index.js';
 import type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
+import type { MallocType, MallocTypeOptions, MallocTypeStats } from './malloc/index.js';
 import type { Mbufs } from './mbuf/index.js';
 import type { Mutex, MutexOptions } from './mutex/index.js';
 import type { PagesStats } from './phys/index.js';
@@ -60,6 +61,8 @@ export interface MemoryStats {
   readonly sleepsRefused: number;
   readonly pages: PagesStats;
   readonly zones: readonly ZoneStats[];
+  /** Figures of the malloc types. */
+  readonly malloc: readonly MallocTypeStats[];
   readonly guard: GuardStats;
   readonly epochs: EpochStats;
 }
@@ -109,6 +112,13 @@ export interface Memory {
    * listener they go to the console.
    */
   onWarning(listener: WarningListener): void;
+  /**
+   * Makes a malloc type, or finds the one of this name: blocks of any size, counted together.
+   *
+   * @throws BAD_ARGUMENT; LAYOUT_MISMATCH when it exists with another description or other zones;
+   *   OUT_OF_MEMORY when there are 255, or fewer in a small memory
+   */
+  mallocType(options: MallocTypeOptions): MallocType;
   /** Network buffers. The zones are made, or opened, at the first use. */
   readonly mbufs: Mbufs;
   /** Makes a ring, or finds the one of this name. */

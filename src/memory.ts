@@ -26,6 +26,13 @@ import {
   type Weave,
 } from './machine/index.js';
 import { machineBranches } from './machine-leaves.js';
+import {
+  createMalloc,
+  MALLOC_CELLS,
+  type Malloc,
+  type MallocTypeStats,
+  mallocBranches,
+} from './malloc/index.js';
 import { createMbufs, LAST_MBUF_ZONE, type Mbufs, mbufBranches } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
@@ -74,11 +81,20 @@ function assemble(
   });
   // Half of the zones are of no use to anybody, and the others may be impossible to make.
   const hasMbufs = (): boolean => uma.findRecord(LAST_MBUF_ZONE) !== 0;
+  const hasMalloc = (): boolean => uma.findRecord(MALLOC_CELLS) !== 0;
   const mutexes: Mutexes = createMutexes(attachment);
-  const reaping = createReaping(attachment, uma, [rings.leaveLines, mutexes.reap], rings.inTransit, () => {
-    if (hasMbufs()) openMbufs();
-  });
+  const reaping = createReaping(
+    attachment,
+    uma,
+    [rings.leaveLines, mutexes.reap, (slot) => malloc?.reap(slot)],
+    rings.inTransit,
+    () => {
+      if (hasMalloc()) openMalloc();
+      if (hasMbufs()) openMbufs();
+    },
+  );
   const adopting = createAdopting(attachment, reaping, () => attached);
+  let malloc: Malloc | null = null;
   let mbufs: Mbufs | null = null;
   let attached = true;
 
@@ -86,6 +102,13 @@ function assemble(
     mbufs ??= createMbufs({ ...context, uma }, mbufOptions);
     return mbufs;
   }
+
+  function openMalloc(): Malloc {
+    malloc ??= createMalloc({ ...context, uma });
+    return malloc;
+  }
+
+  const mallocStats = (): readonly MallocTypeStats[] => (hasMalloc() ? openMalloc().stats() : []);
 
   function assertAttached(): void {
     if (!attached) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
@@ -98,6 +121,7 @@ function assemble(
       ...pagesBranches(pages),
       ...uma.branches(),
       ...rings.branches(),
+      ...mallocBranches(mallocStats, (name, bytes) => openMalloc().setLimit(name, bytes)),
       ...mbufBranches({ machine, uma }, openMbufs, mbufOptions),
     ]);
 
@@ -130,6 +154,10 @@ function assemble(
     backend(options) {
       assertAttached();
       return uma.backend(options);
+    },
+    mallocType(options) {
+      assertAttached();
+      return openMalloc().type(options);
     },
     onWarning(listener) {
       assertAttached();
@@ -199,6 +227,7 @@ function assemble(
       uma.refuseInHook('the thread stays attached');
       mutexes.detach();
       rings.detach();
+      malloc?.detach();
       uma.reclaimer.leave();
       epochs.abandon();
       attached = false;
@@ -224,6 +253,7 @@ function assemble(
       layer(() => uma.audit(report));
       layer(() => rings.audit(report));
       layer(() => mutexes.audit(report));
+      layer(() => hasMalloc() && openMalloc().audit(report));
       layer(() => hasMbufs() && openMbufs().audit(report));
       return { clean: violations.length === 0, violations };
     },
@@ -235,6 +265,7 @@ function assemble(
         sleepsRefused: machine.atomics.load(SUPERBLOCK + Superblock.sleepsRefused) >>> 0,
         pages: pages.stats(),
         zones: uma.stats(),
+        malloc: mallocStats(),
         guard: uma.guardStats(),
         epochs: { sequence: epochs.sequence(), overdue: epochs.overdue() },
       };

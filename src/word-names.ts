@@ -13,6 +13,7 @@ import {
   Tunables,
   Waiter,
 } from './machine/index.js';
+import { MallocState, MallocTypeRecord, TypeCell } from './malloc/index.js';
 import { MutexClass, MutexOrder, MutexRecord, MutexRegistry } from './mutex/index.js';
 import { Page, Phys } from './phys/index.js';
 import { layoutOf } from './record/index.js';
@@ -47,6 +48,8 @@ const areaRecords: Readonly<Record<string, object>> = {
   'mutex classes': MutexClass,
   mutexes: MutexRecord,
   'mutex orders': MutexOrder,
+  malloc: MallocState,
+  'malloc types': MallocTypeRecord,
 };
 
 function fieldName(record: object, offset: number): string {
@@ -66,7 +69,24 @@ export function createNamer({ layout }: Machine, words: Int32Array): (word: numb
   const pages = layout.areas.get('pages') as number;
   const pageWords = layoutOf(Page).words;
 
+  const types = layout.areas.get('malloc types') as number;
+  const { maxThreads } = layout.parameters;
+
+  /** A cell of malloc, which lies in an item; '' for another word. */
+  function nameInCell(word: number): string {
+    const [typeWords, cellWords] = [layoutOf(MallocTypeRecord).words, layoutOf(TypeCell).words];
+    for (let type = types; words[type + MallocTypeRecord.cells] !== 0; type += typeWords) {
+      const offset = word - ((words[type + MallocTypeRecord.cells] as number) >>> 2);
+      if (offset >= 0 && offset < maxThreads * cellWords)
+        return recordName(TypeCell, Math.floor(offset / cellWords), offset % cellWords);
+      if (type + typeWords >= layout.firstPage * PAGE_WORDS) break;
+    }
+    return '';
+  }
+
   function nameInPage(word: number): string {
+    const cell = nameInCell(word);
+    if (cell !== '') return cell;
     const page = word >> (PAGE_SHIFT - 2);
     const slab = words[pages + page * pageWords + Page.object] as number;
     if (slab !== 0 && word >= slab && word < slab + layoutOf(Slab).words)

@@ -9,6 +9,7 @@ import { foreignBugs } from './foreign.mjs';
 import { guardsBugs } from './guards.mjs';
 import { kegsBugs } from './kegs.mjs';
 import { machineBugs } from './machine.mjs';
+import { mallocsBugs } from './mallocs.mjs';
 import { mutexesBugs } from './mutexes.mjs';
 import { othersBugs } from './others.mjs';
 import { sysctlBugs } from './sysctl.mjs';
@@ -25,6 +26,7 @@ const list = [
   ...epochsBugs,
   ...foreignBugs,
   ...guardsBugs,
+  ...mallocsBugs,
   ...mutexesBugs,
   ...othersBugs,
   ...sysctlBugs,

@@ -6,6 +6,7 @@ import { epochScenarios } from './epochs.mjs';
 import { guardScenarios } from './guards.mjs';
 import { kegScenarios } from './kegs.mjs';
 import { afterDeaths, allowedRaces, memory } from './kit.mjs';
+import { mallocScenarios } from './mallocs.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { mutexScenarios } from './mutexes.mjs';
 import { ringScenarios } from './rings.mjs';
@@ -25,6 +26,7 @@ export const scenarios = [
   ...ringScenarios,
   ...threadScenarios,
   ...mbufScenarios,
+  ...mallocScenarios,
   ...sysctlScenarios,
   ...guardScenarios,
   ...mutexScenarios,

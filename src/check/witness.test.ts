@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createWitness, LockRank } from './index.js';
 
-const { REGISTRY, MUTEX, RING, ZONE, KEG, KEG_INTERNAL, BACKEND, GUARD, PAGES, SITES } = LockRank;
+const { REGISTRY, MUTEX, RING, TYPE, ZONE, KEG, KEG_INTERNAL, BACKEND, GUARD, PAGES, SITES } = LockRank;
 
 describe('lock ranks', () => {
   it('stand in the order of taking, each once', () => {
@@ -11,7 +11,10 @@ describe('lock ranks', () => {
       ranks,
       [...new Set(ranks)].sort((a, b) => a - b),
     );
-    assert.deepEqual([REGISTRY, MUTEX, RING, ZONE, KEG, KEG_INTERNAL, BACKEND, GUARD, PAGES, SITES], ranks);
+    assert.deepEqual(
+      [REGISTRY, MUTEX, RING, TYPE, ZONE, KEG, KEG_INTERNAL, BACKEND, GUARD, PAGES, SITES],
+      ranks,
+    );
   });
 });
 

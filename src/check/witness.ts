@@ -15,6 +15,8 @@ export const LockRank = {
   MUTEX: 12,
   /** One end of a ring. */
   RING: 15,
+  /** A malloc type: what it has in use, its limit, who waits. */
+  TYPE: 17,
   /** A zone: its buckets, its limit, its sleepers. */
   ZONE: 20,
   /** A keg: its slabs. */

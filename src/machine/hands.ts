@@ -41,6 +41,10 @@ export const HandKind = {
   GUARD: 12,
   /** A bucket (byte address) of an epoch zone that is ripe, its tag in it, and how many items it has. */
   DEFERRED: 8,
+  /** A run (first page) of so many pages that becomes a large block of malloc. */
+  LARGE_BLOCK: 10,
+  /** Room under the limit of a malloc type (number): granules, and the waiter whose gift they were. */
+  CHARGE: 9,
   /** The header (byte address) of a run of a foreign keg that no list names, and the number of its keg. */
   FOREIGN: 13,
 } as const;

@@ -51,10 +51,11 @@ export interface Pages {
    *
    * @param use PageState of the pages: SLAB or RUN
    * @param held word of a hand of this thread: it names the run from the moment when the run is used
+   * @param alignment pages, a power of two: the run begins at a multiple of it
    * @returns the first page, at a multiple of the power of two that is at least `count`; 0 when there
    *   is no block that long. The pages' objects are 0, their contents are whatever they were.
    */
-  tryAllocRun(count: number, use: number, held?: number): number;
+  tryAllocRun(count: number, use: number, held?: number, alignment?: number): number;
   /**
    * Gives a whole run back; its pages' objects are 0 again.
    *
@@ -65,6 +66,8 @@ export interface Pages {
   freeRun(page: number, count: number, held?: number): void;
   /** Free pages: a hint, read without the lock. */
   freePages(): number;
+  /** Pages of the used run that starts at a page; 0 when none does. Exact for who holds the run. */
+  lengthOf(page: number): number;
   /** Says what the pages of a run belong to. By the holder of the run. */
   setObject(page: number, count: number, object: number): void;
   /** What a page belongs to; 0 for a page that is free, not there, or not said. */
@@ -210,15 +213,17 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
       : 0;
   }
 
-  function tryAllocRun(count: number, use: number, held = 0): number {
+  function tryAllocRun(count: number, use: number, held = 0, alignment = 1): number {
     requireInteger(count, 'count', 1, Number.MAX_SAFE_INTEGER);
     requireInteger(use, 'use', FIRST_USED, LAST_USED_STATE);
     const forbidden = runSite.fails();
-    const order = count === 1 ? 0 : 32 - Math.clz32(count - 1);
+    // Blocks start at multiples of their length.
+    const length = count > alignment ? count : alignment;
+    const order = length === 1 ? 0 : 32 - Math.clz32(length - 1);
     acquire(LOCK, rank);
     floats[REQUESTS] = (floats[REQUESTS] as number) + 1;
     const mask = (words[NON_EMPTY] as number) & (-1 << order);
-    if (forbidden || mask === 0 || count > pageCount) {
+    if (forbidden || mask === 0 || length > pageCount) {
       floats[FAILURES] = (floats[FAILURES] as number) + 1;
       release(LOCK);
       return 0;
@@ -285,12 +290,15 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     words[FREE_PAGES] = free;
   }
 
+  /** What hands may name that is a run. */
+  const runKinds: readonly number[] = [HandKind.SLAB, HandKind.RUN, HandKind.GUARD, HandKind.LARGE_BLOCK];
+
   /** A run that a dead thread was about to take, or has given back, is not in its hand. */
   function settleHandsLocked(): void {
     hands.eachOfDead((hand) => {
       const kind = hands.kindOf(hand);
       const page = words[hand + Hand.HELD] as number;
-      const isRun = kind === HandKind.SLAB || kind === HandKind.RUN || kind === HandKind.GUARD;
+      const isRun = runKinds.includes(kind);
       if (isRun && page !== 0 && runLength(page) === 0) {
         words[hand + Hand.HELD] = 0;
       }
@@ -314,6 +322,7 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     tryAllocRun,
     freeRun,
     freePages: () => words[FREE_PAGES] as number,
+    lengthOf: (page) => (page >= firstPage && page < pageCount ? runLength(page) : 0),
     setObject(page, count, object) {
       requireInteger(page, 'page', firstPage, pageCount - 1);
       requireInteger(count, 'count', 1, pageCount - page);

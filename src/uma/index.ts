@@ -15,7 +15,9 @@ export type { OwnedItems } from './reaper-owned.js';
 export type { Reclaimed, ReclaimLevel } from './reclaim.js';
 export {
   Backend as BackendRecord,
+  BUCKET_MASK,
   COUNTER_STRIDE,
+  GRANULE,
   GRANULE_SHIFT,
   GuardedItem,
   GuardState,
@@ -29,7 +31,8 @@ export {
   Zone as ZoneRecord,
 } from './records.js';
 export type { AsyncOptions } from './sleepers.js';
-export { createUma, type Uma } from './uma.js';
+export { createUma } from './uma.js';
+export type { Uma } from './uma-api.js';
 export {
   type Backend,
   CANFAIL,

@@ -4,23 +4,22 @@
 
 import { CHECK_LEVEL_MAX, LockRank, MbumaError } from '../check/index.js';
 import { readText } from '../record/index.js';
-import type { Branch } from '../sysctl/index.js';
-import { type Access, createAccess } from './access.js';
+import { createAccess } from './access.js';
 import { createAccounts, type ZoneAccount } from './accounts.js';
-import { type Alarms, createAlarms } from './alarms.js';
+import { createAlarms } from './alarms.js';
 import { createUmaAudit, type UmaParts } from './audit.js';
-import { type BackendOptions, createBackendApi } from './backend-api.js';
+import { createBackendApi } from './backend-api.js';
 import { createBackends } from './backends.js';
 import { closeObject } from './closed-zone.js';
 import type { UmaContext } from './context.js';
 import { type CountedZoneState, createCountedZoneClass } from './counted-zone.js';
 import { createCounters } from './counters.js';
 import { createDeferral } from './deferral.js';
+import { diagnoseFree } from './diagnose.js';
 import { createDrains } from './drains.js';
 import { createEpochZoneClass } from './epoch-zone.js';
-import { createForeignKegApi, type ForeignKeg } from './foreign-keg.js';
-import type { ForeignKegOptions } from './foreign-options.js';
-import { createGuard, type GuardStats } from './guard.js';
+import { createForeignKegApi } from './foreign-keg.js';
+import { createGuard } from './guard.js';
 import { type Hooks, NO_MEMORY } from './hooks.js';
 import { createImports, type Imports } from './imports.js';
 import { createItemChecks } from './item-checks.js';
@@ -28,10 +27,10 @@ import { createItems } from './items.js';
 import { HeaderKind, type KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
-import { createLeaks, type Leak } from './leaks.js';
+import { createLeaks } from './leaks.js';
 import { umaBranches } from './leaves.js';
-import { createUmaReaper, type UmaReaper } from './reaper.js';
-import { createReclaimer, type Reclaimer } from './reclaim.js';
+import { createUmaReaper } from './reaper.js';
+import { createReclaimer } from './reclaim.js';
 import {
   BUCKET_WORDS,
   CACHE_WORDS,
@@ -43,67 +42,15 @@ import {
 import { createRegistry } from './registry.js';
 import { createRunningHooks } from './running-hooks.js';
 import { createSleepers } from './sleepers.js';
+import type { Uma } from './uma-api.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
-import type { Backend, CountedZone, Zone } from './zone-api.js';
-import { createZoneEnd, type Objector, type ZoneEnd } from './zone-end.js';
-import {
-  type CheckedZoneOptions,
-  type CountedZoneOptions,
-  readZoneOptions,
-  type ZoneOptions,
-} from './zone-options.js';
+import type { Zone } from './zone-api.js';
+import { createZoneEnd, type ZoneEnd } from './zone-end.js';
+import { type CheckedZoneOptions, readZoneOptions, type ZoneOptions } from './zone-options.js';
 import { ALLOC_SITE, createZoneSlow } from './zone-slow.js';
 import { Lack, readZone, type ZoneState } from './zone-state.js';
-import { type ZoneStats, zoneStats } from './zone-stats.js';
+import { zoneStats } from './zone-stats.js';
 import { createZoneTuning, type ZoneWithKeg } from './zone-tuning.js';
-
-export interface Uma {
-  zone(options: CountedZoneOptions): CountedZone;
-  zone(options: ZoneOptions): Zone;
-  /** Makes a backend, or finds the one of this name. */
-  backend(options: BackendOptions): Backend;
-  readonly alarms: Alarms;
-  /** The zone of this name that this thread has opened. */
-  findZone(name: string): Zone | undefined;
-  /** Whether this is a zone that this thread has open. */
-  hasOpen(object: unknown): boolean;
-  /** The zones that this thread has opened. */
-  zones(): readonly Zone[];
-  /** Names of all zones of the memory. */
-  zoneNames(): readonly string[];
-  /** Word index of the record of the zone of this name, opened by this thread or not; 0: there is none. */
-  findRecord(name: string): number;
-  /** Zones and kegs in the tree of tunables and figures. */
-  branches(): readonly Branch[];
-  /** Figures of every zone of the memory, opened by this thread or not. */
-  stats(): readonly ZoneStats[];
-  /** Word index of the reference counter of an item; 0: its zone has none. About 10 ns. */
-  counterOf(item: number): number;
-  /** Owner byte of each 16-byte granule: 0 free, 1 to 254 a slot, OWNER_MEMORY. */
-  readonly owners: Uint8Array;
-  /** Number of the keg of each page; 0 none. */
-  readonly pageKegs: Uint16Array;
-  /**
-   * Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none.
-   */
-  carry(keg: number, item: number, slot: number): void;
-  /** Whether bytes may be touched: see access.ts. */
-  readonly access: Access;
-  /** What is in use, by where it was allocated. */
-  leaks(): readonly Leak[];
-  foreignKeg(options: ForeignKegOptions): ForeignKeg;
-  /** A layer that uses zones is asked before this thread closes one, or destroys it. */
-  onZoneEnd(object: Objector): void;
-  /** Refuses what must not be done from inside of a hook. @throws ZONE_BUSY */
-  refuseInHook(what: string): void;
-  /** Figures of guarded items. */
-  guardStats(): GuardStats;
-  readonly reclaimer: Reclaimer;
-  readonly reaper: UmaReaper;
-  /** Puts away what this thread has freed in epoch zones, so that it gets ripe with the next grace. */
-  putAwayFreed(): void;
-  audit(report: (rule: string, message: string) => void): void;
-}
 
 /** The hooks of a zone that imports: of one item at a time, where no bucket is filled. */
 function importHooks(imports: Imports, hooks: Hooks): Hooks {
@@ -157,6 +104,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   /** This thread has detached: its slot, and the caches with it, may be another's. */
   let left = false;
 
+  const frontListeners: (() => void)[] = [];
+
   const cacheOf = (number: number): number => accounts.cacheOf(threads.slot, number);
 
   /** Every cache of a slot starts with the dead bucket; number 0 keeps it for good. */
@@ -186,6 +135,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       chooseCache(state);
       zone.cache = state.cache;
     }
+    for (const changed of frontListeners) changed();
   }
 
   allocSite.onChange(showCaches);
@@ -343,6 +293,15 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     backend: backendApi.open,
     alarms,
     findZone: (name) => opened.get(name)?.zone,
+    frontOf: (zone) => (zone as OpenZone).cache,
+    deadFront: deadCache,
+    requireItem(zone, item) {
+      const error = diagnoseFree(maps, kegs, kegs.byNumber(zone.keg), zone.name, item, false);
+      if (error !== null) throw error;
+    },
+    onFronts(changed) {
+      frontListeners.push(changed);
+    },
     hasOpen: (object) => [...opened.values()].some(({ zone }) => zone === object),
     zones: () => [...opened.values()].map((each) => each.zone),
     findRecord(name) {

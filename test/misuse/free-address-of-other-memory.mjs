@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_FOREIGN',
-  message: 'uma: Freed item 0x9c000 did not belong to zone entries: it lies in no slab',
+  message: 'uma: Freed item 0x9e000 did not belong to zone entries: it lies in no slab',
   zone: 'entries',
-  address: 0x9c000,
+  address: 0x9e000,
   owner: 0,
 };

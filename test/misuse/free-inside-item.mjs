@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_UNALIGNED',
-  message: 'Unaligned free of 0x9bf88 from zone records slab 0x97100(62): it lies inside item 0x9bf80',
+  message: 'Unaligned free of 0x9df88 from zone records slab 0x99100(62): it lies inside item 0x9df80',
   zone: 'records',
-  address: 0x9bf88,
+  address: 0x9df88,
   owner: 1,
 };

@@ -13,9 +13,9 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_WRONG_ZONE',
-  message: 'uma: Freed item 0x9be00 did not belong to zone responses: it belongs to zone requests',
+  message: 'uma: Freed item 0x9de00 did not belong to zone responses: it belongs to zone requests',
   zone: 'responses',
-  address: 0x9be00,
+  address: 0x9de00,
   owner: 1,
   details: ['zone      requests, items of 256 bytes'],
 };

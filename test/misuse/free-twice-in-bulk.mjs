@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'Duplicate free of 0x9b060 from zone orders slab 0x9bfd0(2)',
+  message: 'Duplicate free of 0x9d060 from zone orders slab 0x9dfd0(2)',
   zone: 'orders',
-  address: 0x9b060,
+  address: 0x9d060,
   owner: 0,
 };

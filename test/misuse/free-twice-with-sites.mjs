@@ -17,10 +17,10 @@ export function misuse() {
 export const refusal = {
   code: 'FREE_TWICE',
   message:
-    'Duplicate free of 0x9b8f0 from zone sessions slab 0x9be80(11)\n' +
+    'Duplicate free of 0x9d8f0 from zone sessions slab 0x9de80(11)\n' +
     'Most recently used by sessions (thread 1 (generation 1), at {site})',
   zone: 'sessions',
-  address: 0x9b8f0,
+  address: 0x9d8f0,
   owner: 0,
   details: [
     'owner     nobody: it is free',

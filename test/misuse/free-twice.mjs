@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'Duplicate free of 0x9bf80 from zone points slab 0x97100(62)',
+  message: 'Duplicate free of 0x9df80 from zone points slab 0x99100(62)',
   zone: 'points',
-  address: 0x9bf80,
+  address: 0x9df80,
   owner: 0,
 };

@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_FOREIGN',
-  message: 'uma: Freed item 0x263f8 did not belong to zone counters: it lies in no slab',
+  message: 'uma: Freed item 0x26bf8 did not belong to zone counters: it lies in no slab',
   zone: 'counters',
-  address: 0x263f8,
+  address: 0x26bf8,
   owner: 0,
 };

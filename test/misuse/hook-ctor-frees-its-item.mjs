@@ -17,7 +17,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'HOOK_FAILED',
-  message: 'ctor of zone sockets has freed the item that it was called for, 0x9bf80',
+  message: 'ctor of zone sockets has freed the item that it was called for, 0x9df80',
   zone: 'sockets',
-  address: 0x9bf80,
+  address: 0x9df80,
 };

@@ -20,5 +20,5 @@ export const refusal = {
   code: 'HOOK_FAILED',
   message: 'ctor of zone images answered a promise: a hook must not be async',
   zone: 'images',
-  address: 0x9c000,
+  address: 0x9e000,
 };

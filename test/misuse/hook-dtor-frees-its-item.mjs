@@ -20,7 +20,7 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'dtor of zone files has freed the item that it was called for, 0x9bf80',
+  message: 'dtor of zone files has freed the item that it was called for, 0x9df80',
   zone: 'files',
-  address: 0x9bf80,
+  address: 0x9df80,
 };

@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'Duplicate free of 0x980c0 from zone cells slab 0x97040(3)',
+  message: 'Duplicate free of 0x9a0c0 from zone cells slab 0x99040(3)',
   zone: 'cells',
-  address: 0x980c0,
+  address: 0x9a0c0,
   owner: 0,
 };

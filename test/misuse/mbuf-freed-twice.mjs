@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'mbuf 0xd8e00 is free already',
+  message: 'mbuf 0xd9e00 is free already',
   zone: 'mbuf',
-  address: 0xd8e00,
+  address: 0xd9e00,
   owner: 0,
 };

@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'NOT_AN_MBUF',
-  message: '0x10ed00, next of 0xd8e00, is not an mbuf that is in use',
-  address: 0x10ed00,
+  message: '0x10fd00, next of 0xd9e00, is not an mbuf that is in use',
+  address: 0x10fd00,
 };
 
 // The chain points to a free mbuf until somebody ends it there.

@@ -11,5 +11,5 @@ export function misuse() {
 export const refusal = {
   code: 'BAD_ARGUMENT',
   message:
-    'bytes: 1048576 leave no room beside the 18042880 that 254 threads and 1024 zones need in such a memory',
+    'bytes: 1048576 leave no room beside the 18046976 that 254 threads and 1024 zones need in such a memory',
 };

@@ -12,8 +12,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'OUT_OF_BOUNDS',
-  message: '8 bytes at 0x9f140: not inside item 0x9f0e0 of zone headers, which has 100',
+  message: '8 bytes at 0xa1140: not inside item 0xa10e0 of zone headers, which has 100',
   zone: 'headers',
-  address: 0x9f144,
+  address: 0xa1144,
   owner: 1,
 };

@@ -18,9 +18,9 @@ export function misuse() {
 export const refusal = {
   code: 'USE_AFTER_FREE',
   message:
-    '32 bytes at 0x99fa0: in item 0x99fa0 of zone settings, which is free\n' +
+    '32 bytes at 0x9bfa0: in item 0x9bfa0 of zone settings, which is free\n' +
     'Most recently used by settings',
   zone: 'settings',
-  address: 0x99fa0,
+  address: 0x9bfa0,
   owner: 0,
 };

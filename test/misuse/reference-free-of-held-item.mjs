@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'STILL_REFERENCED',
-  message: 'zone frames: item 0x9d000 has 2 references, and cannot be freed',
+  message: 'zone frames: item 0x9f000 has 2 references, and cannot be freed',
   zone: 'frames',
-  address: 0x9d000,
+  address: 0x9f000,
   owner: 1,
 };

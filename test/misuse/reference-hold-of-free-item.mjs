@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'ITEM_FREE',
-  message: 'zone pages: item 0x9d000 is free, and cannot be held',
+  message: 'zone pages: item 0x9f000 is free, and cannot be held',
   zone: 'pages',
-  address: 0x9d000,
+  address: 0x9f000,
   owner: 0,
 };

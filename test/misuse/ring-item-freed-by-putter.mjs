@@ -15,8 +15,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'Duplicate free of 0x9cf80 from zone parcels slab 0x98100(62)',
+  message: 'Duplicate free of 0x9ef80 from zone parcels slab 0x9a100(62)',
   zone: 'parcels',
-  address: 0x9cf80,
+  address: 0x9ef80,
   owner: 0,
 };

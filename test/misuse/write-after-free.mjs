@@ -15,10 +15,10 @@ export function misuse() {
 export const refusal = {
   code: 'MODIFIED_AFTER_FREE',
   message:
-    'Memory modified after free 0x9bf80(64) val=0x7 @ 0x9bf8c (zone particles)\n' +
+    'Memory modified after free 0x9df80(64) val=0x7 @ 0x9df8c (zone particles)\n' +
     'Most recently used by particles',
   zone: 'particles',
-  address: 0x9bf8c,
+  address: 0x9df8c,
   owner: 0,
-  details: ['address   0x9bf8c, byte 12 of it'],
+  details: ['address   0x9df8c, byte 12 of it'],
 };

@@ -14,10 +14,10 @@ export function misuse() {
 export const refusal = {
   code: 'REDZONE_DAMAGED',
   message:
-    'REDZONE: Buffer underflow detected. 4 bytes corrupted before 0x9a7f0 (100 bytes allocated).\n' +
-    'REDZONE: Buffer overflow detected. 4 bytes corrupted after 0x9a7f0 (100 bytes allocated).',
+    'REDZONE: Buffer underflow detected. 4 bytes corrupted before 0x9c7f0 (100 bytes allocated).\n' +
+    'REDZONE: Buffer overflow detected. 4 bytes corrupted after 0x9c7f0 (100 bytes allocated).',
   zone: 'rows',
-  address: 0x9a7ec,
+  address: 0x9c7ec,
   owner: 1,
   details: ['allocated by thread 1 (generation 1), at {site}'],
 };

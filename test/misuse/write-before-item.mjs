@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'REDZONE_DAMAGED',
-  message: 'REDZONE: Buffer underflow detected. 4 bytes corrupted before 0x9a370 (100 bytes allocated).',
+  message: 'REDZONE: Buffer underflow detected. 4 bytes corrupted before 0x9c370 (100 bytes allocated).',
   zone: 'texts',
-  address: 0x9a36c,
+  address: 0x9c36c,
   owner: 1,
 };

@@ -13,9 +13,9 @@ export function misuse() {
 
 export const refusal = {
   code: 'REDZONE_DAMAGED',
-  message: 'REDZONE: Buffer overflow detected. 1 byte corrupted after 0x9a370 (100 bytes allocated).',
+  message: 'REDZONE: Buffer overflow detected. 1 byte corrupted after 0x9c370 (100 bytes allocated).',
   zone: 'names',
-  address: 0x9a3d4,
+  address: 0x9c3d4,
   owner: 1,
-  details: ['address   0x9a3d4, 0 behind its end'],
+  details: ['address   0x9c3d4, 0 behind its end'],
 };

@@ -1,0 +1,120 @@
+/** The audit of malloc: each invariant of README.md by its number. */
+
+import { LockRank } from '../check/index.js';
+import { createLineAudit } from '../machine/index.js';
+import { isText, isZero, unsoundFields } from '../record/index.js';
+import { GRANULE_SHIFT, OWNER_MEMORY } from '../uma/index.js';
+import type { Accounts } from './accounts.js';
+import { CLASS_SIZES } from './classes.js';
+import type { MallocContext } from './context.js';
+import {
+  CELL_WORDS,
+  DESCRIPTION_WORDS,
+  MallocState,
+  MallocType,
+  NAME_WORDS,
+  TypeCell,
+  type TypeRef,
+} from './records.js';
+import { batchGranules, type Registry } from './registry.js';
+
+/** Takes one finding: the rule's number, and where and how it is broken. */
+export type Report = (rule: string, message: string) => void;
+
+const GRANULES_PER_PAGE = 256;
+
+export function auditMalloc(
+  context: MallocContext,
+  registry: Registry,
+  accounts: Accounts,
+  report: Report,
+): void {
+  const { machine, threads, pages, uma } = context;
+  const { words, floats } = machine;
+  const { auditLine, underLock } = createLineAudit(context);
+  const state = machine.area('malloc');
+  const read = (index: number): number => words[index] as number;
+  const batch = batchGranules(machine.layout.parameters.pageCount);
+  /** A cell may have this much pending: a batch, and the block that came last. */
+  const pendingMost = batch + (CLASS_SIZES.at(-1) as number) / 16;
+
+  function auditRegistry(): void {
+    const count = read(state + MallocState.count);
+    if (count < 0 || count > registry.most) {
+      report('L1', `${count} types, and there can be ${registry.most}`);
+      return;
+    }
+    if (!isZero(words, state + MallocState.deaths + 1, state + 16)) report('L1', 'spare words are not 0');
+    if (!isZero(words, registry.at(count), registry.at(registry.most)))
+      report('L1', 'records of types that are not there are not all 0');
+    const names = new Set<string>();
+    for (let index = 0; index < count; index++) {
+      const type = registry.at(index);
+      // A description may be missing; see below.
+      const fields = unsoundFields(words, floats, MallocType, type).filter(
+        (field) => field !== 'description',
+      );
+      if (fields.length > 0) report('L1', `type ${index} has an unsound ${fields}`);
+      const isNamed = isText(words, type + MallocType.name, NAME_WORDS) && !names.has(registry.nameOf(type));
+      if (!isNamed) report('L1', `type ${index} has no name of its own`);
+      const description = type + MallocType.description;
+      const isDescribed = isText(words, description, DESCRIPTION_WORDS);
+      if (!isDescribed && !isZero(words, description, description + DESCRIPTION_WORDS))
+        report('L1', `type ${index} has no sound description`);
+      names.add(registry.nameOf(type));
+    }
+  }
+
+  function auditCells(type: TypeRef, tell: (message: string) => void): void {
+    const cells = read(type + MallocType.cells);
+    if (uma.owners[cells >>> GRANULE_SHIFT] !== OWNER_MEMORY) tell('its cells are not the memory’s');
+    const limited = read(type + MallocType.limit) !== 0;
+    const [most, least] = limited ? [-0x80000000, 0x7fffffff] : [batch, -batch];
+    for (let slot = 1; slot <= threads.maxThreads; slot++) {
+      const cell = registry.cellOf(type, slot);
+      if (read(cell + TypeCell.most) !== most || read(cell + TypeCell.least) !== least)
+        tell(`the cell of slot ${slot} does not settle as the limit says`);
+      if (Math.abs(read(cell + TypeCell.pending)) > pendingMost)
+        tell(`the cell of slot ${slot} has ${read(cell + TypeCell.pending)} granules pending`);
+      if (!isZero(words, cell + TypeCell.sizes + 2, cell + CELL_WORDS))
+        tell(`the cell of slot ${slot} has spare words that are not 0`);
+    }
+  }
+
+  function auditType(type: TypeRef): void {
+    const tell = (rule: string, message: string): void =>
+      report(rule, `malloc type ${registry.nameOf(type)}: ${message}`);
+    const { limit, used, high, line, batched, ownZones } = MallocType;
+    underLock(type + MallocType.lock, LockRank.TYPE, 'L5', tell, () => {
+      auditLine(type + line, 'L3', tell);
+      const granules = words.length / 4;
+      const inUse = accounts.inUse(type);
+      if (read(type + limit) < 0) tell('L2', `its limit is ${read(type + limit)}`);
+      if (inUse < 0 || inUse > granules || read(type + high) < 0 || read(type + high) > granules)
+        tell(
+          'L2',
+          `${inUse} granules are in use, ${read(type + high)} were, of ${read(type + used)} settled`,
+        );
+      if (read(type + batched) >>> 0 > 1 || read(type + ownZones) >>> 0 > 1)
+        tell('L2', `batched ${read(type + batched)}, zones of its own ${read(type + ownZones)}`);
+      auditCells(type, (message) => tell('L4', message));
+    });
+  }
+
+  /** What the types have in use is what their zones and runs have. */
+  function auditSum(): void {
+    if (read(state + MallocState.deaths) !== 0) return;
+    let granules = 0;
+    for (let index = 0; index < registry.count(); index++) granules += accounts.inUse(registry.at(index));
+    let found = 0;
+    for (const { name, size, used } of uma.stats())
+      if (/^malloc-\d/.test(name)) found += used * (size >>> GRANULE_SHIFT);
+    for (let page = pages.firstPage; page < pages.pageCount; page++)
+      if (registry.isType(pages.objectOf(page))) found += pages.lengthOf(page) * GRANULES_PER_PAGE;
+    if (found !== granules) report('L6', `${granules} granules are counted, and ${found} are in use`);
+  }
+
+  underLock(state + MallocState.lock, LockRank.REGISTRY, 'L5', report, auditRegistry);
+  for (let index = 0; index < registry.count(); index++) auditType(registry.at(index));
+  auditSum();
+}

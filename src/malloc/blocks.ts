@@ -1,0 +1,377 @@
+/** The slow half of malloc: from a request to a block, and back; charging, runs, waiting. */
+
+import {
+  CheckLevel,
+  describeValue,
+  type ErrorCode,
+  hex,
+  MbumaError,
+  requireInteger,
+  requireObject,
+  requireSignal,
+  requireTimeout,
+} from '../check/index.js';
+import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
+import type { Addr } from '../record/index.js';
+import { type AsyncOptions, CANFAIL, GRANULE_SHIFT, type Zone } from '../uma/index.js';
+import type { Accounts } from './accounts.js';
+import { CLASS_SIZES } from './classes.js';
+import type { MallocContext } from './context.js';
+import { TypeCell, type TypeRef } from './records.js';
+import type { Registry } from './registry.js';
+import { createRequests, NEVER, type Request, requireFlags } from './requests.js';
+import type { Runs } from './runs.js';
+import type { Waits } from './waits.js';
+import type { ZoneSet } from './zone-set.js';
+
+/** A type as one thread knows it. */
+export interface OpenType {
+  readonly type: TypeRef;
+  readonly name: string;
+  /** Word index of this thread's cell. */
+  readonly cell: number;
+  readonly zoneSet: ZoneSet;
+  /** The fast path of a class may be taken from now on. */
+  readonly show: (index: number) => void;
+}
+
+/** Why the last attempt found nothing. */
+const Lack = { ROOM: 1, MEMORY: 2 } as const;
+
+const ZERO_FLAG = 1;
+
+/** How often a call that waits for a run looks for one. */
+const RUN_SLICE_MS = 20;
+
+export interface Blocks {
+  tryAlloc(of: OpenType, size: unknown, flags: unknown, alignment?: unknown): number;
+  alloc(of: OpenType, size: unknown, flags: unknown, timeoutMs: unknown, alignment?: unknown): number;
+  allocAsync(of: OpenType, size: unknown, flags: unknown, options: unknown): Promise<number>;
+  free(of: OpenType, block: unknown): void;
+  usableSize(of: OpenType, block: unknown): number;
+  /** Whether a block of `usable` bytes is right for `size`, and stays where it is. */
+  staysFor(usable: number, size: number): boolean;
+}
+
+export function createBlocks(
+  context: MallocContext,
+  registry: Registry,
+  accounts: Accounts,
+  runs: Runs,
+  waits: Waits,
+): Blocks {
+  const { machine, threads, pages, hands, waiting, uma } = context;
+  const { words, bytes, now } = machine;
+  const { checkLevel } = machine;
+  const allocSite = machine.failpoints.site(
+    'malloc.alloc',
+    'an allocation of a malloc type, of whatever size',
+  );
+  const { pending: PENDING, most: MOST, least: LEAST } = TypeCell;
+  const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH } = TypeCell;
+  const { frees: FREES, failures: FAILURES, sizes: SIZES } = TypeCell;
+  const { HELD, SECOND: GRANULES } = Hand;
+  const requestOf = createRequests(machine);
+  /** Where nobody is ever woken: a sleep that ends by its time. */
+  const homeWord = threads.self + ThreadSlot.home;
+  let lack: number = Lack.MEMORY;
+
+  const read = (index: number): number => words[index] as number;
+  const add = (index: number, n: number): void => {
+    words[index] = (read(index) + n) | 0;
+  };
+
+  // --- taking and counting ---
+
+  function countBlock({ cell }: OpenType, { index }: Request): void {
+    add(cell + ALLOCATIONS, 1);
+    if (read(cell + ALLOCATIONS) === 0) add(cell + ALLOCATIONS_HIGH, 1);
+    const bit = index < 0 ? CLASS_SIZES.length : index;
+    words[cell + SIZES + (bit >>> 5)] = read(cell + SIZES + (bit >>> 5)) | (1 << (bit & 31));
+  }
+
+  function zeroRun(address: number, { pages }: Request, flags: number): void {
+    if ((flags & ZERO_FLAG) !== 0) machine.fillBytes(address, 0, pages * PAGE_SIZE);
+  }
+
+  /** A block, not charged for. */
+  function take({ type, zoneSet, show }: OpenType, request: Request, flags: number): number {
+    const { index, pages, alignment } = request;
+    if (index >= 0) {
+      const item = zoneSet.zoneOf(index).tryAlloc(flags & ~CANFAIL);
+      if (item !== 0) show(index);
+      return item;
+    }
+    const address = runs.tryAlloc(type, pages, alignment);
+    if (address !== 0) zeroRun(address, request, flags);
+    return address;
+  }
+
+  /** Takes a block for the room that the hand has; the hand is closed. 0: there is no memory. */
+  function takeCharged(of: OpenType, request: Request, flags: number, hand: number): number {
+    let block = 0;
+    try {
+      block = take(of, request, flags);
+      words[hand + HELD] = block;
+    } finally {
+      if (block === 0) accounts.discharge(of.type, hand);
+    }
+    if (block === 0) {
+      lack = Lack.MEMORY;
+      return 0;
+    }
+    countBlock(of, request);
+    hands.close(hand);
+    return block;
+  }
+
+  const openHand = ({ type }: OpenType): number =>
+    hands.open(HandKind.CHARGE, registry.indexOf(type), 0, 0, 0);
+
+  function tryLimited(of: OpenType, request: Request, flags: number): number {
+    const hand = openHand(of);
+    if (accounts.charge(of.type, request.granules, hand)) return takeCharged(of, request, flags, hand);
+    hands.close(hand);
+    lack = Lack.ROOM;
+    return 0;
+  }
+
+  /** One attempt. */
+  function tryOnce(of: OpenType, request: Request, flags: number): number {
+    lack = Lack.MEMORY;
+    if (allocSite.fails(of.name)) return 0;
+    if (accounts.isLimited(of.type)) return tryLimited(of, request, flags);
+    const block = take(of, request, flags);
+    if (block === 0) return 0;
+    add(of.cell + PENDING, request.granules);
+    countBlock(of, request);
+    if (read(of.cell + PENDING) > read(of.cell + MOST)) accounts.settle(of.type);
+    return block;
+  }
+
+  function fail({ cell }: OpenType): void {
+    add(cell + FAILURES, 1);
+  }
+
+  function neverFits({ name }: OpenType, size: unknown): MbumaError {
+    return new MbumaError(
+      'OUT_OF_MEMORY',
+      `malloc type ${name}: this memory has no ${describeValue(size)} bytes`,
+    );
+  }
+
+  function timedOut({ name }: OpenType, size: unknown, timeoutMs: number): MbumaError {
+    const text = `malloc type ${name}: no block of ${describeValue(size)} bytes within ${timeoutMs} ms`;
+    return new MbumaError('TIMED_OUT', text);
+  }
+
+  function noPages({ name }: OpenType): MbumaError {
+    return new MbumaError('OUT_OF_MEMORY', `malloc type ${name}: there are no pages left`);
+  }
+
+  /** A block that was waited for, in a zone's line: it is charged for now, or goes back. */
+  function chargeLate(of: OpenType, request: Request, block: number): number {
+    if (!accounts.isLimited(of.type)) {
+      add(of.cell + PENDING, request.granules);
+      countBlock(of, request);
+      return block;
+    }
+    const hand = openHand(of);
+    if (accounts.charge(of.type, request.granules, hand)) {
+      words[hand + HELD] = block;
+      countBlock(of, request);
+      hands.close(hand);
+      return block;
+    }
+    hands.close(hand);
+    giveBackAt(of, request.index, block);
+    lack = Lack.ROOM;
+    return 0;
+  }
+
+  /** The room that a waiter was granted becomes a block; 0: there is no memory. */
+  const redeemer =
+    (of: OpenType, request: Request, flags: number) =>
+    (waiter: WaiterRef): number => {
+      const hand = openHand(of);
+      accounts.redeem(of.type, waiter, hand);
+      return takeCharged(of, request, flags, hand);
+    };
+
+  // --- waiting ---
+
+  /** A run comes when pages do: nobody says when, so it is looked for now and then. */
+  function waitForRun(of: OpenType, deadline: number, size: unknown, timeoutMs: number): void {
+    const rest = deadline - now();
+    if (rest <= 0) {
+      fail(of);
+      throw timedOut(of, size, timeoutMs);
+    }
+    waiting.assertMayBlock(`alloc of malloc type ${of.name}`, 'OUT_OF_MEMORY');
+    waiting.poll();
+    machine.wait(homeWord, 0, Math.min(rest, RUN_SLICE_MS));
+  }
+
+  function alloc(
+    of: OpenType,
+    size: unknown,
+    given: unknown,
+    timeout: unknown,
+    alignment: unknown = 1,
+  ): number {
+    const timeoutMs = requireTimeout(timeout);
+    const flags = requireFlags(given);
+    const request = requestOf(size, alignment);
+    threads.assertHere();
+    if (request === NEVER) throw neverFits(of, size);
+    const what = `alloc of malloc type ${of.name}`;
+    if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, false);
+    const deadline = now() + timeoutMs;
+    for (let block = tryOnce(of, request, flags); ; ) {
+      if (block !== 0) return block;
+      const rest = Math.max(0, deadline - now());
+      if (lack === Lack.ROOM) {
+        const got = waits.forRoom(of.type, request.granules, rest, what, redeemer(of, request, flags));
+        if (got === null) {
+          fail(of);
+          throw timedOut(of, size, timeoutMs);
+        }
+        block = got;
+      } else if ((flags & CANFAIL) !== 0) {
+        fail(of);
+        throw noPages(of);
+      } else if (request.index < 0) {
+        waitForRun(of, deadline, size, timeoutMs);
+        block = tryOnce(of, request, flags);
+      } else {
+        const zone: Zone = of.zoneSet.zoneOf(request.index);
+        block = chargeLate(of, request, zone.alloc(flags, rest));
+      }
+    }
+  }
+
+  async function allocAsync(of: OpenType, size: unknown, given: unknown, options: unknown): Promise<number> {
+    const flags = requireFlags(given);
+    const { signal } = requireObject(options, 'options') as AsyncOptions;
+    requireSignal(signal);
+    signal?.throwIfAborted();
+    const request = requestOf(size, 1);
+    threads.assertHere();
+    if (request === NEVER) throw neverFits(of, size);
+    const what = `allocAsync of malloc type ${of.name}`;
+    if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, true);
+    for (let block = tryOnce(of, request, flags); ; ) {
+      if (block !== 0) return block;
+      if (lack === Lack.ROOM) {
+        const redeem = redeemer(of, request, flags);
+        block = await waits.forRoomAsync(of.type, request.granules, signal, what, redeem);
+      } else if ((flags & CANFAIL) !== 0) {
+        fail(of);
+        throw noPages(of);
+      } else if (request.index < 0) {
+        waiting.assertMayAwait(what, 'OUT_OF_MEMORY');
+        waiting.poll();
+        await machine.waitAsync(homeWord, 0, RUN_SLICE_MS);
+        signal?.throwIfAborted();
+        threads.assertHere();
+        block = tryOnce(of, request, flags);
+      } else {
+        const zone: Zone = of.zoneSet.zoneOf(request.index);
+        block = chargeLate(of, request, await zone.allocAsync(flags, { ...(signal && { signal }) }));
+      }
+    }
+  }
+
+  // --- giving back ---
+
+  /** Length in bytes of a block of this type; throws for what is none. */
+  function lengthOf(of: OpenType, given: unknown, isFreed: boolean): number {
+    const { type, zoneSet } = of;
+    const block = requireInteger(given, 'block', 1, bytes.length - 1);
+    const index = zoneSet.classAt(block);
+    if (index >= 0) return CLASS_SIZES[index] as number;
+    const length = runs.lengthAt(type, block);
+    if (length > 0) return length * PAGE_SIZE;
+    throw stranger(of, block, isFreed);
+  }
+
+  /** What is wrong with an address where no block of the type can begin. */
+  function stranger({ type, name }: OpenType, block: number, isFreed: boolean): MbumaError {
+    const what = `${isFreed ? 'free: address ' : ''}${hex(block)}`;
+    const refuse = (code: ErrorCode, text: string): MbumaError =>
+      new MbumaError(code, `${what} ${text}`, { address: block });
+    const object = pages.objectOf(block >>> PAGE_SHIFT);
+    if (object === type) return refuse('FREE_UNALIGNED', `lies inside a run of malloc type ${name}`);
+    if (registry.isType(object))
+      return refuse(
+        'FREE_WRONG_TYPE',
+        `lies in a run of malloc type ${registry.nameOf(object)}, not ${name}`,
+      );
+    if (uma.pageKegs[block >>> PAGE_SHIFT] !== 0)
+      return refuse('FREE_WRONG_TYPE', `has not been allocated by malloc type ${name}, nor in its zones`);
+    return refuse('FREE_FOREIGN', 'has not been allocated');
+  }
+
+  function giveBackAt({ zoneSet, show }: OpenType, index: number, block: number): void {
+    if (index < 0) {
+      runs.free(block);
+      return;
+    }
+    zoneSet.zoneOf(index).free(block as Addr);
+    show(index);
+  }
+
+  /** The hand has the room from before the block is free: who dies in between has neither. */
+  function freeLimited(of: OpenType, index: number, block: number, granules: number): void {
+    const hand = openHand(of);
+    words[hand + GRANULES] = granules;
+    try {
+      giveBackAt(of, index, block);
+    } catch (error) {
+      words[hand + GRANULES] = 0;
+      hands.close(hand);
+      throw error;
+    }
+    accounts.discharge(of.type, hand);
+  }
+
+  function free(of: OpenType, block: unknown): void {
+    if (block === 0) return;
+    threads.assertHere();
+    const { type, cell, zoneSet } = of;
+    const granules = lengthOf(of, block, true) >>> GRANULE_SHIFT;
+    const index = zoneSet.classAt(block as number);
+    if (accounts.isLimited(type)) {
+      freeLimited(of, index, block as number, granules);
+      add(cell + FREES, 1);
+      return;
+    }
+    giveBackAt(of, index, block as number);
+    add(cell + FREES, 1);
+    add(cell + PENDING, -granules);
+    if (read(cell + PENDING) < read(cell + LEAST)) accounts.settle(type);
+  }
+
+  return {
+    tryAlloc(of, size, flags, alignment = 1) {
+      const wanted = requireFlags(flags);
+      const request = requestOf(size, alignment);
+      threads.assertHere();
+      const block = request === NEVER ? 0 : tryOnce(of, request, wanted);
+      if (block === 0) fail(of);
+      return block;
+    },
+    alloc,
+    allocAsync,
+    free,
+    usableSize(of, block) {
+      threads.assertHere();
+      const length = lengthOf(of, block, false);
+      const index = of.zoneSet.classAt(block as number);
+      // The zone knows what is wrong with an address inside of a block, or one that is free.
+      if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
+      return length;
+    },
+    staysFor: (usable, size) => size <= usable && (size > usable >>> 1 || usable <= 1 << GRANULE_SHIFT),
+  };
+}

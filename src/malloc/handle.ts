@@ -1,0 +1,266 @@
+/**
+ * What users call: the fast path of malloc, over the thread caches of the zones of its size classes.
+ *
+ * `tryAlloc` and `free` do what a zone's do, and count for the type. The first block of a class, whatever
+ * has work to do on each block, and every block of a type with a limit take the slow way: then the front of
+ * the class is a dead cache, or the cell settles at each block. So there is one test for all of that.
+ */
+
+import { CheckLevel, requireInteger } from '../check/index.js';
+import { PAGE_SHIFT } from '../machine/index.js';
+import type { Addr } from '../record/index.js';
+import { type AsyncOptions, BUCKET_MASK, GRANULE_SHIFT, ThreadCache } from '../uma/index.js';
+import type { Accounts } from './accounts.js';
+import type { Blocks, OpenType } from './blocks.js';
+import { CLASS_SIZES, makeClassTable, SMALL_MAX } from './classes.js';
+import type { MallocContext } from './context.js';
+import { TypeCell, type TypeRef } from './records.js';
+import type { Registry } from './registry.js';
+import { typeStats } from './stats.js';
+import type { MallocType, MallocTypeStats } from './types.js';
+import type { ZoneSet } from './zone-set.js';
+
+/** Highest limit, in bytes. */
+export const LIMIT_MAX = 0x7fffffff;
+
+export interface Handles {
+  make(type: TypeRef, zoneSet: ZoneSet): MallocType;
+}
+
+export function createHandles(
+  context: MallocContext,
+  registry: Registry,
+  accounts: Accounts,
+  blocks: Blocks,
+): Handles {
+  const { machine, threads, uma } = context;
+  const { words } = machine;
+  const { owners, pageKegs, deadFront } = uma;
+  const { slot } = threads;
+  // Rebound here: an import is loaded at each use, a constant of this function is folded.
+  const COUNT = BUCKET_MASK;
+  const GRANULE = GRANULE_SHIFT;
+  const PAGE = PAGE_SHIFT;
+  const LARGEST = SMALL_MAX;
+  const { freeLimit: FREE_LIMIT, requests: REQUESTS, requestsHigh: REQUESTS_HIGH } = ThreadCache;
+  const { pending: PENDING, most: MOST, least: LEAST } = TypeCell;
+  const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH, frees: FREES } = TypeCell;
+  /** From check level 1 on a call that may sleep is judged by what it might have done. */
+  const mayHurry = machine.checkLevel < CheckLevel.WITNESS;
+  const classOf = makeClassTable();
+  const granulesOf = Uint16Array.from(CLASS_SIZES, (size) => size >>> GRANULE_SHIFT);
+  const allocSite = machine.failpoints.site('malloc.alloc');
+  const made: OpenHandle[] = [];
+
+  class OpenHandle implements MallocType {
+    readonly name: string;
+    readonly cell: number;
+    /** The cache of each class that the fast path looks at. */
+    readonly fronts: Int32Array;
+    /** 1 for each class whose first block has come. */
+    readonly isShown = new Uint8Array(CLASS_SIZES.length);
+    readonly classOfKeg: Uint8Array;
+    readonly state: OpenType;
+
+    constructor(state: OpenType, fronts: Int32Array) {
+      this.name = state.name;
+      this.cell = state.cell;
+      this.fronts = fronts;
+      this.classOfKeg = state.zoneSet.classOfKeg;
+      this.state = state;
+    }
+
+    tryAlloc(size: number, flags = 0): Addr | 0 {
+      if (typeof size !== 'number' || (size | 0) !== size || size < 0 || size > LARGEST || flags !== 0)
+        return blocks.tryAlloc(this.state, size, flags) as Addr | 0;
+      const index = classOf[(size + 15) >>> GRANULE] as number;
+      const cache = this.fronts[index] as number;
+      const top = words[cache] as number;
+      const cell = this.cell;
+      const pending = (words[cell + PENDING] as number) + (granulesOf[index] as number);
+      if ((top & COUNT) === 0 || pending > (words[cell + MOST] as number))
+        return blocks.tryAlloc(this.state, size, flags) as Addr | 0;
+      words[cell + PENDING] = pending;
+      const item = words[top] as number;
+      owners[item >>> GRANULE] = slot;
+      words[cache] = top - 1;
+      words[top] = 0;
+      const requests = ((words[cache + REQUESTS] as number) + 1) | 0;
+      words[cache + REQUESTS] = requests;
+      const allocations = ((words[cell + ALLOCATIONS] as number) + 1) | 0;
+      words[cell + ALLOCATIONS] = allocations;
+      if (requests === 0 || allocations === 0) countCarry(cache, requests, cell, allocations);
+      return item as Addr;
+    }
+
+    /** Whether `tryAlloc` of this size is fast, and so succeeds. */
+    private has(size: number): boolean {
+      if (typeof size !== 'number' || (size | 0) !== size || size < 0 || size > LARGEST) return false;
+      const index = classOf[(size + 15) >>> GRANULE] as number;
+      const pending = (words[this.cell + PENDING] as number) + (granulesOf[index] as number);
+      const top = words[this.fronts[index] as number] as number;
+      return (top & COUNT) !== 0 && pending <= (words[this.cell + MOST] as number);
+    }
+
+    free(block: Addr | 0): void {
+      if (
+        typeof block !== 'number' ||
+        (block & -16) !== block ||
+        !((owners[block >>> GRANULE] as number) > 0)
+      ) {
+        blocks.free(this.state, block);
+        return;
+      }
+      const index = (this.classOfKeg[pageKegs[block >>> PAGE] as number] as number) - 1;
+      if (index < 0) {
+        blocks.free(this.state, block);
+        return;
+      }
+      const cache = this.fronts[index] as number;
+      const top = words[cache] as number;
+      const cell = this.cell;
+      const pending = (words[cell + PENDING] as number) - (granulesOf[index] as number);
+      if (
+        (top & COUNT) >= (words[cache + FREE_LIMIT] as number) ||
+        pending < (words[cell + LEAST] as number)
+      ) {
+        blocks.free(this.state, block);
+        return;
+      }
+      words[cell + PENDING] = pending;
+      words[cell + FREES] = ((words[cell + FREES] as number) + 1) | 0;
+      words[top + 1] = block;
+      words[cache] = top + 1;
+      owners[block >>> GRANULE] = 0;
+    }
+
+    alloc(size: number, flags = 0, timeoutMs?: number): Addr {
+      if (flags === 0 && timeoutMs === undefined && mayHurry && this.has(size))
+        return this.tryAlloc(size) as Addr;
+      return blocks.alloc(this.state, size, flags, timeoutMs) as Addr;
+    }
+
+    async allocAsync(size: number, flags = 0, options: AsyncOptions = {}): Promise<Addr> {
+      return (await blocks.allocAsync(this.state, size, flags, options)) as Addr;
+    }
+
+    tryCalloc(count: number, size: number, flags = 0): Addr | 0 {
+      return blocks.tryAlloc(this.state, product(count, size), flags | ZERO_FLAG) as Addr | 0;
+    }
+
+    calloc(count: number, size: number, flags = 0, timeoutMs?: number): Addr {
+      return blocks.alloc(this.state, product(count, size), flags | ZERO_FLAG, timeoutMs) as Addr;
+    }
+
+    tryAlignedAlloc(alignment: number, size: number, flags = 0): Addr | 0 {
+      return blocks.tryAlloc(this.state, size, flags, alignment) as Addr | 0;
+    }
+
+    alignedAlloc(alignment: number, size: number, flags = 0, timeoutMs?: number): Addr {
+      return blocks.alloc(this.state, size, flags, timeoutMs, alignment) as Addr;
+    }
+
+    tryRealloc(block: Addr | 0, size: number, flags = 0): Addr | 0 {
+      return realloc(this, block, size, flags, () => this.tryAlloc(size, flags & ~ZERO_FLAG));
+    }
+
+    realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
+      return realloc(this, block, size, flags, () => this.alloc(size, flags & ~ZERO_FLAG, timeoutMs)) as Addr;
+    }
+
+    usableSize(block: Addr): number {
+      return blocks.usableSize(this.state, block);
+    }
+
+    get description(): string {
+      return registry.descriptionOf(this.state.type);
+    }
+
+    get max(): number {
+      return accounts.limitOf(this.state.type) << GRANULE_SHIFT;
+    }
+
+    set max(limit: number) {
+      const bytes = requireInteger(limit, 'max', 0, LIMIT_MAX);
+      threads.assertHere();
+      accounts.setLimit(this.state.type, granulesFor(bytes));
+    }
+
+    stats(): MallocTypeStats {
+      return typeStats(context, registry, accounts, this.state.type);
+    }
+  }
+
+  function realloc(
+    handle: OpenHandle,
+    block: Addr | 0,
+    size: number,
+    flags: number,
+    allocate: () => Addr | 0,
+  ): Addr | 0 {
+    if (block === 0) return flags & ZERO_FLAG ? handle.tryAlloc(size, flags) : allocate();
+    const usable = handle.usableSize(block);
+    requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
+    if (blocks.staysFor(usable, size)) return block;
+    const other = allocate();
+    if (other === 0) return 0;
+    const kept = Math.min(usable, size);
+    machine.copyBytes(other, block, kept);
+    if ((flags & ZERO_FLAG) !== 0) machine.fillBytes(other + kept, 0, handle.usableSize(other) - kept);
+    handle.free(block);
+    return other;
+  }
+
+  function countCarry(cache: number, requests: number, cell: number, allocations: number): void {
+    if (requests === 0) words[cache + REQUESTS_HIGH] = (words[cache + REQUESTS_HIGH] as number) + 1;
+    if (allocations === 0) words[cell + ALLOCATIONS_HIGH] = (words[cell + ALLOCATIONS_HIGH] as number) + 1;
+  }
+
+  /** What the fast path of a class looks at, of a class whose first block has come. */
+  function show({ state: { name, zoneSet }, fronts }: OpenHandle, index: number): void {
+    fronts[index] = allocSite.concerns(name) ? deadFront : uma.frontOf(zoneSet.zoneOf(index));
+  }
+
+  function showAll(): void {
+    for (const handle of made)
+      for (let index = 0; index < CLASS_SIZES.length; index++)
+        if (handle.isShown[index] !== 0) show(handle, index);
+  }
+
+  uma.onFronts(showAll);
+  allocSite.onChange(showAll);
+
+  return {
+    make(type, zoneSet) {
+      const fronts = new Int32Array(CLASS_SIZES.length).fill(deadFront);
+      const name = registry.nameOf(type);
+      const state: OpenType = {
+        type,
+        name,
+        cell: registry.cellOf(type, slot),
+        zoneSet,
+        show(index) {
+          handle.isShown[index] = 1;
+          show(handle, index);
+        },
+      };
+      const handle = new OpenHandle(state, fronts);
+      made.push(handle);
+      return handle;
+    },
+  };
+}
+
+const ZERO_FLAG = 1;
+
+/** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
+function product(count: number, size: number): number {
+  requireInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
+  requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
+  return Math.min(count * size, Number.MAX_SAFE_INTEGER);
+}
+
+/** The granules of a limit: at least one, if there is one. */
+export function granulesFor(bytes: number): number {
+  return bytes === 0 ? 0 : Math.max(1, bytes >>> GRANULE_SHIFT);
+}

@@ -1,0 +1,62 @@
+/** From size and alignment to what a block must be, and what is wrong with either. */
+
+import { CheckLevel, MbumaError, requireInteger } from '../check/index.js';
+import { type Machine, PAGE_SIZE } from '../machine/index.js';
+import { GRANULE, GRANULE_SHIFT } from '../uma/index.js';
+import { CLASS_SIZES, makeClassTable, powerClassOf, SMALL_MAX } from './classes.js';
+
+/** What a block must be. */
+export interface Request {
+  /** Size class; -1: a run. */
+  readonly index: number;
+  /** Pages of a run. */
+  readonly pages: number;
+  /** Of a run, in bytes. */
+  readonly alignment: number;
+  readonly granules: number;
+}
+
+/** A request that this memory can never meet. */
+export const NEVER: Request = { index: -1, pages: 0, alignment: 1, granules: 0 };
+
+const ALL_FLAGS = 15;
+
+export function requireFlags(flags: unknown): number {
+  return requireInteger(flags, 'flags', 0, ALL_FLAGS);
+}
+
+export function createRequests({
+  layout,
+  checkLevel,
+}: Machine): (size: unknown, alignment: unknown) => Request {
+  const { pageCount } = layout.parameters;
+  /** Pages that there are for anybody. */
+  const pagesMost = pageCount - layout.firstPage;
+  const classOf = makeClassTable();
+  /** Slabs with redzones begin their blocks anywhere: what is aligned to more than a page is a run there. */
+  const powerMax = checkLevel >= CheckLevel.REDZONE ? PAGE_SIZE : SMALL_MAX;
+
+  function runRequest(size: number, alignment: number): Request {
+    const pages = Math.ceil(size / PAGE_SIZE);
+    if (pages > pagesMost || alignment > pageCount * PAGE_SIZE) return NEVER;
+    return { index: -1, pages, alignment, granules: (pages * PAGE_SIZE) >>> GRANULE_SHIFT };
+  }
+
+  function classRequest(index: number): Request {
+    return { index, pages: 0, alignment: 1, granules: (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT };
+  }
+
+  /** @throws BAD_ARGUMENT */
+  return (givenSize, givenAlignment) => {
+    const size = requireInteger(givenSize, 'size', 0, Number.MAX_SAFE_INTEGER);
+    const alignment = requireInteger(givenAlignment, 'alignment', 1, Number.MAX_SAFE_INTEGER);
+    if (!Number.isInteger(Math.log2(alignment)))
+      throw new MbumaError('BAD_ARGUMENT', `alignment must be a power of two, not ${alignment}`);
+    if (alignment > GRANULE) {
+      const power = Math.max(size, alignment);
+      return power <= powerMax ? classRequest(powerClassOf(power)) : runRequest(Math.max(size, 1), alignment);
+    }
+    if (size > SMALL_MAX) return runRequest(size, 1);
+    return classRequest(classOf[(size + GRANULE - 1) >>> GRANULE_SHIFT] as number);
+  };
+}

@@ -1,0 +1,107 @@
+/** What malloc offers to users. */
+
+import type { Addr } from '../record/index.js';
+import type { AsyncOptions } from '../uma/index.js';
+
+/** What a type is made of. The maker's limit stands; everything else must agree when it is found again. */
+export interface MallocTypeOptions {
+  /** Short description, unique in the memory: 1 to 47 printable ASCII characters. `vmstat -m` shows it. */
+  readonly name: string;
+  /** Long description: up to 63 printable ASCII characters. */
+  readonly description?: string;
+  /** Most bytes of its blocks together, as they are rounded up, in units of 16; 0 or absent: no limit. */
+  readonly max?: number;
+  /**
+   * `own`: its small blocks lie in slabs where no other type's do, so that a damage stays with its maker.
+   * That takes up to 44 zones. Default `shared`. debug.malloc.numzones of malloc(9).
+   */
+  readonly zones?: 'shared' | 'own';
+}
+
+/** Figures of a type. Plain data. */
+export interface MallocTypeStats {
+  readonly name: string;
+  readonly description: string;
+  /** Blocks in use. */
+  readonly used: number;
+  /** Bytes of these blocks, rounded sizes. */
+  readonly bytes: number;
+  /** Most bytes that were in use; without a limit, to within 64 KiB for each thread. */
+  readonly bytesHigh: number;
+  /** Most bytes that may be; 0: no limit. */
+  readonly limit: number;
+  readonly requests: number;
+  /** Requests that got nothing. */
+  readonly failures: number;
+  /** Times that a request found the limit reached. */
+  readonly blocked: number;
+  /** Sizes of the blocks that were ever asked for, in bytes; Infinity stands for runs of pages. */
+  readonly sizes: readonly number[];
+}
+
+/**
+ * A malloc type: blocks of any size, counted together. Semantics after malloc(9) of FreeBSD and, for limits,
+ * of NetBSD.
+ *
+ * A block belongs to the caller from its allocation to `free`; any thread may free it, by its own handle of
+ * the same type. A size of 0 gives the smallest block. Blocks of a power of two, up to 64 KiB, are multiples
+ * of their size. What a thread that dies had allocated stays allocated.
+ */
+export interface MallocType {
+  readonly name: string;
+  readonly description: string;
+  /**
+   * Most bytes in use at one time, 0: no limit. Who waits is served when it rises. May be changed at any
+   * time, and be lowered below what is in use.
+   */
+  max: number;
+  /**
+   * A block of at least `size` bytes, or 0 when there is none now. Never sleeps. About 3 ns.
+   *
+   * @param size 0 and up; what is larger than the memory gives 0
+   * @param flags ZERO, USE_RESERVE, USE_INTERRUPT_RESERVE
+   * @throws BAD_ARGUMENT for what is no size; TOO_MANY_ZONES at the first block of a size class
+   */
+  tryAlloc(size: number, flags?: number): Addr | 0;
+  /**
+   * The same; blocks this thread until there is room under the limit, and memory.
+   *
+   * @throws OUT_OF_MEMORY for a size that can never be had, and for want of pages with CANFAIL; TIMED_OUT,
+   *   WOULD_BLOCK, SLEEP_WITH_LOCK, READ_SECTION
+   */
+  alloc(size: number, flags?: number, timeoutMs?: number): Addr;
+  /** The same without blocking the event loop. */
+  allocAsync(size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
+  /** `count` times `size` bytes of zeros, or 0. What is more than the memory has gives 0. */
+  tryCalloc(count: number, size: number, flags?: number): Addr | 0;
+  /** The same as `alloc` is to `tryAlloc`. */
+  calloc(count: number, size: number, flags?: number, timeoutMs?: number): Addr;
+  /**
+   * A block of at least `size` bytes at a multiple of `alignment`, or 0.
+   *
+   * @param alignment a power of two, 1 and up
+   */
+  tryAlignedAlloc(alignment: number, size: number, flags?: number): Addr | 0;
+  alignedAlloc(alignment: number, size: number, flags?: number, timeoutMs?: number): Addr;
+  /**
+   * Makes a block larger or smaller: in place where the new size needs a block of the same length, or where
+   * too little would be won; else its bytes, as many as fit, are copied into another one, and it is freed.
+   * 0: nothing has changed, and the block is still the caller's.
+   *
+   * @param block 0: as `tryAlloc`
+   * @param size 0: the smallest block; never frees
+   * @param flags ZERO: bytes beyond the old block's usable size are 0
+   * @throws BAD_ARGUMENT, and as `free` for what is no block of this type
+   */
+  tryRealloc(block: Addr | 0, size: number, flags?: number): Addr | 0;
+  realloc(block: Addr | 0, size: number, flags?: number, timeoutMs?: number): Addr;
+  /**
+   * Gives a block back. `free(0)` does nothing. About 3 ns.
+   *
+   * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_TYPE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
+   */
+  free(block: Addr | 0): void;
+  /** Bytes of a block that the caller may use. @throws as `free`, for what is no block of this type */
+  usableSize(block: Addr): number;
+  stats(): MallocTypeStats;
+}
