@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatNetstatM, formatVmstatZ, type ZoneFigures } from './index.js';
+import { formatNetstatM, formatVmstatM, formatVmstatZ, type ZoneFigures } from './index.js';
 
 function zone(name: string, size: number, figures: Partial<ZoneFigures> = {}): ZoneFigures {
   return { name, size, limit: 0, used: 0, free: 0, requests: 0, failures: 0, sleeps: 0, ...figures };
@@ -61,4 +61,18 @@ test('netstat -m of a memory without network buffers is all zeros', () => {
   const lines = formatNetstatM([]).split('\n');
   assert.equal(lines.length, 11);
   for (const line of lines) assert.match(line, /^0K?(\/0K?)* /);
+});
+
+test('vmstat -m prints a type as FreeBSD does, and leaves out what was never used', () => {
+  const none = { used: 0, bytes: 0, bytesHigh: 0, requests: 0, sizes: [] };
+  const text = formatVmstatM([
+    { name: 'temp', used: 21, bytes: 23_700, bytesHigh: 40_000, requests: 13742, sizes: [16, 112, 1024] },
+    { name: 'never', ...none },
+    { ...none, name: 'a type with a long name', requests: 1e15, sizes: [Number.POSITIVE_INFINITY] },
+  ]);
+  assert.deepEqual(text.split('\n'), [
+    '         Type InUse MemUse HighUse Requests  Size(s)',
+    '         temp    21    24K     40K    13742  16,112,1024',
+    'a type with a long name     0     0K      0K 1000000000000000  ',
+  ]);
 });
