@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildDpdk, buildDriver, buildMagazine, findLibrary } from './build.mjs';
 import { LEVEL_SUITES } from './levels.mjs';
-import { ALL_SIZES, sizesOf } from './suites.mjs';
+import { ALL_SIZES, MALLOC_LOOPS, sizesOf } from './suites.mjs';
 
 const OUR_LIBRARY = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const OUR_PROGRAM = fileURLToPath(new URL('./ours.mjs', import.meta.url));
@@ -74,12 +74,18 @@ function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
       prepared = prepareEnvironment();
       return built.reason ?? prepared.reason ?? null;
     },
-    command: (suite, size) => ({ file: built.binary, args: [suite, String(size)], env: prepared.env }),
+    command(suite, size) {
+      const loop = MALLOC_LOOPS[suite] ?? suite;
+      return { file: built.binary, args: [loop, String(size)], env: prepared.env };
+    },
   };
 }
 
+/** What a malloc of C is compared with: our zones, and our malloc. */
+const MALLOC_SUITES = ['a', 'b', 'c', 'd', ...Object.keys(MALLOC_LOOPS)];
+
 function preloaded(name, fileName) {
-  return native(name, inSizes(['a', 'b', 'c', 'd'], ALL_SIZES), buildDriver, () => {
+  return native(name, inSizes(MALLOC_SUITES, ALL_SIZES), buildDriver, () => {
     const { path, reason } = findLibrary(fileName);
     return { reason, env: { LD_PRELOAD: path } };
   });
@@ -107,7 +113,7 @@ export const PEERS = [
   javascript('literal', OBJECT_SIZES),
   javascript('objectPool', OBJECT_SIZES),
   javascript('viewPool', ALL_SIZES),
-  native('glibc', inSizes(['a', 'b', 'c', 'd'], ALL_SIZES), buildDriver, () => ({ env: GLIBC_TUNED })),
+  native('glibc', inSizes(MALLOC_SUITES, ALL_SIZES), buildDriver, () => ({ env: GLIBC_TUNED })),
   preloaded('jemalloc', 'libjemalloc.so.2'),
   preloaded('mimalloc', 'libmimalloc.so.2'),
   preloaded('tcmalloc', 'libtcmalloc_minimal.so.4'),

@@ -7,6 +7,7 @@ import { makeLookupLoop } from './lookup.mjs';
 import { makeLoop } from './loops.mjs';
 import { makeReferencesLoop } from './references.mjs';
 import { makeSleepersLoop } from './sleepers.mjs';
+import { MALLOC_LOOPS } from './suites.mjs';
 import { measureLoop } from './timing.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
@@ -27,6 +28,16 @@ function zoneWay(memory, size, options = {}) {
       const at = memory.zone({ name: 'arrays', size: 4096 }).alloc() >> 2;
       return memory.words.subarray(at, at + count);
     },
+    slots,
+  };
+}
+
+function mallocWay(memory, size) {
+  return {
+    names: { type: memory.mallocType({ name: 'bench' }), words: memory.words },
+    alloc: `type.tryAlloc(${size})`,
+    touch,
+    free: 'type.free(item)',
     slots,
   };
 }
@@ -102,6 +113,8 @@ for (const suite of ['ring', 'ring1', 'ringBlocking'])
 for (const suite of ['refLife', 'refPair', 'refShared'])
   MAKERS[suite] = (memory) => makeReferencesLoop(memory, suite);
 for (const count of [10, 1000, 100_000]) MAKERS[`lookup${count}`] = (memory) => makeLookupLoop(memory, count);
+for (const [suite, loop] of Object.entries(MALLOC_LOOPS))
+  MAKERS[suite] = (memory, size) => makeLoop(loop, mallocWay(memory, size));
 for (const suite of LEVEL_SUITES) MAKERS[suite] = zoneLoop('a', LEVELS[suite].zone);
 
 /** Memories that are not as the others'. */

@@ -64,6 +64,12 @@ const TARGETS = [
     aim: 5,
     floor: 20,
   },
+  {
+    text: 'malloc a, b, c to glibc',
+    cells: cross(['mallocA', 'mallocB', 'mallocC'], [64], ['glibc']),
+    aim: 0.7,
+    floor: 1.2,
+  },
   { text: 'replay, 1 worker, to --compare', cells: [{ suite: 'replay' }], aim: 1 / 5, floor: 1 / 2 },
 ];
 

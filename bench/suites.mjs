@@ -34,8 +34,14 @@ const TEXTS = {
   refShared: 'a reference taken and dropped, by two threads at one item',
   lookup1000: 'off-page lookup: from an address to one of 1,000 headers',
   lookup100000: 'off-page lookup: from an address to one of 100,000 headers',
+  mallocA: 'malloc: LIFO pair',
+  mallocB: 'malloc: batch of 1000 allocs, then 1000 frees',
+  mallocC: 'malloc: random replacement in 10,000 slots',
   replay: 'replay of a capture, 1 worker, per packet',
 };
+
+/** The suites of malloc, and the loop that each of them is. */
+export const MALLOC_LOOPS = { mallocA: 'a', mallocB: 'b', mallocC: 'c' };
 
 /** Suites with one size of their own. */
 const SINGLE_SIZES = {
