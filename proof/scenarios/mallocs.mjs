@@ -26,6 +26,12 @@ function openTypes(memories, observer, options = {}) {
   return shared;
 }
 
+/** There is room for one block, and thread 0 has it. */
+function withAllTaken(memories, observer) {
+  const shared = openTypes(memories, observer, { max: 64 });
+  return { ...shared, block: shared.types[0].tryAlloc(64) };
+}
+
 /** Nothing is in use but what the dead have, a block each; and no more is charged for than that. */
 function nothingCounted(_memories, { observers, observer }, { killed, results }) {
   // Only what a dead one has can make somebody wait in vain; who gives up by itself says so.
@@ -70,10 +76,7 @@ const scenarios = [
   },
   {
     name: 'malloc: one gives up waiting for room while it comes',
-    setup(memories, observer) {
-      const shared = openTypes(memories, observer, { max: 64 });
-      return { ...shared, block: shared.types[0].tryAlloc(64) };
-    },
+    setup: withAllTaken,
     threads: [
       (_memory, { types, block }) => types[0].free(block),
       (_memory, { types }) => {
@@ -104,10 +107,7 @@ const scenarios = [
   },
   {
     name: 'malloc: the limit rises while somebody waits',
-    setup(memories, observer) {
-      const shared = openTypes(memories, observer, { max: 64 });
-      return { ...shared, block: shared.types[0].tryAlloc(64) };
-    },
+    setup: withAllTaken,
     threads: [
       (_memory, { types }) => {
         types[0].max = 128;

@@ -29,12 +29,12 @@ export interface Accounts {
   /** Granules in use, with what is pending; exact when nobody works. */
   inUse(type: TypeRef): number;
   setLimit(type: TypeRef, granules: number): void;
-  /** Stands in line for room, should there be none now; true: the waiter does, or was served at once. */
+  /** Stands in line for room; is served at once, should there be room by now. */
   enter(type: TypeRef, granules: number, waiter: WaiterRef): void;
   /** Leaves the line; what was granted meanwhile goes to the next. */
   abandon(type: TypeRef, waiter: WaiterRef): void;
   /** What the waiter was granted goes into the hand. */
-  redeem(type: TypeRef, waiter: WaiterRef, hand: number): void;
+  redeem(waiter: WaiterRef, hand: number): void;
   /** After a death: the thread waits for nothing, and what it was granted goes to the next. */
   reap(slot: number): void;
 }
@@ -174,7 +174,7 @@ export function createAccounts(context: MallocContext, registry: Registry): Acco
         serveLocked(type);
       });
     },
-    redeem(_type, waiter, hand) {
+    redeem(waiter, hand) {
       // The hand names the waiter: until that has let go, what was granted is the waiter's.
       words[hand + WAITER] = waiter;
       words[hand + GRANULES] = waiting.giftOf(waiter);

@@ -13,7 +13,7 @@ import {
 } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
-import { type AsyncOptions, CANFAIL, GRANULE_SHIFT, type Zone } from '../uma/index.js';
+import { type AsyncOptions, CANFAIL, GRANULE_SHIFT, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -37,8 +37,6 @@ export interface OpenType {
 
 /** Why the last attempt found nothing. */
 const Lack = { ROOM: 1, MEMORY: 2 } as const;
-
-const ZERO_FLAG = 1;
 
 /** How often a call that waits for a run looks for one. */
 const RUN_SLICE_MS = 20;
@@ -90,8 +88,15 @@ export function createBlocks(
     words[cell + SIZES + (bit >>> 5)] = read(cell + SIZES + (bit >>> 5)) | (1 << (bit & 31));
   }
 
+  /** Counts a block of a type without a limit. */
+  function countInBatch(of: OpenType, request: Request): void {
+    add(of.cell + PENDING, request.granules);
+    countBlock(of, request);
+    if (read(of.cell + PENDING) > read(of.cell + MOST)) accounts.settle(of.type);
+  }
+
   function zeroRun(address: number, { pages }: Request, flags: number): void {
-    if ((flags & ZERO_FLAG) !== 0) machine.fillBytes(address, 0, pages * PAGE_SIZE);
+    if ((flags & ZERO) !== 0) machine.fillBytes(address, 0, pages * PAGE_SIZE);
   }
 
   /** A block, not charged for. */
@@ -143,9 +148,7 @@ export function createBlocks(
     if (accounts.isLimited(of.type)) return tryLimited(of, request, flags);
     const block = take(of, request, flags);
     if (block === 0) return 0;
-    add(of.cell + PENDING, request.granules);
-    countBlock(of, request);
-    if (read(of.cell + PENDING) > read(of.cell + MOST)) accounts.settle(of.type);
+    countInBatch(of, request);
     return block;
   }
 
@@ -172,8 +175,7 @@ export function createBlocks(
   /** A block that was waited for, in a zone's line: it is charged for now, or goes back. */
   function chargeLate(of: OpenType, request: Request, block: number): number {
     if (!accounts.isLimited(of.type)) {
-      add(of.cell + PENDING, request.granules);
-      countBlock(of, request);
+      countInBatch(of, request);
       return block;
     }
     const hand = openHand(of);
@@ -194,7 +196,7 @@ export function createBlocks(
     (of: OpenType, request: Request, flags: number) =>
     (waiter: WaiterRef): number => {
       const hand = openHand(of);
-      accounts.redeem(of.type, waiter, hand);
+      accounts.redeem(waiter, hand);
       return takeCharged(of, request, flags, hand);
     };
 

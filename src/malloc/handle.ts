@@ -9,7 +9,7 @@
 import { CheckLevel, requireInteger } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
-import { type AsyncOptions, BUCKET_MASK, GRANULE_SHIFT, ThreadCache } from '../uma/index.js';
+import { type AsyncOptions, BUCKET_MASK, GRANULE_SHIFT, ThreadCache, ZERO } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import type { Blocks, OpenType } from './blocks.js';
 import { CLASS_SIZES, makeClassTable, SMALL_MAX } from './classes.js';
@@ -145,11 +145,11 @@ export function createHandles(
     }
 
     tryCalloc(count: number, size: number, flags = 0): Addr | 0 {
-      return blocks.tryAlloc(this.state, product(count, size), flags | ZERO_FLAG) as Addr | 0;
+      return blocks.tryAlloc(this.state, product(count, size), flags | ZERO) as Addr | 0;
     }
 
     calloc(count: number, size: number, flags = 0, timeoutMs?: number): Addr {
-      return blocks.alloc(this.state, product(count, size), flags | ZERO_FLAG, timeoutMs) as Addr;
+      return blocks.alloc(this.state, product(count, size), flags | ZERO, timeoutMs) as Addr;
     }
 
     tryAlignedAlloc(alignment: number, size: number, flags = 0): Addr | 0 {
@@ -161,11 +161,12 @@ export function createHandles(
     }
 
     tryRealloc(block: Addr | 0, size: number, flags = 0): Addr | 0 {
-      return realloc(this, block, size, flags, () => this.tryAlloc(size, flags & ~ZERO_FLAG));
+      return realloc(this, block, size, flags, (wanted) => this.tryAlloc(size, wanted));
     }
 
     realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
-      return realloc(this, block, size, flags, () => this.alloc(size, flags & ~ZERO_FLAG, timeoutMs)) as Addr;
+      const allocate = (wanted: number): Addr => this.alloc(size, wanted, timeoutMs);
+      return realloc(this, block, size, flags, allocate) as Addr;
     }
 
     usableSize(block: Addr): number {
@@ -196,17 +197,17 @@ export function createHandles(
     block: Addr | 0,
     size: number,
     flags: number,
-    allocate: () => Addr | 0,
+    allocate: (flags: number) => Addr | 0,
   ): Addr | 0 {
-    if (block === 0) return flags & ZERO_FLAG ? handle.tryAlloc(size, flags) : allocate();
+    if (block === 0) return allocate(flags);
     const usable = handle.usableSize(block);
     requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
     if (blocks.staysFor(usable, size)) return block;
-    const other = allocate();
+    const other = allocate(flags & ~ZERO);
     if (other === 0) return 0;
     const kept = Math.min(usable, size);
     machine.copyBytes(other, block, kept);
-    if ((flags & ZERO_FLAG) !== 0) machine.fillBytes(other + kept, 0, handle.usableSize(other) - kept);
+    if ((flags & ZERO) !== 0) machine.fillBytes(other + kept, 0, handle.usableSize(other) - kept);
     handle.free(block);
     return other;
   }
@@ -250,8 +251,6 @@ export function createHandles(
     },
   };
 }
-
-const ZERO_FLAG = 1;
 
 /** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
 function product(count: number, size: number): number {

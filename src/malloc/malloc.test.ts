@@ -141,6 +141,18 @@ describe('realloc', () => {
     assertClean(memory);
   });
 
+  it('of no block allocates as its form does: the one that waits never answers 0', () => {
+    const { temp } = make();
+    temp.max = 64;
+    const block = temp.realloc(0, 64, ZERO);
+    assert.equal(temp.tryRealloc(0, 64, ZERO), 0);
+    assert.equal(
+      codeOf(() => temp.realloc(0, 64, ZERO, 20)),
+      'TIMED_OUT',
+    );
+    temp.free(block);
+  });
+
   it('leaves the block as it was when there is no memory', () => {
     const { memory, temp } = make();
     const block = temp.tryAlloc(64) as Addr;

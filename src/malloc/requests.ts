@@ -2,7 +2,7 @@
 
 import { CheckLevel, MbumaError, requireInteger } from '../check/index.js';
 import { type Machine, PAGE_SIZE } from '../machine/index.js';
-import { GRANULE, GRANULE_SHIFT } from '../uma/index.js';
+import { ALL_FLAGS, GRANULE, GRANULE_SHIFT } from '../uma/index.js';
 import { CLASS_SIZES, makeClassTable, powerClassOf, SMALL_MAX } from './classes.js';
 
 /** What a block must be. */
@@ -18,8 +18,6 @@ export interface Request {
 
 /** A request that this memory can never meet. */
 export const NEVER: Request = { index: -1, pages: 0, alignment: 1, granules: 0 };
-
-const ALL_FLAGS = 15;
 
 export function requireFlags(flags: unknown): number {
   return requireInteger(flags, 'flags', 0, ALL_FLAGS);

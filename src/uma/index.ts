@@ -34,6 +34,7 @@ export type { AsyncOptions } from './sleepers.js';
 export { createUma } from './uma.js';
 export type { Uma } from './uma-api.js';
 export {
+  ALL_FLAGS,
   type Backend,
   CANFAIL,
   type CountedZone,
