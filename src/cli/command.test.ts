@@ -29,7 +29,7 @@ suite('usage', () => {
 
   const refused: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [[], /a command is missing/],
-    [['replay'], /a capture file is missing/],
+    [['replay'], /a capture or trace file is missing/],
     [['play', SAMPLE], /unknown command "play"/],
     [['replay', SAMPLE, '--bogus'], /--bogus/],
     [['replay', SAMPLE, '--json=yes'], /--json/],

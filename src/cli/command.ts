@@ -5,13 +5,17 @@ import { runBaseline } from './compare/index.js';
 import { InputError, InterruptedError, UsageError } from './errors.js';
 import { HELP } from './help.js';
 import { type Invocation, readInvocation } from './options.js';
-import { jsonOf } from './output/json.js';
+import { jsonOf, traceJsonOf } from './output/json.js';
 import { createProgressLine } from './output/progress.js';
 import { disagreements, textOf } from './output/text.js';
+import { traceTextOf } from './output/trace-text.js';
 import { runReplayApart } from './replay/apart.js';
-import type { JobFigures, ReplayResult } from './replay/result.js';
+import type { AuditFigures, JobFigures, ReplayResult } from './replay/result.js';
 import { runReplay } from './replay/run.js';
 import { runSysctl } from './sysctl/run.js';
+import type { TraceResult } from './trace/result.js';
+import { type Compared, runRivals } from './trace/rivals.js';
+import { runTraces } from './trace/run.js';
 
 /** What the command touches of its process. */
 export interface Surroundings {
@@ -61,6 +65,8 @@ async function run(invocation: Invocation, around: Surroundings): Promise<number
       return EXIT_DONE;
     case 'replay':
       return replay(invocation, around);
+    case 'trace':
+      return replayTraces(invocation, around);
   }
 }
 
@@ -84,8 +90,30 @@ async function replay(
     line.end();
   }
   stdout.write(json ? `${JSON.stringify(jsonOf(result, compared))}\n` : textOf(result, compared));
-  if (!result.audit.clean) throw new InputError('the audit of the memory is not clean');
+  refuseUnclean(result.audit);
   const differing = compared === undefined ? [] : disagreements(result, compared);
   if (differing.length > 0) throw new InputError(`the two sides disagree: ${differing.join('; ')}`);
   return EXIT_DONE;
+}
+
+async function replayTraces(
+  { options, compare, json }: Extract<Invocation, { kind: 'trace' }>,
+  { stdout, stderr, env, signal }: Surroundings,
+): Promise<number> {
+  const line = createProgressLine(stderr, env);
+  let result: TraceResult;
+  let compared: readonly Compared[] | undefined;
+  try {
+    result = await runTraces(options, { signal, onProgress: line.show });
+    if (compare) compared = await runRivals(options, signal);
+  } finally {
+    line.end();
+  }
+  stdout.write(json ? `${JSON.stringify(traceJsonOf(result, compared))}\n` : traceTextOf(result, compared));
+  refuseUnclean(result.audit);
+  return EXIT_DONE;
+}
+
+function refuseUnclean({ clean }: AuditFigures): void {
+  if (!clean) throw new InputError('the audit of the memory is not clean');
 }

@@ -32,3 +32,18 @@ export class InterruptedError extends Error {
     super('interrupted');
   }
 }
+
+const reasons = new Map([
+  ['ENOENT', 'no such file'],
+  ['EACCES', 'permission denied'],
+  ['EISDIR', 'is a directory'],
+  ['ENOTDIR', 'a part of the path is not a directory'],
+  ['EMFILE', 'too many open files'],
+  ['ELOOP', 'too many symbolic links'],
+]);
+
+/** Why the system did not give a file, in words. */
+export function fileReason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return reasons.get(code ?? '') ?? message;
+}

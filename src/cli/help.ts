@@ -8,15 +8,20 @@ usage: mbuma replay FILE... [options]
 replay reads captures (pcap, pcapng) from disk into clusters of one shared memory,
 hands the packets over to workers, which parse and count them where they lie,
 and tells what became of every item of the memory.
+Of allocation traces (*.trace) it does every allocation, on threads of its own, fills
+the blocks and looks at them when they are freed, and tells what that took of the memory.
 
 options of replay:
-  -w, --workers N     threads that parse (default: one less than processors, at most 4)
+  -w, --workers N     threads that parse (default: one less than processors, at most 4),
+                      or allocate (default: as in the trace, at most one for a processor)
   -r, --repeat K      replay the files K times (default: 1)
   -m, --memory SIZE   size of the shared memory, such as 16M or 1G (default: ${DEFAULT_MEMORY})
   -t, --top N         conversations to print (default: ${DEFAULT_TOP})
       --set NAME=VALUE  set a tunable of the memory first, such as kern.ipc.nmbclusters=1000
       --sysctl NAME   print what is called so, or all that is below it; all: everything
-      --compare       do the same job also with Buffers, Map and postMessage
+      --compare       do the same job also with Buffers, Map and postMessage; of a trace
+                      with @thi.ng/malloc, if it is installed, and with Buffer.allocUnsafe
+      --no-fill       of a trace: do not touch the blocks, to time the allocator alone
       --json          print one JSON object and nothing else
   -h, --help          print this
   -V, --version       print the version

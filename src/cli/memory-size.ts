@@ -1,12 +1,13 @@
-/** What can be wrong with `--memory`, in words. */
+/** Memories of the size that `--memory` says, and what can be wrong with it, in words. */
 
+import { createMemory, MbumaError, type Memory, type MemoryOptions } from '../index.js';
 import { InputError } from './errors.js';
 
-export const MEMORY_BYTES_MIN: number = 2 ** 20;
-export const MEMORY_BYTES_MAX: number = 2 ** 31;
+const MEMORY_BYTES_MIN: number = 2 ** 20;
+const MEMORY_BYTES_MAX: number = 2 ** 31;
 
 /** A size that no memory can have. */
-export function badMemory(bytes: number): InputError {
+function badMemory(bytes: number): InputError {
   const reason =
     bytes < MEMORY_BYTES_MIN
       ? `too small, the least is ${MEMORY_BYTES_MIN} (1M)`
@@ -15,7 +16,7 @@ export function badMemory(bytes: number): InputError {
 }
 
 /** The memory does not do for this job. */
-export class MemoryTooSmallError extends InputError {
+class MemoryTooSmallError extends InputError {
   readonly bytes: number;
   readonly reason: string;
 
@@ -31,8 +32,33 @@ export function memoryTooSmall(bytes: number, reason: string): InputError {
   return new MemoryTooSmallError(bytes, reason);
 }
 
-/** The same where the user has set tunables of the memory, such as limits, which may be the reason. */
-export function tooSmallOrSetSo(error: unknown): unknown {
+/** @throws InputError when there can be no such memory */
+export function makeMemory(options: MemoryOptions): Memory {
+  const { bytes } = options;
+  if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX) throw badMemory(bytes);
+  return needingMemory(bytes, () => createMemory(options));
+}
+
+/** What `make` gives; whatever the memory refuses is for want of it. */
+export function needingMemory<Made>(bytes: number, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof MbumaError)) throw error;
+    throw memoryTooSmall(bytes, error.message);
+  }
+}
+
+/** What went wrong while the memory was used, in words if it was too small. */
+export function tooSmallOr(error: unknown, bytes: number, isSet: boolean): unknown {
+  const isShort =
+    error instanceof MbumaError && (error.code === 'OUT_OF_MEMORY' || error.code === 'TIMED_OUT');
+  const told = isShort ? memoryTooSmall(bytes, error.message) : error;
+  return isSet ? tooSmallOrSetSo(told) : told;
+}
+
+/** Where the user has set tunables of the memory, such as limits, they may be the reason. */
+function tooSmallOrSetSo(error: unknown): unknown {
   if (!(error instanceof MemoryTooSmallError)) return error;
   return new InputError(
     `--memory: ${error.bytes} bytes are too small, or --set has made too little of them: ${error.reason}`,

@@ -7,6 +7,7 @@ import type { ReplayOptions } from './replay/result.js';
 import { type Assignment, readAssignment } from './sysctl/assignments.js';
 import type { Detail } from './sysctl/format.js';
 import type { SysctlOptions } from './sysctl/run.js';
+import type { TraceOptions } from './trace/result.js';
 
 export type Invocation =
   | { readonly kind: 'help' }
@@ -15,6 +16,12 @@ export type Invocation =
   | {
       readonly kind: 'replay';
       readonly options: ReplayOptions;
+      readonly compare: boolean;
+      readonly json: boolean;
+    }
+  | {
+      readonly kind: 'trace';
+      readonly options: TraceOptions;
       readonly compare: boolean;
       readonly json: boolean;
     };
@@ -41,17 +48,34 @@ export function readInvocation(args: readonly string[]): Invocation {
   if (command === 'sysctl') throw new UsageError('sysctl: its options stand behind it');
   if (command !== 'replay')
     throw new UsageError(`unknown command ${JSON.stringify(command)}: there are \`replay\` and \`sysctl\``);
-  if (files.length === 0) throw new UsageError('replay: a capture file is missing');
-  const options = {
+  if (files.length === 0) throw new UsageError('replay: a capture or trace file is missing');
+  const shared = {
     files,
-    workers: readCount('--workers', values.workers, 1, WORKERS_MAX, defaultWorkers()),
     repeat: readCount('--repeat', values.repeat, 1, REPEAT_MAX, 1),
     memoryBytes: readSize('--memory', values.memory ?? DEFAULT_MEMORY),
-    top: readCount('--top', values.top, 0, TOP_MAX, DEFAULT_TOP),
     ...(values.set === undefined ? {} : { settings: values.set.map(readSetting) }),
     ...(values.sysctl === undefined ? {} : { sysctl: values.sysctl.map(readName) }),
   };
-  return { kind: 'replay', options, compare: values.compare ?? false, json: values.json ?? false };
+  const workers = readCount('--workers', values.workers, 1, WORKERS_MAX, defaultWorkers());
+  const top = readCount('--top', values.top, 0, TOP_MAX, DEFAULT_TOP);
+  const rest = { compare: values.compare ?? false, json: values.json ?? false };
+  if (areTraces(files)) {
+    if (values.top !== undefined) throw new UsageError('--top is for captures: traces have no conversations');
+    const fills = !(values['no-fill'] ?? false);
+    // How many threads the trace has is not known yet.
+    const chosen = values.workers === undefined ? {} : { workers };
+    return { kind: 'trace', options: { ...shared, ...chosen, fills }, ...rest };
+  }
+  if (values['no-fill']) throw new UsageError('--no-fill is for traces: a capture has its own bytes');
+  return { kind: 'replay', options: { ...shared, workers, top }, ...rest };
+}
+
+/** Traces have no mark inside by which they could be known. */
+function areTraces(files: readonly string[]): boolean {
+  const traces = files.filter((file) => file.endsWith('.trace'));
+  if (traces.length > 0 && traces.length < files.length)
+    throw new UsageError('replay: captures and traces (*.trace) cannot be replayed together');
+  return traces.length > 0;
 }
 
 function parseReplay(args: readonly string[]) {
@@ -63,6 +87,7 @@ function parseReplay(args: readonly string[]) {
       repeat: { type: 'string', short: 'r' },
       memory: { type: 'string', short: 'm' },
       top: { type: 'string', short: 't' },
+      'no-fill': { type: 'boolean' },
       set: { type: 'string', multiple: true },
       sysctl: { type: 'string', multiple: true },
       compare: { type: 'boolean' },

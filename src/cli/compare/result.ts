@@ -17,6 +17,3 @@ export interface BaselineResult extends JobFigures {
   /** Bytes on the wire. */
   readonly bytesPerSecond: number;
 }
-
-/** The one line that the program of the comparison prints: the result, or in one line what was wrong. */
-export type Outcome = BaselineResult | { readonly error: string };

@@ -25,6 +25,16 @@ export function formatSeconds(seconds: number): string {
   return seconds < 1 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(2)} s`;
 }
 
+/** `2.3 ms`. */
+export function formatMilliseconds(milliseconds: number): string {
+  return `${milliseconds.toFixed(1)} ms`;
+}
+
+/** `3.9 %`, of a part of 1. */
+export function formatShare(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
 /** `81.1 MiB`. */
 export function formatMebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobFigures, ReplayResult } from '../replay/result.js';
+import type { TraceResult } from '../trace/result.js';
 import { formatColumns } from './columns.js';
-import { jsonOf } from './json.js';
+import { jsonOf, traceJsonOf } from './json.js';
 import { formatCount, formatMebibytes, formatScaled, formatSeconds } from './numbers.js';
 import { canShowProgress, progressText } from './progress.js';
 import { disagreements, textOf } from './text.js';
+import { traceTextOf } from './trace-text.js';
 
 test('numbers', () => {
   assert.equal(formatCount(1_234_567), '1,234,567');
@@ -41,11 +43,12 @@ test('columns are as wide as their widest cell', () => {
 });
 
 test('progress', () => {
-  const text = progressText({ bytesRead: 500, bytesTotal: 1000, packets: 3000 }, 2);
+  const progress = { done: 5, total: 1000, count: 10, noun: 'packets' } as const;
+  const text = progressText({ ...progress, done: 500, count: 3000 }, 2);
   assert.equal(text, `[${'='.repeat(15)}${' '.repeat(15)}]  50 %  3.00 k packets, 1.50 k/s`);
   // A file that grew while it was read.
-  assert.match(progressText({ bytesRead: 2000, bytesTotal: 1000, packets: 1 }, 0), /100 %/);
-  assert.equal(progressText({ bytesRead: 5, bytesTotal: 0, packets: 10 }, 1), '10 packets, 10/s');
+  assert.match(progressText({ ...progress, done: 2000, count: 1 }, 0), /100 %/);
+  assert.equal(progressText({ ...progress, total: 0, count: 10 }, 1), '10 packets, 10/s');
 });
 
 test('progress only where there is a terminal that can', () => {
@@ -121,4 +124,49 @@ test('JSON leaves out what is not documented', () => {
   assert.equal(json.zones, undefined);
   assert.equal(json.compare.packets, 10);
   assert.equal(json.compare.top, undefined);
+});
+
+const traced: TraceResult = {
+  files: 1,
+  workers: 1,
+  threads: 2,
+  ops: 1000,
+  seconds: 0.25,
+  opsPerSecond: 4000,
+  gc: { count: 0, ms: 0, maxMs: 0 },
+  peakRss: 64 << 20,
+  peakLive: 5000,
+  peakUsed: 8192,
+  live: 4096,
+  waste: { internal: 1024, slab: 1024, cached: 2048 },
+  internalShare: { atPeak: 0.2, overall: 0.125 },
+  zones: [],
+  types: [
+    { name: 'a', used: 1, bytes: 16, bytesHigh: 16, requests: 2, sizes: [16, Number.POSITIVE_INFINITY] },
+  ],
+  audit: { clean: true, violations: [] },
+};
+
+test('text of a trace, and of rivals that are left out', () => {
+  const text = traceTextOf(traced, [
+    { name: '@thi.ng/malloc', result: { leftOut: 'the package is not installed' } },
+    { name: 'Buffer.allocUnsafe', result: { ...traced, seconds: 0.5, opsPerSecond: 2000 } },
+  ]);
+  assert.match(text, /^wasted in caches +2,048 +25\.0 %$/m);
+  assert.match(text, /nobody asked for 20\.0 %, and 12\.5 % over all blocks/);
+  assert.match(text, /^Buffer\.allocUnsafe +2\.00 k +500 ms +0\.500 +0 +0\.0 ms +64\.0 MiB$/m);
+  assert.match(text, /^@thi\.ng\/malloc is left out: the package is not installed$/m);
+  assert.ok(!traceTextOf(traced, undefined).includes('Comparison'));
+  const nothing = traceTextOf({ ...traced, peakUsed: 0, live: 0 }, undefined);
+  assert.match(nothing, /^asked for +0 +-$/m);
+});
+
+test('JSON of a trace', () => {
+  const json = JSON.parse(
+    JSON.stringify(traceJsonOf(traced, [{ name: '@thi.ng/malloc', result: { leftOut: 'gone' } }])),
+  );
+  assert.deepEqual(json.compare, { '@thi.ng/malloc': { leftOut: 'gone' } });
+  assert.deepEqual(json.memory.malloc[0].sizes, [16]);
+  assert.equal(json.zones, undefined);
+  assert.equal(json.types, undefined);
 });

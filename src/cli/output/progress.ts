@@ -44,12 +44,12 @@ function withSize(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   }) as NodeJS.WriteStream;
 }
 
-export function progressText({ bytesRead, bytesTotal, packets }: Progress, seconds: number): string {
-  const rate = seconds > 0 ? packets / seconds : 0;
-  const tail = `${formatScaled(packets)} packets, ${formatScaled(Math.round(rate))}/s`;
-  if (bytesTotal === 0) return tail;
+export function progressText({ done, total, count, noun }: Progress, seconds: number): string {
+  const rate = seconds > 0 ? count / seconds : 0;
+  const tail = `${formatScaled(count)} ${noun}, ${formatScaled(Math.round(rate))}/s`;
+  if (total === 0) return tail;
   // Files may grow while they are read.
-  const share = Math.min(1, bytesRead / bytesTotal);
+  const share = Math.min(1, done / total);
   const filled = Math.floor(share * BAR_WIDTH);
   const percent = String(Math.floor(share * 100)).padStart(3);
   return `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${percent} %  ${tail}`;

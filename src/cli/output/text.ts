@@ -1,27 +1,22 @@
-/** The report for people. */
+/** The report for people, of a replay of captures. */
 
-import type { SysctlLeaf } from '../../index.js';
 import { formatNetstatM, formatVmstatZ } from '../../stat/index.js';
 import type { JobFigures, ReplayResult } from '../replay/result.js';
-import { formatLeaf } from '../sysctl/format.js';
 import { type Column, formatColumns } from './columns.js';
-import { formatCount, formatMebibytes, formatScaled, formatSeconds } from './numbers.js';
+import { formatCount, formatMebibytes, formatMilliseconds, formatScaled, formatSeconds } from './numbers.js';
+import { gcText, plural, reportOf, type Section, tree, verdict } from './sections.js';
 
 export function textOf(result: ReplayResult, compared: JobFigures | undefined): string {
-  const sections = [
+  const sections: Section[] = [
     totals(result),
     ...(result.top.length > 0 ? [topConversations(result)] : []),
     ...(compared === undefined ? [] : [comparison(result, compared)]),
     ['Network buffers (netstat -m)', '', formatNetstatM(result.zones)],
     ['Zones (vmstat -z)', '', formatVmstatZ(result.zones)],
     ...(result.sysctl === undefined ? [] : [tree(result.sysctl)]),
-    verdict(result),
+    verdict(result.audit),
   ];
-  return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+  return reportOf(sections);
 }
 
 function totals(job: JobFigures): string[] {
@@ -33,13 +28,8 @@ function totals(job: JobFigures): string[] {
     `  ${plural(conversations.tcp, 'TCP conversation')}, ${plural(conversations.udp, 'UDP conversation')}`,
     `  ${formatSeconds(job.seconds)} with ${plural(job.workers, 'worker')}: ` +
       `${formatScaled(job.packetsPerSecond)} packets/s, ${formatScaled(job.bytes / job.seconds)}B/s`,
-    `  ${gcText(job)}, peak RSS ${formatMebibytes(job.peakRss)}`,
+    `  ${gcText(job.gc)}, peak RSS ${formatMebibytes(job.peakRss)}`,
   ];
-}
-
-function gcText({ gc }: JobFigures): string {
-  if (gc.count === 0) return 'no garbage collection';
-  return `${plural(gc.count, 'garbage collection')}, ${gc.ms.toFixed(1)} ms (longest ${gc.maxMs.toFixed(1)} ms)`;
 }
 
 const topColumns: readonly Column[] = [
@@ -80,7 +70,6 @@ function comparison(ours: JobFigures, theirs: JobFigures): string[] {
     const ratio = of(ours) / of(theirs);
     return [title, show(of(ours)), show(of(theirs)), Number.isFinite(ratio) ? ratio.toFixed(2) : '-'];
   };
-  const milliseconds = (value: number): string => `${value.toFixed(1)} ms`;
   return [
     'Comparison',
     '',
@@ -88,14 +77,10 @@ function comparison(ours: JobFigures, theirs: JobFigures): string[] {
       row('packets/s', (job) => job.packetsPerSecond, formatScaled),
       row('peak RSS', (job) => job.peakRss, formatMebibytes),
       row('GC pauses', (job) => job.gc.count, formatCount),
-      row('GC time', (job) => job.gc.ms, milliseconds),
-      row('longest pause', (job) => job.gc.maxMs, milliseconds),
+      row('GC time', (job) => job.gc.ms, formatMilliseconds),
+      row('longest pause', (job) => job.gc.maxMs, formatMilliseconds),
     ]),
   ];
-}
-
-function tree(leaves: readonly SysctlLeaf[]): string[] {
-  return ['Tunables and figures (sysctl)', '', ...leaves.map((leaf) => formatLeaf(leaf, 'value'))];
 }
 
 /** What the two sides must agree on and do not; empty when all is well. */
@@ -111,12 +96,4 @@ export function disagreements(ours: JobFigures, theirs: JobFigures): string[] {
   return figures
     .filter(([, of]) => of(ours) !== of(theirs))
     .map(([name, of]) => `${name}: ${of(ours)} and ${of(theirs)}`);
-}
-
-function verdict({ audit }: ReplayResult): string[] {
-  if (audit.clean) return ['Audit: clean, every item accounted for'];
-  return [
-    `Audit: ${plural(audit.violations.length, 'violation')}`,
-    ...audit.violations.map(({ rule, message }) => `  ${rule}: ${message}`),
-  ];
 }

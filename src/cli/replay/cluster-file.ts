@@ -13,7 +13,7 @@
 
 import { closeSync, fstatSync, openSync, readv } from 'node:fs';
 import { type Addr, Mbuf, type Mbufs, type Memory } from '../../index.js';
-import { CaptureError, InputError } from '../errors.js';
+import { CaptureError, fileReason, InputError } from '../errors.js';
 
 /** Groups that are read at a time: with two processors, more threads only get in each other's way. */
 const GROUPS = 2;
@@ -141,7 +141,7 @@ export function openClusterFile(memory: Memory, path: string, clusterBytes: numb
       group.isDone = true;
       group.bytesRead = bytesRead ?? 0;
       group.filled = Math.ceil(group.bytesRead / clusterBytes);
-      if (error) group.error = new CaptureError(path, group.offset, reasonOf(error));
+      if (error) group.error = new CaptureError(path, group.offset, fileReason(error));
       group.wake?.();
     });
     submitOffset += group.held * clusterBytes;
@@ -230,20 +230,6 @@ function openFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw new InputError(`${path}: ${reasonOf(error)}`);
+    throw new InputError(`${path}: ${fileReason(error)}`);
   }
-}
-
-const reasons = new Map([
-  ['ENOENT', 'no such file'],
-  ['EACCES', 'permission denied'],
-  ['EISDIR', 'is a directory'],
-  ['ENOTDIR', 'a part of the path is not a directory'],
-  ['EMFILE', 'too many open files'],
-  ['ELOOP', 'too many symbolic links'],
-]);
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return reasons.get(code ?? '') ?? message;
 }

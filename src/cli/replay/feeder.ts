@@ -53,7 +53,12 @@ export function createFeeder(
 
   /** Lets the event loop run, and sees what it brought. */
   async function takeTurn(): Promise<void> {
-    hooks.onProgress?.({ bytesRead, bytesTotal, packets: dispatcher.packets });
+    hooks.onProgress?.({
+      done: bytesRead,
+      total: bytesTotal,
+      count: dispatcher.packets,
+      noun: 'packets',
+    });
     await setImmediate();
     if (hooks.signal?.aborted) throw new InterruptedError();
     if (crew.failure !== undefined) throw crew.failure;

@@ -183,9 +183,9 @@ suite('replay', () => {
     await runReplay(
       { files: [file], workers: 1, repeat: 20, memoryBytes: 32 * MIB, top: 0 },
       {
-        onProgress({ bytesRead, bytesTotal }) {
-          assert.ok(bytesRead <= bytesTotal);
-          seen.push(bytesRead);
+        onProgress({ done, total }) {
+          assert.ok(done <= total);
+          seen.push(done);
         },
       },
     );

@@ -37,18 +37,23 @@ export interface ReplayResult extends JobFigures {
   readonly zones: readonly ZoneFigures[];
   /** What was asked for, with everything but the conversations given back. */
   readonly sysctl?: readonly SysctlLeaf[];
-  readonly audit: {
-    readonly clean: boolean;
-    readonly violations: readonly { readonly rule: string; readonly message: string }[];
-  };
+  readonly audit: AuditFigures;
+}
+
+export interface AuditFigures {
+  readonly clean: boolean;
+  readonly violations: readonly { readonly rule: string; readonly message: string }[];
 }
 
 /** How far a replay is. */
 export interface Progress {
-  readonly bytesRead: number;
-  /** Bytes to be read in all passes; 0 when that is not known. */
-  readonly bytesTotal: number;
-  readonly packets: number;
+  /** Bytes or records. */
+  readonly done: number;
+  /** How many there are to be done in all passes; 0 when that is not known. */
+  readonly total: number;
+  /** What is told as a number. */
+  readonly count: number;
+  readonly noun: 'packets' | 'operations';
 }
 
 export interface ReplayHooks {

@@ -3,21 +3,15 @@
 import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { createMemory, MbumaError, type Memory, type SysctlLeaf } from '../../index.js';
+import type { Memory } from '../../index.js';
 import type { ZoneFigures } from '../../stat/index.js';
 import { peakRssBytes } from '../compare/index.js';
 import { conversationIndexZone } from '../conversation/index-pages.js';
 import { createConversationReader, topRows } from '../conversation/read.js';
 import { conversationZone } from '../conversation/table.js';
-import {
-  badMemory,
-  MEMORY_BYTES_MAX,
-  MEMORY_BYTES_MIN,
-  memoryTooSmall,
-  tooSmallOrSetSo,
-} from '../memory-size.js';
+import { makeMemory, tooSmallOr } from '../memory-size.js';
 import { assign } from '../sysctl/assignments.js';
-import { leavesUnder } from '../sysctl/run.js';
+import { leavesLeft, leavesUnder } from '../sysctl/run.js';
 import { type Crew, hireCrew, type WorkerReport } from './crew.js';
 import { createFeeder } from './feeder.js';
 import { sumGc, watchGc } from './gc-watch.js';
@@ -45,16 +39,6 @@ const BYTES_FOR_4K = 2 << 20;
 function clusterBytesFor(memoryBytes: number): number {
   if (memoryBytes >= BYTES_FOR_16K) return 16384;
   return memoryBytes >= BYTES_FOR_4K ? 4096 : 2048;
-}
-
-function makeMemory({ memoryBytes, workers }: ReplayOptions): Memory {
-  if (memoryBytes < MEMORY_BYTES_MIN || memoryBytes > MEMORY_BYTES_MAX) throw badMemory(memoryBytes);
-  try {
-    return createMemory({ bytes: memoryBytes, maxThreads: workers + 1, maxZones: ZONES_MAX });
-  } catch (error) {
-    if (!(error instanceof MbumaError)) throw error;
-    throw memoryTooSmall(memoryBytes, error.message);
-  }
 }
 
 /** Bytes to be read, or 0 when some file cannot tell. */
@@ -86,7 +70,9 @@ function limitPackets(memory: Memory): void {
 
 /** @throws InputError, CaptureError, InterruptedError: then all threads have ended */
 export async function runReplay(options: ReplayOptions, hooks: ReplayHooks = {}): Promise<ReplayResult> {
-  return replayIn(makeMemory(options), options, hooks);
+  const { memoryBytes, workers } = options;
+  const memory = makeMemory({ bytes: memoryBytes, maxThreads: workers + 1, maxZones: ZONES_MAX });
+  return replayIn(memory, options, hooks);
 }
 
 /** The same in a memory that is there already. */
@@ -104,10 +90,7 @@ export async function replayIn(
   try {
     return await replayAndConclude(memory, options, hooks);
   } catch (error) {
-    const isShort =
-      error instanceof MbumaError && (error.code === 'OUT_OF_MEMORY' || error.code === 'TIMED_OUT');
-    const told = isShort ? memoryTooSmall(memoryBytes, error.message) : error;
-    throw settings.length === 0 ? told : tooSmallOrSetSo(told);
+    throw tooSmallOr(error, memoryBytes, settings.length > 0);
   }
 }
 
@@ -206,19 +189,6 @@ function conclude(
     ...(sysctl === undefined ? {} : { sysctl }),
     audit: { clean: all.length === 0, violations: all },
   };
-}
-
-/** What there is of the names: threads have gone meanwhile. */
-function leavesLeft(memory: Memory, names: readonly string[] | undefined): SysctlLeaf[] | undefined {
-  const left = names?.filter((name) => {
-    try {
-      leavesUnder(memory, [name]);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return left && leavesUnder(memory, left);
 }
 
 /** Clusters of cached packets are in use for their zone, and rightly so. */

@@ -1,7 +1,7 @@
 /** `mbuma sysctl`: the tree of a fresh memory. */
 
-import { createMemory, MbumaError, type Memory, type SysctlLeaf } from '../../index.js';
-import { badMemory, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, memoryTooSmall } from '../memory-size.js';
+import type { Memory, SysctlLeaf } from '../../index.js';
+import { makeMemory, needingMemory } from '../memory-size.js';
 import { askSysctl, assign, readAssignment } from './assignments.js';
 import { type Detail, detailsOf, formatChange, formatLeaf } from './format.js';
 
@@ -27,22 +27,29 @@ export function leavesUnder({ sysctl }: Memory, prefixes: readonly string[]): Sy
   return [...new Map(lists.flat().map((leaf) => [leaf.name, leaf])).values()];
 }
 
+/** What there is of the names: threads have gone meanwhile. */
+export function leavesLeft(memory: Memory, names: readonly string[] | undefined): SysctlLeaf[] | undefined {
+  const left = names?.filter((name) => {
+    try {
+      leavesUnder(memory, [name]);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return left && leavesUnder(memory, left);
+}
+
 /** A memory with its network buffers, so that there are zones to be told of. */
-function makeMemory(bytes: number): Memory {
-  if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX) throw badMemory(bytes);
-  try {
-    const memory = createMemory({ bytes });
-    memory.mbufs.stats();
-    return memory;
-  } catch (error) {
-    if (!(error instanceof MbumaError)) throw error;
-    throw memoryTooSmall(bytes, error.message);
-  }
+function makeMemoryWithMbufs(bytes: number): Memory {
+  const memory = makeMemory({ bytes });
+  needingMemory(bytes, () => memory.mbufs.stats());
+  return memory;
 }
 
 /** The lines to be printed: all of them, or none and an error. */
 export function runSysctl({ wanted, memoryBytes, detail, writableOnly, json }: SysctlOptions): string {
-  const memory = makeMemory(memoryBytes);
+  const memory = makeMemoryWithMbufs(memoryBytes);
   const lines: string[] = [];
   const told: SysctlLeaf[] = [];
   for (const each of wanted.length === 0 ? [ALL] : wanted) {
