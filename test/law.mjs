@@ -22,6 +22,7 @@ export const ranks = {
   node: 6,
   wasm: 6,
   cli: 7,
+  eslint: 7,
   web: 7,
 };
 

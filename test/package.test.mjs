@@ -12,6 +12,8 @@ const needed = [
   'dist/index.js',
   'dist/index.d.ts',
   'dist/cli/main.js',
+  'dist/eslint/index.js',
+  'dist/eslint/index.d.ts',
 ];
 const unwanted = /\.test[.-]|\/testing\/|\.wat$|\.map$|\.tmp$/;
 

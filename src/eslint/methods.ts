@@ -1,0 +1,26 @@
+/** The functions of mbuma that answer by a value whether they could. */
+
+export const TRY_METHODS: readonly string[] = [
+  // Zones, kegs, malloc types.
+  'tryAlloc',
+  'tryAllocMany',
+  'tryTake',
+  'tryCalloc',
+  'tryRealloc',
+  'tryAlignedAlloc',
+  // Network buffers.
+  'tryGet',
+  'tryGetMany',
+  'tryGethdr',
+  'tryGethdrMany',
+  'tryGetcl',
+  'tryGetclMany',
+  'tryGetjcl',
+  'tryReferenceMany',
+  // Rings.
+  'tryPut',
+  'tryPutMany',
+  'tryTakeMany',
+  // Mutexes.
+  'tryLock',
+];
