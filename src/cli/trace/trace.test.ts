@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { InputError, InterruptedError, UsageError } from '../errors.js';
 import type { Progress } from '../replay/result.js';
 import { fileOf } from '../testing/files.test-kit.js';
@@ -241,6 +243,19 @@ suite('the rivals', () => {
     }
   });
 
+  test('one that is not installed is left out, and says how to get it', () => {
+    const program = fileURLToPath(new URL('./rival.js', import.meta.url));
+    const job = JSON.stringify({ ...optionsOf([file]), rival: '@thi.ng/malloc' });
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', without('@thi.ng/malloc'), program, job],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(stdout, '{"leftOut":"the package is not installed: npm install @thi.ng/malloc"}\n', stderr);
+  });
+
   test('one that finds no memory is left out, with the record', async () => {
     const [pool, ...others] = await runRivals(
       optionsOf([traceOf([malloc(1, 2 * MIB)])], { memoryBytes: MIB }),
@@ -249,3 +264,13 @@ suite('the rivals', () => {
     assert.ok(others.every(({ result }) => !('leftOut' in result)));
   });
 });
+
+/** What `--import` takes to let Node not find a package. */
+function without(name: string): string {
+  const script = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+  const hook = script(`export function resolve(specifier, context, next) {
+    if (specifier !== '${name}') return next(specifier, context);
+    throw Object.assign(new Error('gone'), { code: 'ERR_MODULE_NOT_FOUND' });
+  }`);
+  return script(`import { register } from 'node:module'; register(${JSON.stringify(hook)});`);
+}
