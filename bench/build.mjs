@@ -18,20 +18,41 @@ function isFresh(binary) {
   return readdirSync(SOURCES).every((name) => statSync(join(SOURCES, name)).mtimeMs < built);
 }
 
+/** Where the commands come from. */
+const PACKAGES = {
+  cc: 'gcc libc6-dev',
+  'pkg-config': 'pkg-config libdpdk-dev',
+  clang: 'clang lld',
+  emcc: 'emscripten',
+};
+
+function notInstalled(command) {
+  const packages = PACKAGES[command];
+  return `${command}: not installed${packages === undefined ? '' : ` (apt-get install ${packages})`}`;
+}
+
 function run(command, args) {
   const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (error) return { reason: `${command}: ${error.code === 'ENOENT' ? 'not installed' : error.message}` };
+  if (error)
+    return { reason: error.code === 'ENOENT' ? notInstalled(command) : `${command}: ${error.message}` };
   if (status !== 0) return { reason: `${command}: ${stderr.trim().split('\n')[0]}` };
   return { words: stdout.trim().split(/\s+/).filter(Boolean) };
 }
 
 /** Gives `{ binary }` or `{ reason }`. */
 function compile(name, flags, libraries) {
+  return make(name, COMPILER, (binary) => [
+    ...[...FLAGS, ...flags, '-o', binary],
+    join(SOURCES, `${name}.c`),
+    ...libraries,
+  ]);
+}
+
+function make(name, command, argsFor) {
   const binary = join(BINARIES, name);
   if (isFresh(binary)) return { binary };
   mkdirSync(BINARIES, { recursive: true });
-  const source = join(SOURCES, `${name}.c`);
-  const { reason } = run(COMPILER, [...FLAGS, ...flags, '-o', binary, source, ...libraries]);
+  const { reason } = run(command, argsFor(binary));
   return reason === undefined ? { binary } : { reason };
 }
 
@@ -44,6 +65,39 @@ export function buildDpdk() {
   const libraries = run('pkg-config', ['--libs', 'libdpdk']);
   if (libraries.reason) return libraries;
   return compile('dpdk', flags.words, libraries.words);
+}
+
+const WASM_CALLER_FLAGS = [
+  ...['--target=wasm32', '-O2', '-nostdlib', '-ffreestanding', '-fno-builtin', '-matomics', '-mbulk-memory'],
+  ...['--no-entry', '--allow-undefined', '--import-memory', '--shared-memory', '--max-memory=2147483648'].map(
+    (flag) => `-Wl,${flag}`,
+  ),
+];
+
+/** A module that calls the malloc it is given. */
+export const buildWasmCaller = () =>
+  make('wasm-caller.wasm', 'clang', (binary) => [
+    ...WASM_CALLER_FLAGS,
+    ...['-o', binary, join(SOURCES, 'wasm-caller.c')],
+  ]);
+
+/** Emscripten's `dlmalloc` or `emmalloc`, in a memory that has its full size from the start. */
+export const buildEmscripten = (malloc) =>
+  make(`${malloc}.wasm`, 'emcc', (binary) => [
+    ...['-O3', '--no-entry', '-fno-builtin-malloc', '-fno-builtin-free', `-sMALLOC=${malloc}`],
+    ...['-sINITIAL_MEMORY=1GB', '-sEXPORTED_FUNCTIONS=_malloc,_calloc,_realloc,_free'],
+    ...['-o', binary, join(SOURCES, 'wasm-malloc.c')],
+  ]);
+
+/** The allocator of AssemblyScript; its compiler is too large to be a development dependency. */
+export function buildTlsf() {
+  const compiler = join(BINARIES, 'node_modules/assemblyscript/bin/asc.js');
+  if (!existsSync(compiler))
+    return { reason: 'assemblyscript is not installed (npm install --prefix .build/bench assemblyscript)' };
+  return make('tlsf.wasm', process.execPath, (binary) => [
+    ...[compiler, join(SOURCES, 'tlsf.ts'), '-O3', '--noAssert', '--runtime', 'minimal'],
+    ...['--initialMemory', '16384', '--outFile', binary],
+  ]);
 }
 
 /** Where the loader finds a shared library, by its file name. */

@@ -1,24 +1,50 @@
 // The cells of a run, and the running of one process for one of them.
 import { spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { PEERS } from './competitors.mjs';
-import { SUITES, sizesOf } from './suites.mjs';
+import { defaultSizesOf, SUITES, sizesOf } from './suites.mjs';
 
-/** `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. */
-export function cellsOf(options, ready) {
+/** The suites that were asked for, by name or by none; those of files, when there is a file. */
+export function suitesOf(options) {
+  return SUITES.filter((suite) => {
+    if (suite === 'replay' && options.capture === null && options.suites === null) return false;
+    if (suite === 'trace' && options.traces.length === 0 && options.suites === null) return false;
+    return options.suites?.has(suite) ?? true;
+  });
+}
+
+function sizesAskedFor(suite, { sizes }) {
+  const all = sizesOf(suite);
+  // A filter by size leaves a suite of one size alone.
+  if (all.length === 1) return all;
+  return sizes === null ? defaultSizesOf(suite) : all.filter((size) => sizes.has(size));
+}
+
+/** `redis` of `traces/redis.trace`. */
+export const traceName = (file) => basename(file).replace(/\.trace$/, '');
+
+/**
+ * `{ suite, size, peers }`, in the order of the tables. `peers` are those that can run here. A trace's cell
+ * has the file besides.
+ */
+export function cellsOf(suites, options, ready) {
   const cells = [];
-  for (const suite of SUITES) {
-    if (suite === 'replay') continue;
-    if (options.suites !== null && !options.suites.has(suite)) continue;
-    const all = sizesOf(suite);
-    // A filter by size leaves a suite of one size alone.
-    const sizes = all.length === 1 ? all : all.filter((size) => options.sizes?.has(size) ?? true);
-    for (const size of sizes) {
-      const peers = ready.filter((peer) => peer.suites[suite]?.includes(size));
-      if (options.peers === null || peers.length > 0) cells.push({ suite, size, peers });
-    }
+  const add = (kind, size, rest) => {
+    const peers = ready.filter((peer) => peer.suites[kind]?.includes(size));
+    if (options.peers === null || peers.length > 0) cells.push({ ...rest, size, peers });
+  };
+  for (const suite of suites) {
+    if (suite === 'trace')
+      for (const trace of options.traces) add(suite, 0, { suite: `trace:${traceName(trace)}`, trace });
+    else if (suite !== 'replay')
+      for (const size of sizesAskedFor(suite, options)) add(suite, size, { suite });
   }
   return cells;
 }
+
+/** The process of a competitor for a cell. */
+export const commandOf = (competitor, { suite, size, trace }) =>
+  competitor.command(suite.split(':')[0], size, trace);
 
 /** Peers chosen by the options, each with what hinders it (null: nothing). */
 export function preparePeers(options, oursReady) {
@@ -28,8 +54,8 @@ export function preparePeers(options, oursReady) {
   }));
 }
 
-/** The slowest cell takes a few seconds; a process that takes this long hangs. */
-const PROCESS_MS = 120_000;
+/** The slowest cell takes a minute and a half (a trace in `@thi.ng/malloc`); a process that takes this long hangs. */
+const PROCESS_MS = 300_000;
 
 /** Runs one process to its end and gives its last line as an object. */
 export function runProcess({ file, args, env, timeout = PROCESS_MS }) {

@@ -4,12 +4,20 @@
 //   isOurs      true for ours in another suite's loop
 //   inJavaScript  whether its process reports garbage collection
 //   prepare()   null, or the reason why it cannot run here
-//   command(suite, size)  { file, args, env } of one process for one cell
+//   command(suite, size, trace)  { file, args, env } of one process for one cell; `trace`: the file, of a trace
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { buildDpdk, buildDriver, buildMagazine, findLibrary } from './build.mjs';
+import {
+  buildDpdk,
+  buildDriver,
+  buildEmscripten,
+  buildMagazine,
+  buildTlsf,
+  buildWasmCaller,
+  findLibrary,
+} from './build.mjs';
 import { LEVEL_SUITES } from './levels.mjs';
-import { ALL_SIZES, MALLOC_LOOPS, sizesOf } from './suites.mjs';
+import { ALL_SIZES, MALLOC_LOOPS, MALLOC_SIZES, sizesOf } from './suites.mjs';
 
 const OUR_LIBRARY = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const OUR_PROGRAM = fileURLToPath(new URL('./ours.mjs', import.meta.url));
@@ -18,7 +26,12 @@ const PEER_PROGRAM = fileURLToPath(new URL('./peers.mjs', import.meta.url));
 /** A literal of 2048 bytes would have 253 fields, which nobody writes. */
 const OBJECT_SIZES = [64, 256];
 
+/** A trace has sizes of its own. */
+const TRACE = { trace: [0] };
+
 const nodeScript = (program, args) => ({ file: process.execPath, args: [program, ...args], env: {} });
+
+const cellArguments = (suite, size, trace) => [suite, String(size), ...(trace === undefined ? [] : [trace])];
 
 function inSizes(suites, sizes) {
   return Object.fromEntries(suites.map((suite) => [suite, sizes]));
@@ -28,7 +41,7 @@ export const ours = {
   name: 'ours',
   inJavaScript: true,
   prepare: () => (existsSync(OUR_LIBRARY) ? null : 'dist/index.js is not built'),
-  command: (suite, size) => nodeScript(OUR_PROGRAM, [suite, String(size)]),
+  command: (suite, size, trace) => nodeScript(OUR_PROGRAM, cellArguments(suite, size, trace)),
 };
 
 function canImport(name) {
@@ -40,14 +53,26 @@ function canImport(name) {
   }
 }
 
-function javascript(name, sizes, packageName) {
+function javascript(name, suites, prepare = () => null) {
   return {
     name,
-    suites: inSizes(['a', 'b', 'c'], sizes),
+    suites,
     inJavaScript: true,
-    prepare: () => (packageName === undefined ? null : canImport(packageName)),
-    command: (suite, size) => nodeScript(PEER_PROGRAM, [name, suite, String(size)]),
+    prepare,
+    command: (suite, size, trace) => nodeScript(PEER_PROGRAM, [name, ...cellArguments(suite, size, trace)]),
   };
+}
+
+const itemsOf = (sizes) => inSizes(['a', 'b', 'c'], sizes);
+
+/** An allocator in WebAssembly, which JavaScript calls; in its own module for the suites of C in wasm. */
+function inWasm(name, build) {
+  const suites = {
+    ...inSizes(['mallocA', 'mallocB', 'mallocC'], MALLOC_SIZES),
+    ...inSizes(['wasmPair', 'wasmBurst'], [64]),
+    ...TRACE,
+  };
+  return javascript(name, suites, () => build().reason ?? null);
 }
 
 /** Ours again: what `suite` measures is told as so many times of what `other` does. */
@@ -74,18 +99,22 @@ function native(name, suites, build, prepareEnvironment = () => ({ env: {} })) {
       prepared = prepareEnvironment();
       return built.reason ?? prepared.reason ?? null;
     },
-    command(suite, size) {
-      const loop = MALLOC_LOOPS[suite] ?? suite;
-      return { file: built.binary, args: [loop, String(size)], env: prepared.env };
+    command(suite, size, trace) {
+      const args = cellArguments(MALLOC_LOOPS[suite] ?? suite, size, trace);
+      return { file: built.binary, args, env: prepared.env };
     },
   };
 }
 
 /** What a malloc of C is compared with: our zones, and our malloc. */
-const MALLOC_SUITES = ['a', 'b', 'c', 'd', ...Object.keys(MALLOC_LOOPS)];
+const mallocSuites = {
+  ...inSizes(['a', 'b', 'c', 'd'], ALL_SIZES),
+  ...inSizes(Object.keys(MALLOC_LOOPS), MALLOC_SIZES),
+  ...TRACE,
+};
 
 function preloaded(name, fileName) {
-  return native(name, inSizes(MALLOC_SUITES, ALL_SIZES), buildDriver, () => {
+  return native(name, mallocSuites, buildDriver, () => {
     const { path, reason } = findLibrary(fileName);
     return { reason, env: { LD_PRELOAD: path } };
   });
@@ -106,14 +135,17 @@ const ringCommand = ringInC.command;
 ringInC.command = (_suite, size) => ringCommand('ring', size);
 
 export const PEERS = [
-  javascript('thi.ng', ALL_SIZES, '@thi.ng/malloc'),
-  javascript('allocUnsafe', ALL_SIZES),
-  javascript('bufferAlloc', ALL_SIZES),
-  javascript('uint8Array', ALL_SIZES),
-  javascript('literal', OBJECT_SIZES),
-  javascript('objectPool', OBJECT_SIZES),
-  javascript('viewPool', ALL_SIZES),
-  native('glibc', inSizes(MALLOC_SUITES, ALL_SIZES), buildDriver, () => ({ env: GLIBC_TUNED })),
+  javascript('thi.ng', { ...itemsOf(ALL_SIZES), ...TRACE }, () => canImport('@thi.ng/malloc')),
+  javascript('allocUnsafe', itemsOf(ALL_SIZES)),
+  javascript('bufferAlloc', itemsOf(ALL_SIZES)),
+  javascript('uint8Array', itemsOf(ALL_SIZES)),
+  javascript('literal', itemsOf(OBJECT_SIZES)),
+  javascript('objectPool', itemsOf(OBJECT_SIZES)),
+  javascript('viewPool', itemsOf(ALL_SIZES)),
+  inWasm('dlmalloc', () => buildEmscripten('dlmalloc')),
+  inWasm('emmalloc', () => buildEmscripten('emmalloc')),
+  inWasm('tlsf', buildTlsf),
+  native('glibc', mallocSuites, buildDriver, () => ({ env: GLIBC_TUNED })),
   preloaded('jemalloc', 'libjemalloc.so.2'),
   preloaded('mimalloc', 'libmimalloc.so.2'),
   preloaded('tcmalloc', 'libtcmalloc_minimal.so.4'),
@@ -133,3 +165,8 @@ export const PEERS = [
   ourOwn('uncounted', ['refLife'], 'a', 64),
   ringInC,
 ];
+
+/** Why nobody can run a suite here, ours included; null: nothing hinders it. */
+export function reasonAgainst(suite) {
+  return suite === 'wasmPair' || suite === 'wasmBurst' ? (buildWasmCaller().reason ?? null) : null;
+}

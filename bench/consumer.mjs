@@ -1,4 +1,4 @@
-// The other thread of the cells with more than one. Of d, ring, ring1 and ringBlocking it takes what
+// The other thread of the cells with more than one. Of d, mallocD, ring, ring1 and ringBlocking it takes what
 // handoff.mjs puts, for ever; of refShared and sleepers it does what the first one does.
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -7,12 +7,12 @@ import { BULK, CONSUMED, FIRST_SLOT, PUBLISHED, RING_NAME, RING_SLOTS } from './
 import { holdAndDropForEver } from './references.mjs';
 import { passOnForEver } from './sleepers.mjs';
 
-const { handle, control, role, zone: zoneOptions } = workerData;
+const { handle, control, role, options } = workerData;
 const memory = attachMemory(handle);
 
-function freeItems() {
+/** @param from the zone or the malloc type of the items */
+function freeItems(from) {
   const { words } = memory;
-  const zone = memory.zone(zoneOptions);
   let taken = 0;
   let sum = 0;
   for (;;) {
@@ -20,7 +20,7 @@ function freeItems() {
     for (let i = 0; i < BULK; i++) {
       const item = control[FIRST_SLOT + ((taken + i) & (RING_SLOTS - 1))];
       sum = (sum + words[item >> 2]) | 0;
-      zone.free(item);
+      from.free(item);
     }
     taken = (taken + BULK) | 0;
     Atomics.store(control, CONSUMED, taken);
@@ -56,7 +56,8 @@ function takeBlocking(ring) {
 }
 
 function consume() {
-  if (role === 'd') return freeItems();
+  if (role === 'd') return freeItems(memory.zone(options));
+  if (role === 'mallocD') return freeItems(memory.mallocType(options));
   if (role === 'refShared') return holdAndDropForEver(memory, control);
   if (role === 'sleepers') return passOnForEver(memory, control);
   const take = { ring: takeBulk, ring1: takeSingly, ringBlocking: takeBlocking }[role];

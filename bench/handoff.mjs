@@ -12,10 +12,10 @@ export const CONSUMED = 32; // Items taken so far, written by the consumer only.
 export const FIRST_SLOT = 64;
 
 /** Starts the consumer and waits for it; gives the control block, which `prepare` may write to before. */
-export async function startConsumer(memory, role, zone, prepare = () => {}) {
+export async function startConsumer(memory, role, options, prepare = () => {}) {
   const control = new Int32Array(new SharedArrayBuffer((FIRST_SLOT + RING_SLOTS) * 4));
   prepare(control);
-  const workerData = { handle: memory.handle, control, role, zone };
+  const workerData = { handle: memory.handle, control, role, options };
   const worker = new Worker(new URL('./consumer.mjs', import.meta.url), { workerData });
   await new Promise((resolve, reject) => {
     worker.once('message', resolve);
@@ -28,17 +28,28 @@ export async function startConsumer(memory, role, zone, prepare = () => {}) {
 }
 
 /** d: this thread allocates, the consumer frees; 32 items are published at a time. */
-export async function makeHandoffLoop(memory, size) {
-  const { words } = memory;
+export function makeHandoffLoop(memory, size) {
   const options = { name: 'bench', size };
   const zone = memory.zone(options);
-  const control = await startConsumer(memory, 'd', options);
+  return handOver(memory, 'd', options, () => zone.tryAlloc());
+}
+
+/** The same with blocks of a malloc type. */
+export function makeMallocHandoffLoop(memory, size) {
+  const options = { name: 'bench' };
+  const type = memory.mallocType(options);
+  return handOver(memory, 'mallocD', options, () => type.tryAlloc(size));
+}
+
+async function handOver(memory, role, options, take) {
+  const { words } = memory;
+  const control = await startConsumer(memory, role, options);
   let put = 0;
   function loop(turns) {
     for (let turn = 0; turn < turns; turn++) {
       while (((put - Atomics.load(control, CONSUMED)) | 0) > RING_SLOTS - BULK);
       for (let i = 0; i < BULK; i++) {
-        const item = zone.tryAlloc();
+        const item = take();
         words[item >> 2] = i;
         control[FIRST_SLOT + ((put + i) & (RING_SLOTS - 1))] = item;
       }

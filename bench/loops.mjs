@@ -82,7 +82,8 @@ const BULK = (way, count) => `
     ${way.freeMany(count)};
   }`;
 
-function compile(way, parameter, body, own, functions = '') {
+/** A function of `body` over the names of a competitor and those of its own. */
+export function compile(way, parameter, body, own, functions = '') {
   const names = { ...way.names, ...own };
   const make = new Function(
     ...Object.keys(names),

@@ -1,25 +1,28 @@
 import { parseArgs } from 'node:util';
 import { PEERS } from './competitors.mjs';
-import { SUITES } from './suites.mjs';
+import { ALL_SIZES, GROUPS, MALLOC_SIZES, SUITES } from './suites.mjs';
 
 export const HELP = `usage: npm run bench -- [options]
 
 Measures mbuma and its peers interleaved, one process for each cell, and prints ns per item.
 
-  --suite NAME,...   only these suites: ${SUITES.join(', ')}
+  --suite NAME,...   only these suites: ${SUITES.join(', ')};
+                     malloc stands for ${GROUPS.malloc.join(', ')}
   --peer NAME,...    only these peers: ${PEERS.map((peer) => peer.name).join(', ')}
-  --size BYTES,...   only these sizes: 64, 256, 2048
+  --size BYTES,...   only these sizes: ${ALL_SIZES.join(', ')}; of malloc ${MALLOC_SIZES.join(', ')}
+                     (default: 64 of malloc, else all); all: all that each suite has
   --rounds N         processes of each cell (default 7)
   --quick            64 bytes, 3 rounds
   --capture FILE     a packet capture for the suite replay (left out without it)
   --repeat K         how many times the capture is replayed in one process (default 30)
+  --trace FILE,...   allocation traces for the suite trace (left out without one)
   --json             rows {suite, size, peer, ours, theirs, ratio} instead of tables
   --help
 `;
 
 export class UsageError extends Error {}
 
-const SIZES = ['64', '256', '2048'];
+const SIZES = [...new Set([...ALL_SIZES, ...MALLOC_SIZES])].sort((a, b) => a - b).map(String);
 
 const list = { type: 'string', multiple: true };
 const flag = { type: 'boolean', default: false };
@@ -36,6 +39,7 @@ function parse(args) {
         quick: flag,
         capture: { type: 'string' },
         repeat: { type: 'string', default: '30' },
+        trace: list,
         json: flag,
         help: flag,
       },
@@ -67,11 +71,13 @@ function countOf(option, text) {
 
 export function readOptions(args) {
   const given = parse(args);
-  const sizes = namesOf('size', given.size, SIZES) ?? (given.quick ? new Set(['64']) : null);
+  const named = namesOf('size', given.size, [...SIZES, 'all']) ?? (given.quick ? new Set(['64']) : null);
+  const sizes = named?.has('all') ? new Set(SIZES) : named;
+  const suites = namesOf('suite', given.suite, [...SUITES, ...Object.keys(GROUPS)]);
   return {
     help: given.help,
     json: given.json,
-    suites: namesOf('suite', given.suite, SUITES),
+    suites: suites === null ? null : new Set([...suites].flatMap((name) => GROUPS[name] ?? [name])),
     peers: namesOf(
       'peer',
       given.peer,
@@ -80,6 +86,7 @@ export function readOptions(args) {
     sizes: sizes === null ? null : new Set([...sizes].map(Number)),
     rounds: countOf('rounds', given.rounds ?? (given.quick ? '3' : '7')),
     capture: given.capture ?? null,
+    traces: (given.trace ?? []).join(',').split(',').filter(Boolean),
     repeat: countOf('repeat', given.repeat),
   };
 }

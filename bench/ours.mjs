@@ -1,6 +1,6 @@
-// One cell of ours: node bench/ours.mjs SUITE SIZE. Prints one JSON line.
+// One cell of ours: node bench/ours.mjs SUITE SIZE [TRACE]. Prints one JSON line.
 import { createMemory } from '../dist/index.js';
-import { makeHandoffLoop, makeRingLoop } from './handoff.mjs';
+import { makeHandoffLoop, makeMallocHandoffLoop, makeRingLoop } from './handoff.mjs';
 import { makeBatchLoop, makeFullSlabsLoop } from './kegs.mjs';
 import { LEVEL_SUITES, LEVELS } from './levels.mjs';
 import { makeLookupLoop } from './lookup.mjs';
@@ -9,8 +9,12 @@ import { makeReferencesLoop } from './references.mjs';
 import { makeSleepersLoop } from './sleepers.mjs';
 import { MALLOC_LOOPS } from './suites.mjs';
 import { measureLoop } from './timing.mjs';
+import { makeTraceLoop } from './trace.mjs';
+import { makeCallerLoop } from './wasm-modules.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
+/** Room for 10,000 blocks of 64 KiB. */
+const MALLOC_MEMORY_BYTES = 2 ** 30;
 
 const slots = (count) => new Int32Array(count);
 const touch = 'words[item >> 2] = value';
@@ -40,6 +44,28 @@ function mallocWay(memory, size) {
     free: 'type.free(item)',
     slots,
   };
+}
+
+/** What is used are pages, be it for blocks, slabs that hold none, or what the zones keep of themselves. */
+function traceWay(memory) {
+  const freePages = () => memory.sysctl.get('vm.stats.vm.v_free_count');
+  const pageBytes = memory.sysctl.get('hw.pagesize');
+  const before = freePages();
+  return {
+    ...mallocWay(memory, 'size'),
+    calloc: 'type.tryCalloc(1, size)',
+    realloc: 'type.tryRealloc(before, size)',
+    used: () => (before - freePages()) * pageBytes,
+  };
+}
+
+/** A module that calls our malloc. */
+function makeWasmLoop(memory, suite, size) {
+  const type = memory.mallocType({ name: 'bench' });
+  return makeCallerLoop(suite, size, memory.handle.wasm, {
+    malloc: (bytes) => type.tryAlloc(bytes >>> 0),
+    free: (block) => type.free(block >>> 0),
+  });
 }
 
 /** A read section in the place of the item. */
@@ -106,6 +132,7 @@ const MAKERS = {
   packet: (memory) => makeLoop('packet', packetWay(memory)),
   packet32: (memory) => makeLoop('packet32', packetWay(memory)),
   sleepers: makeSleepersLoop,
+  trace: (memory) => makeTraceLoop(trace, traceWay(memory)),
 };
 
 for (const suite of ['ring', 'ring1', 'ringBlocking'])
@@ -114,19 +141,23 @@ for (const suite of ['refLife', 'refPair', 'refShared'])
   MAKERS[suite] = (memory) => makeReferencesLoop(memory, suite);
 for (const count of [10, 1000, 100_000]) MAKERS[`lookup${count}`] = (memory) => makeLookupLoop(memory, count);
 for (const [suite, loop] of Object.entries(MALLOC_LOOPS))
-  MAKERS[suite] = (memory, size) => makeLoop(loop, mallocWay(memory, size));
+  MAKERS[suite] =
+    loop === 'd' ? makeMallocHandoffLoop : (memory, size) => makeLoop(loop, mallocWay(memory, size));
+for (const suite of ['wasmPair', 'wasmBurst'])
+  MAKERS[suite] = (memory, size) => makeWasmLoop(memory, suite, size);
 for (const suite of LEVEL_SUITES) MAKERS[suite] = zoneLoop('a', LEVELS[suite].zone);
 
 /** Memories that are not as the others'. */
 const MEMORIES = {
   ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, LEVELS[suite].memory])),
   full100000: { bytes: 512 * 2 ** 20 },
+  ...Object.fromEntries(Object.keys(MALLOC_LOOPS).map((suite) => [suite, { bytes: MALLOC_MEMORY_BYTES }])),
 };
 
-const [suite, sizeText] = process.argv.slice(2);
+const [suite, sizeText, trace] = process.argv.slice(2);
 const make = MAKERS[suite] ?? zoneLoop(suite);
 const memory = createMemory({ bytes: MEMORY_BYTES, ...MEMORIES[suite] });
-const { loop, itemsPerTurn } = await make(memory, Number(sizeText));
-await measureLoop(loop, itemsPerTurn);
+const { loop, itemsPerTurn, peaks } = await make(memory, Number(sizeText));
+await measureLoop(loop, itemsPerTurn, { peaks });
 // The other thread of a cell with two spins until the process ends.
 process.exit(0);

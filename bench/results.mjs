@@ -3,6 +3,8 @@ import { median, pairedRatio } from './statistics.mjs';
 
 const keyOf = (cell, competitor) => `${cell.suite} ${cell.size} ${competitor.name}`;
 
+const OURS = { name: 'ours' };
+
 const NO_GC = { count: 0, major: 0, ms: 0, maxMs: 0 };
 
 /** Medians and bests over processes; the worst process counts for garbage collection. */
@@ -15,6 +17,14 @@ function summarize(processes) {
     gcCount: Math.max(...gcs.map((gc) => gc.count)),
     gcMaxMs: Math.max(...gcs.map((gc) => gc.maxMs)),
   };
+}
+
+/** The most bytes that a competitor used, by what it calls them; null: it tells none. */
+function peaksOf(processes) {
+  const [first] = processes;
+  if (first?.peaks === undefined) return null;
+  const names = Object.keys(first.peaks);
+  return Object.fromEntries(names.map((name) => [name, median(processes.map(({ peaks }) => peaks[name]))]));
 }
 
 /** Figures are told to a thousandth, which keeps the JSON readable. */
@@ -48,7 +58,7 @@ export class Results {
 
   /** Whether every cell that ran has figures of ours. */
   get oursComplete() {
-    return this.#cells.every((cell) => this.#processes.has(keyOf(cell, { name: 'ours' })));
+    return this.#cells.every((cell) => this.#processes.has(keyOf(cell, OURS)));
   }
 
   /** Two processes that ran next to each other; either may be missing (null). */
@@ -57,17 +67,37 @@ export class Results {
     push(this.#pairs, keyOf(cell, peer), { ours: ours.median, theirs: theirs.median });
   }
 
-  /** One row for each peer of each cell, and one without a peer for a cell that nobody else can run. */
+  /**
+   * One row for each peer of each cell, and one without a peer for a cell that nobody else can run; after
+   * them those of bytes, where ours told how many it used.
+   */
   rows() {
-    return this.#cells.flatMap((cell) => {
-      const ours = summarize(this.#processes.get(keyOf(cell, { name: 'ours' })) ?? []);
-      if (cell.peers.length === 0) return ours === null ? [] : [rowOf(cell, null, ours, null, [])];
-      return cell.peers.flatMap((peer) => {
-        const theirs = summarize(this.#processes.get(keyOf(cell, peer)) ?? []);
-        if (theirs === null) return [];
-        return [rowOf(cell, peer, ours, theirs, this.#pairs.get(keyOf(cell, peer)) ?? [])];
-      });
+    return this.#cells.flatMap((cell) => [...this.#timeRows(cell), ...this.#byteRows(cell)]);
+  }
+
+  #processesOf(cell, competitor) {
+    return this.#processes.get(keyOf(cell, competitor)) ?? [];
+  }
+
+  #timeRows(cell) {
+    const ours = summarize(this.#processesOf(cell, OURS));
+    if (cell.peers.length === 0) return ours === null ? [] : [rowOf(cell, null, ours, null, [])];
+    return cell.peers.flatMap((peer) => {
+      const theirs = summarize(this.#processesOf(cell, peer));
+      if (theirs === null) return [];
+      return [rowOf(cell, peer, ours, theirs, this.#pairs.get(keyOf(cell, peer)) ?? [])];
     });
+  }
+
+  #byteRows(cell) {
+    const ours = peaksOf(this.#processesOf(cell, OURS));
+    if (ours?.used === undefined) return [];
+    const peers = cell.peers.flatMap((peer) =>
+      Object.entries(peaksOf(this.#processesOf(cell, peer)) ?? {})
+        .filter(([figure]) => figure !== 'live')
+        .map(([figure, bytes]) => byteRowOf(cell, ours, `${peer.name} ${figure}`, bytes)),
+    );
+    return peers.length > 0 ? peers : [byteRowOf(cell, ours, null, null)];
   }
 }
 
@@ -75,6 +105,20 @@ function push(map, key, value) {
   const values = map.get(key);
   if (values === undefined) map.set(key, [value]);
   else values.push(value);
+}
+
+/** `trace:redis` has its bytes in the rows of `traceBytes:redis`. */
+function byteRowOf(cell, ours, peer, theirs) {
+  return {
+    suite: cell.suite.replace(':', 'Bytes:'),
+    size: cell.size,
+    peer,
+    unit: 'bytes',
+    live: ours.live,
+    ours: ours.used,
+    theirs,
+    ratio: theirs === null ? null : rounded(ours.used / theirs),
+  };
 }
 
 function rowOf(cell, peer, ours, theirs, pairs) {

@@ -1,7 +1,7 @@
 // npm run bench: ours and every peer, interleaved. README.md tells the method.
 import { existsSync } from 'node:fs';
-import { cellsOf, preparePeers, runProcess } from './cells.mjs';
-import { ours } from './competitors.mjs';
+import { cellsOf, commandOf, preparePeers, runProcess, suitesOf, traceName } from './cells.mjs';
+import { ours, reasonAgainst } from './competitors.mjs';
 import { HELP, readOptions, UsageError } from './options.mjs';
 import { startProgress } from './progress.mjs';
 import { measureReplay } from './replay.mjs';
@@ -15,7 +15,7 @@ async function runOne(competitor, cell, results, progress) {
   if (results.hasFailed(cell, competitor)) return null;
   progress.show(`${cell.suite} ${cell.size} ${competitor.name}`);
   try {
-    const figures = await runProcess(competitor.command(cell.suite, cell.size));
+    const figures = await runProcess(commandOf(competitor, cell));
     results.addProcess(cell, competitor, figures);
     return figures;
   } catch (error) {
@@ -53,14 +53,21 @@ async function measure(options, progress) {
     if (reason !== null) progress.say(`${peer.name}: left out: ${reason}`);
   }
   const ready = prepared.filter(({ reason }) => reason === null).map(({ peer }) => peer);
-  const cells = cellsOf(options, ready);
+  const suites = suitesOf(options).filter((suite) => {
+    const reason = reasonAgainst(suite);
+    if (reason !== null) progress.say(`${suite}: left out: ${reason}`);
+    return reason === null;
+  });
+  if (suites.includes('trace') && options.traces.length === 0)
+    progress.say('trace: left out: no --trace FILE');
+  const cells = cellsOf(suites, options, ready);
   const results = new Results(cells);
   progress.expect(countProcesses(cells, options.rounds, oursReason === null));
   // Round by round, not cell by cell: the processes of one cell are spread over the whole run.
   for (let round = 0; round < options.rounds; round++) {
     for (const cell of cells) await runRound(cell, round, oursReason === null, results, progress);
   }
-  if (options.suites?.has('replay') ?? options.capture !== null) {
+  if (suites.includes('replay')) {
     await measureReplay(options, results, progress);
   }
   return results;
@@ -75,6 +82,10 @@ async function main(args) {
   if (options.capture !== null && !existsSync(options.capture)) {
     throw new UsageError(`--capture ${options.capture}: no such file`);
   }
+  for (const trace of options.traces)
+    if (!existsSync(trace)) throw new UsageError(`--trace ${trace}: no such file`);
+  if (new Set(options.traces.map(traceName)).size < options.traces.length)
+    throw new UsageError('--trace: two files have the same name');
   const loadBefore = loadText();
   const progress = startProgress();
   const results = await measure(options, progress);

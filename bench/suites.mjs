@@ -37,11 +37,18 @@ const TEXTS = {
   mallocA: 'malloc: LIFO pair',
   mallocB: 'malloc: batch of 1000 allocs, then 1000 frees',
   mallocC: 'malloc: random replacement in 10,000 slots',
+  mallocD: 'malloc: two threads: alloc in one, free in the other',
+  wasmPair: 'malloc, called by a WebAssembly module: LIFO pair',
+  wasmBurst: 'malloc, called by a WebAssembly module: 32 blocks, then 32 frees, per block',
+  trace: 'an allocation trace, in its order, per operation',
   replay: 'replay of a capture, 1 worker, per packet',
 };
 
 /** The suites of malloc, and the loop that each of them is. */
-export const MALLOC_LOOPS = { mallocA: 'a', mallocB: 'b', mallocC: 'c' };
+export const MALLOC_LOOPS = { mallocA: 'a', mallocB: 'b', mallocC: 'c', mallocD: 'd' };
+
+/** Names that stand for several suites. */
+export const GROUPS = { malloc: Object.keys(MALLOC_LOOPS) };
 
 /** Suites with one size of their own. */
 const SINGLE_SIZES = {
@@ -65,15 +72,29 @@ const SINGLE_SIZES = {
   refShared: 4,
   lookup1000: 4,
   lookup100000: 4,
+  wasmPair: 64,
+  wasmBurst: 64,
 };
 
+/** Sizes of what has equal items. */
 export const ALL_SIZES = [64, 256, 2048];
+
+/** Sizes of blocks; a run that names no size measures the one of the scorecard. */
+export const MALLOC_SIZES = [16, 64, 256, 1024, 4096, 16384, 65536];
+const MALLOC_DEFAULT_SIZES = [64];
 
 export const SUITES = Object.keys(TEXTS);
 
-export const textOf = (suite) => TEXTS[suite];
+/** A cell of a trace is called `trace:NAME`. */
+export const textOf = (suite) => TEXTS[suite.split(':')[0]];
 
 /** Bytes of the items of a suite; all sizes that it can be asked for. */
 export function sizesOf(suite) {
-  return Object.hasOwn(SINGLE_SIZES, suite) ? [SINGLE_SIZES[suite]] : ALL_SIZES;
+  if (Object.hasOwn(SINGLE_SIZES, suite)) return [SINGLE_SIZES[suite]];
+  return Object.hasOwn(MALLOC_LOOPS, suite) ? MALLOC_SIZES : ALL_SIZES;
+}
+
+/** The sizes of a suite when none is asked for. */
+export function defaultSizesOf(suite) {
+  return Object.hasOwn(MALLOC_LOOPS, suite) ? MALLOC_DEFAULT_SIZES : sizesOf(suite);
 }

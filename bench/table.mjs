@@ -51,18 +51,37 @@ function tableLine(row) {
   ];
 }
 
+const kibibytes = (bytes) => (bytes === null ? '-' : (bytes / 1024).toFixed(0));
+
+const BYTES_HEADER = ['peer', 'ours KiB', 'theirs KiB', 'ratio'];
+
+function printBytes(key, group) {
+  const lines = group.map((row) => [
+    row.peer ?? '(no peer)',
+    kibibytes(row.ours),
+    kibibytes(row.theirs),
+    ratioText(row.ratio),
+  ]);
+  const live = `${kibibytes(group[0].live)} KiB were alive at most`;
+  process.stdout.write(`${key}: most memory in use; ${live}\n${formatTable(BYTES_HEADER, lines)}\n\n`);
+}
+
 /** One table for each suite and size: medians of the processes' medians, paired ratios, bests. */
 export function printTables(rows) {
   for (const [key, group] of groupBy(rows, cellKey)) {
-    const [{ suite, size, oursGc }] = group;
+    const [{ suite, size, oursGc, unit }] = group;
+    if (unit === 'bytes') {
+      printBytes(key, group);
+      continue;
+    }
     const collected =
       oursGc === null || oursGc.count === 0 ? '' : ` (ours: ${oursGc.count} garbage collections)`;
-    process.stdout.write(`${key}: ${textOf(suite)}${size >= 64 ? `, ${size} B` : ''}${collected}\n`);
+    process.stdout.write(`${key}: ${textOf(suite)}${size >= 16 ? `, ${size} B` : ''}${collected}\n`);
     process.stdout.write(`${formatTable(HEADER, group.map(tableLine))}\n\n`);
   }
 }
 
-const cellKey = (row) => (row.size >= 64 ? `${row.suite} ${row.size}` : row.suite);
+const cellKey = (row) => (row.size >= 16 ? `${row.suite} ${row.size}` : row.suite);
 
 /** As Map.groupBy, which came with Node 21. */
 function groupBy(values, keyOf) {
@@ -91,7 +110,7 @@ export function printScores(scores) {
     if (details.length < 2) continue;
     const shown = details.slice(0, MOST_DETAILS);
     const figures = shown.map(
-      ({ row, figure }) => `${row.suite} ${row.size} ${row.peer} ${ratioText(figure)}`,
+      ({ row, figure }) => `${cellKey(row)}${row.peer === null ? '' : ` ${row.peer}`} ${ratioText(figure)}`,
     );
     const more = details.length > shown.length ? `, and ${details.length - shown.length} better ones` : '';
     process.stdout.write(`${text}: ${figures.join(', ')}${more}\n`);

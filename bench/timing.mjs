@@ -7,6 +7,8 @@ import { median } from './statistics.mjs';
 const WARM_UP_MS = 100;
 const REPETITION_MS = 25;
 const REPETITIONS = 9;
+/** A loop whose turn takes seconds is repeated less often: none begins after so many milliseconds. */
+const LAST_BEGIN_MS = 5000;
 
 /** Calls `loop(turns)` until it is warm and `turns` fill one repetition; gives that number of turns. */
 function findTurns(loop) {
@@ -57,15 +59,20 @@ function summarize(pauses) {
   return { count: pauses.length, major, ms, maxMs };
 }
 
-/** Times `loop` and prints one JSON line: ns per item, median and best of the repetitions, and the GC. */
-export async function measureLoop(loop, itemsPerTurn) {
+/**
+ * Times `loop` and prints one JSON line: ns per item, median and best of the repetitions, the GC, and `besides`.
+ */
+export async function measureLoop(loop, itemsPerTurn, besides = {}) {
   const turns = findTurns(loop);
   const { result, gc } = await watchCollections(() => {
     const samples = new Float64Array(REPETITIONS);
-    for (let i = 0; i < REPETITIONS; i++) samples[i] = timeTurns(loop, turns);
-    return samples;
+    const start = performance.now();
+    let count = 0;
+    while (count < REPETITIONS && (count === 0 || performance.now() - start < LAST_BEGIN_MS))
+      samples[count++] = timeTurns(loop, turns);
+    return samples.subarray(0, count);
   });
   const ns = Array.from(result, (ms) => (ms * 1e6) / turns / itemsPerTurn);
   const rssMiB = process.memoryUsage.rss() / 2 ** 20;
-  console.log(JSON.stringify({ median: median(ns), best: Math.min(...ns), turns, gc, rssMiB }));
+  console.log(JSON.stringify({ median: median(ns), best: Math.min(...ns), turns, gc, rssMiB, ...besides }));
 }

@@ -1,7 +1,8 @@
 /*
- * malloc and free, of whichever library is preloaded: driver SUITE SIZE. The suites are a, b, c, d, and `ring`
- * (d without an allocator: the words are handed over, and nothing is allocated).
+ * malloc and free, of whichever library is preloaded: driver SUITE SIZE [FILE]. The suites are a, b, c, d, `trace`
+ * (of the file), and `ring` (d without an allocator: the words are handed over, and nothing is allocated).
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "timing.h"
 #include "loops.h"
 #include "handoff.h"
+#include "trace.h"
 
 static size_t item_bytes;
 static uint32_t only_item;
@@ -24,7 +26,7 @@ HANDOFF_LOOP(malloc_handoff, MALLOC, free)
 HANDOFF_LOOP(ring_handoff, NO_ALLOC, NO_FREE)
 
 int main(int count, char **arguments) {
-  if (count != 3) return fprintf(stderr, "usage: driver SUITE SIZE\n"), 2;
+  if (count < 3 || count > 4) return fprintf(stderr, "usage: driver SUITE SIZE [FILE]\n"), 2;
   const char *suite = arguments[1];
   item_bytes = (size_t)atoi(arguments[2]);
   if (!strcmp(suite, "a")) measure_loop(malloc_pair, 1);
@@ -32,6 +34,7 @@ int main(int count, char **arguments) {
   else if (!strcmp(suite, "c")) malloc_random_fill(), measure_loop(malloc_random, 1);
   else if (!strcmp(suite, "d")) start_consumer(malloc_handoff_consumer), measure_loop(malloc_handoff, HANDOFF_BULK);
   else if (!strcmp(suite, "ring")) start_consumer(ring_handoff_consumer), measure_loop(ring_handoff, HANDOFF_BULK);
+  else if (!strcmp(suite, "trace") && count == 4) trace_load(arguments[3]), trace_watch(), measure_loop(trace_loop, trace_calls());
   else return fprintf(stderr, "driver: no suite %s\n", suite), 2;
   return 0;
 }

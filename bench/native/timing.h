@@ -14,6 +14,9 @@
 #define REPETITION_NS 25000000ull
 #define REPETITIONS 9
 
+/* What a cell tells besides its times: `,"name":value`. */
+static char figures_besides[256];
+
 /* Runs `turns` turns of a cell's loop. */
 typedef void (*Loop)(uint64_t turns);
 
@@ -46,7 +49,8 @@ static inline void measure_loop(Loop loop, double items_per_turn) {
   double ns[REPETITIONS];
   for (int i = 0; i < REPETITIONS; i++) ns[i] = (double)time_turns(loop, turns) / (double)turns / items_per_turn;
   qsort(ns, REPETITIONS, sizeof ns[0], compare_doubles);
-  printf("{\"median\":%.4f,\"best\":%.4f,\"turns\":%llu}\n", ns[REPETITIONS / 2], ns[0], (unsigned long long)turns);
+  printf("{\"median\":%.4f,\"best\":%.4f,\"turns\":%llu%s}\n", ns[REPETITIONS / 2], ns[0], (unsigned long long)turns,
+         figures_besides);
 }
 
 #endif
