@@ -9,7 +9,14 @@
 import { CheckLevel, requireInteger } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
-import { type AsyncOptions, BUCKET_MASK, GRANULE_SHIFT, ThreadCache, ZERO } from '../uma/index.js';
+import {
+  type AsyncOptions,
+  BUCKET_MASK,
+  GRANULE_SHIFT,
+  INTERNAL_KEGS,
+  ThreadCache,
+  ZERO,
+} from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import type { Blocks, OpenType } from './blocks.js';
 import { CLASS_SIZES, makeClassTable, SMALL_MAX } from './classes.js';
@@ -49,6 +56,9 @@ export function createHandles(
   const mayHurry = machine.checkLevel < CheckLevel.WITNESS;
   const classOf = makeClassTable();
   const granulesOf = Uint16Array.from(CLASS_SIZES, (size) => size >>> GRANULE_SHIFT);
+  const LAST_KEG = machine.layout.parameters.maxZones + INTERNAL_KEGS;
+  /** Granules of a block, by the number of its keg. */
+  const granulesOfKeg = new Uint16Array(LAST_KEG + 1);
   const allocSite = machine.failpoints.site('malloc.alloc');
   const made: OpenHandle[] = [];
 
@@ -57,16 +67,17 @@ export function createHandles(
     readonly cell: number;
     /** The cache of each class that the fast path looks at. */
     readonly fronts: Int32Array;
+    /** The same by the number of the class's keg, so that a block is one step away from its cache. */
+    readonly kegFronts: Int32Array;
     /** 1 for each class whose first block has come. */
     readonly isShown = new Uint8Array(CLASS_SIZES.length);
-    readonly classOfKeg: Uint8Array;
     readonly state: OpenType;
 
-    constructor(state: OpenType, fronts: Int32Array) {
+    constructor(state: OpenType) {
       this.name = state.name;
       this.cell = state.cell;
-      this.fronts = fronts;
-      this.classOfKeg = state.zoneSet.classOfKeg;
+      this.fronts = new Int32Array(CLASS_SIZES.length).fill(deadFront);
+      this.kegFronts = new Int32Array(LAST_KEG + 1).fill(deadFront);
       this.state = state;
     }
 
@@ -111,15 +122,15 @@ export function createHandles(
         blocks.free(this.state, block);
         return;
       }
-      const index = (this.classOfKeg[pageKegs[block >>> PAGE] as number] as number) - 1;
-      if (index < 0) {
+      const keg = pageKegs[block >>> PAGE] as number;
+      if (keg > LAST_KEG) {
         blocks.free(this.state, block);
         return;
       }
-      const cache = this.fronts[index] as number;
+      const cache = this.kegFronts[keg] as number;
       const top = words[cache] as number;
       const cell = this.cell;
-      const pending = (words[cell + PENDING] as number) - (granulesOf[index] as number);
+      const pending = (words[cell + PENDING] as number) - (granulesOfKeg[keg] as number);
       if (
         (top & COUNT) >= (words[cache + FREE_LIMIT] as number) ||
         pending < (words[cell + LEAST] as number)
@@ -218,8 +229,12 @@ export function createHandles(
   }
 
   /** What the fast path of a class looks at, of a class whose first block has come. */
-  function show({ state: { name, zoneSet }, fronts }: OpenHandle, index: number): void {
-    fronts[index] = allocSite.concerns(name) ? deadFront : uma.frontOf(zoneSet.zoneOf(index));
+  function show({ state: { name, zoneSet }, fronts, kegFronts }: OpenHandle, index: number): void {
+    const zone = zoneSet.zoneOf(index);
+    const front = allocSite.concerns(name) ? deadFront : uma.frontOf(zone);
+    fronts[index] = front;
+    kegFronts[zone.keg] = front;
+    granulesOfKeg[zone.keg] = granulesOf[index] as number;
   }
 
   function showAll(): void {
@@ -233,7 +248,6 @@ export function createHandles(
 
   return {
     make(type, zoneSet) {
-      const fronts = new Int32Array(CLASS_SIZES.length).fill(deadFront);
       const name = registry.nameOf(type);
       const state: OpenType = {
         type,
@@ -241,11 +255,12 @@ export function createHandles(
         cell: registry.cellOf(type, slot),
         zoneSet,
         show(index) {
+          if (handle.isShown[index] !== 0) return;
           handle.isShown[index] = 1;
           show(handle, index);
         },
       };
-      const handle = new OpenHandle(state, fronts);
+      const handle = new OpenHandle(state);
       made.push(handle);
       return handle;
     },

@@ -12,8 +12,6 @@ const KEGS_MAX = 0x10000;
 const KEG_NAME_WORDS = 12;
 
 export interface ZoneSet {
-  /** Class of a keg of this set that is open here, plus 1, by the keg's number; else 0. */
-  readonly classOfKeg: Uint8Array;
   /** The zone of a class. @throws TOO_MANY_ZONES */
   zoneOf(index: number): Zone;
   /** Whether this thread has opened the zone of a class. */
@@ -29,6 +27,7 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
   const kegs = machine.area('kegs');
   const kegWords = layoutOf(KegRecord).words;
   const zones = new Array<Zone | undefined>(CLASS_SIZES.length).fill(undefined);
+  /** Class of a keg of this set that is open here, plus 1, by the keg's number; else 0. */
   const classOfKeg = new Uint8Array(KEGS_MAX);
   const names = CLASS_SIZES.map((size) => (owner === 0 ? `malloc-${size}` : `malloc-${size}#${owner}`));
 
@@ -51,7 +50,6 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
   }
 
   return {
-    classOfKeg,
     zoneOf,
     isOpen: (index) => zones[index] !== undefined,
     classAt(address) {
