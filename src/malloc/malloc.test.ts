@@ -80,16 +80,22 @@ describe('a block', () => {
   it('is zero when that is asked for, whatever was there before', () => {
     const { memory, temp } = make();
     for (const size of [1, 48, 3000, 100_000]) {
-      const block = temp.tryAlloc(size) as Addr;
-      memory.bytes.fill(0xff, block, block + temp.usableSize(block));
-      temp.free(block);
-      const zeroed = [temp.tryAlloc(size, ZERO) as Addr, temp.tryCalloc(1, size) as Addr];
-      for (const each of zeroed) {
-        const usable = temp.usableSize(each);
-        assert.ok(memory.bytes.subarray(each, each + usable).every((byte) => byte === 0));
-        memory.bytes.fill(0xff, each, each + usable);
+      const ways = [
+        () => temp.tryAlloc(size, ZERO) as Addr,
+        () => temp.tryCalloc(1, size) as Addr,
+        () => temp.calloc(1, size),
+        () => temp.calloc(1, size, 0, 1000),
+      ];
+      for (const zeroed of ways) {
+        const block = temp.tryAlloc(size) as Addr;
+        memory.bytes.fill(0xff, block, block + temp.usableSize(block));
+        temp.free(block);
+        const each = zeroed();
+        const end = each + temp.usableSize(each);
+        assert.equal(each, block);
+        assert.ok(memory.bytes.subarray(each, end).every((byte) => byte === 0));
+        temp.free(each);
       }
-      for (const each of zeroed) temp.free(each);
     }
     assertClean(memory);
   });
