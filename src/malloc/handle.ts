@@ -55,7 +55,8 @@ export function createHandles(
   /** From check level 1 on a call that may sleep is judged by what it might have done. */
   const mayHurry = machine.checkLevel < CheckLevel.WITNESS;
   const classOf = makeClassTable();
-  const granulesOf = Uint16Array.from(CLASS_SIZES, (size) => size >>> GRANULE_SHIFT);
+  /** Granules of a block, by those of the size that is asked for. */
+  const granulesOf = Uint16Array.from(classOf, (index) => (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT);
   const LAST_KEG = machine.layout.parameters.maxZones + INTERNAL_KEGS;
   /** Granules of a block, by the number of its keg. */
   const granulesOfKeg = new Uint16Array(LAST_KEG + 1);
@@ -65,9 +66,9 @@ export function createHandles(
   class OpenHandle implements MallocType {
     readonly name: string;
     readonly cell: number;
-    /** The cache of each class that the fast path looks at. */
+    /** The cache that the fast path looks at, by the granules of a size: one step, where the class is two. */
     readonly fronts: Int32Array;
-    /** The same by the number of the class's keg, so that a block is one step away from its cache. */
+    /** The same by the number of a block's keg. */
     readonly kegFronts: Int32Array;
     /** 1 for each class whose first block has come. */
     readonly isShown = new Uint8Array(CLASS_SIZES.length);
@@ -76,7 +77,7 @@ export function createHandles(
     constructor(state: OpenType) {
       this.name = state.name;
       this.cell = state.cell;
-      this.fronts = new Int32Array(CLASS_SIZES.length).fill(deadFront);
+      this.fronts = new Int32Array(classOf.length).fill(deadFront);
       this.kegFronts = new Int32Array(LAST_KEG + 1).fill(deadFront);
       this.state = state;
     }
@@ -84,11 +85,11 @@ export function createHandles(
     tryAlloc(size: number, flags = 0): Addr | 0 {
       if (typeof size !== 'number' || (size | 0) !== size || size < 0 || size > LARGEST || flags !== 0)
         return blocks.tryAlloc(this.state, size, flags) as Addr | 0;
-      const index = classOf[(size + 15) >>> GRANULE] as number;
-      const cache = this.fronts[index] as number;
+      const granules = (size + 15) >>> GRANULE;
+      const cache = this.fronts[granules] as number;
       const top = words[cache] as number;
       const cell = this.cell;
-      const pending = (words[cell + PENDING] as number) + (granulesOf[index] as number);
+      const pending = (words[cell + PENDING] as number) + (granulesOf[granules] as number);
       if ((top & COUNT) === 0 || pending > (words[cell + MOST] as number))
         return blocks.tryAlloc(this.state, size, flags) as Addr | 0;
       words[cell + PENDING] = pending;
@@ -107,9 +108,9 @@ export function createHandles(
     /** Whether `tryAlloc` of this size is fast, and so succeeds. */
     private has(size: number): boolean {
       if (typeof size !== 'number' || (size | 0) !== size || size < 0 || size > LARGEST) return false;
-      const index = classOf[(size + 15) >>> GRANULE] as number;
-      const pending = (words[this.cell + PENDING] as number) + (granulesOf[index] as number);
-      const top = words[this.fronts[index] as number] as number;
+      const granules = (size + 15) >>> GRANULE;
+      const pending = (words[this.cell + PENDING] as number) + (granulesOf[granules] as number);
+      const top = words[this.fronts[granules] as number] as number;
       return (top & COUNT) !== 0 && pending <= (words[this.cell + MOST] as number);
     }
 
@@ -171,8 +172,7 @@ export function createHandles(
     /** What the fast path has, zeroed to its end, as the slow way does. */
     private takeZeroed(bytes: number): Addr {
       const block = this.tryAlloc(bytes) as Addr;
-      const index = classOf[(bytes + 15) >>> GRANULE] as number;
-      machine.fillBytes(block, 0, (granulesOf[index] as number) << GRANULE);
+      machine.fillBytes(block, 0, (granulesOf[(bytes + 15) >>> GRANULE] as number) << GRANULE);
       return block;
     }
 
@@ -245,9 +245,9 @@ export function createHandles(
   function show({ state: { name, zoneSet }, fronts, kegFronts }: OpenHandle, index: number): void {
     const zone = zoneSet.zoneOf(index);
     const front = allocSite.concerns(name) ? deadFront : uma.frontOf(zone);
-    fronts[index] = front;
+    fronts.fill(front, classOf.indexOf(index), classOf.lastIndexOf(index) + 1);
     kegFronts[zone.keg] = front;
-    granulesOfKeg[zone.keg] = granulesOf[index] as number;
+    granulesOfKeg[zone.keg] = (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT;
   }
 
   function showAll(): void {
