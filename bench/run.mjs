@@ -9,6 +9,7 @@ import { Results } from './results.mjs';
 import { scoreRows } from './scorecard.mjs';
 import { interleave, rotate } from './statistics.mjs';
 import { loadText, machineLine, printScores, printTables } from './table.mjs';
+import { readTrace } from './trace.mjs';
 
 /** A process that fails is tried in no later round: its competitor is out of this cell. */
 async function runOne(competitor, cell, results, progress) {
@@ -73,6 +74,20 @@ async function measure(options, progress) {
   return results;
 }
 
+/** A peer in C takes every file for a trace: what is none is refused before anything runs. */
+function requireTraces(files) {
+  for (const file of files) {
+    if (!existsSync(file)) throw new UsageError(`--trace ${file}: no such file`);
+    try {
+      readTrace(file);
+    } catch (error) {
+      throw new UsageError(`--trace ${error.message}`);
+    }
+  }
+  if (new Set(files.map(traceName)).size < files.length)
+    throw new UsageError('--trace: two files have the same name, which their cells would have');
+}
+
 async function main(args) {
   const options = readOptions(args);
   if (options.help) {
@@ -82,10 +97,7 @@ async function main(args) {
   if (options.capture !== null && !existsSync(options.capture)) {
     throw new UsageError(`--capture ${options.capture}: no such file`);
   }
-  for (const trace of options.traces)
-    if (!existsSync(trace)) throw new UsageError(`--trace ${trace}: no such file`);
-  if (new Set(options.traces.map(traceName)).size < options.traces.length)
-    throw new UsageError('--trace: two files have the same name');
+  requireTraces(options.traces);
   const loadBefore = loadText();
   const progress = startProgress();
   const results = await measure(options, progress);

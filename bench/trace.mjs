@@ -21,7 +21,7 @@ export const SAMPLE_CALLS = 64;
 export function readTrace(file) {
   const bytes = readFileSync(file);
   if (bytes.length === 0 || bytes.length % RECORD_BYTES !== 0)
-    throw new Error(`${file}: no allocation trace: its length is no multiple of ${RECORD_BYTES}`);
+    throw new Error(`${file}: no allocation trace: its length is not a multiple of ${RECORD_BYTES}`);
   const records = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
   const sizes = new Map();
   let live = 0;
@@ -33,7 +33,8 @@ export function readTrace(file) {
     const refuse = (what) => {
       throw new Error(`${file}: record ${at / RECORD_WORDS}: ${what}`);
     };
-    if (call < Call.MALLOC || call > Call.MEMALIGN) refuse(`no call has the number ${call}`);
+    if (call < Call.MALLOC || call > Call.MEMALIGN) refuse(`there is no call ${call}`);
+    if (id < 1 || records[at + 1] < 0) refuse('numbers are from 1, and sizes below 2 GiB');
     const isAlive = sizes.has(id);
     const mustBeAlive = call === Call.FREE || call === Call.REALLOC;
     if (isAlive !== mustBeAlive) refuse(`block ${id} is ${isAlive ? 'alive' : 'not alive'}`);

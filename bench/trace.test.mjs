@@ -79,7 +79,9 @@ test('what is no trace is refused, with the record that is wrong', () => {
   const file = join(folder, 'odd.trace');
   writeFileSync(file, Buffer.alloc(13));
   assert.throws(() => readTrace(file), /no allocation trace/);
-  assert.throws(() => readTrace(write([1, 8, 6])), /record 0: no call has the number 6/);
+  assert.throws(() => readTrace(write([1, 8, 6])), /record 0: there is no call 6/);
+  assert.throws(() => readTrace(write([0, 8, MALLOC])), /record 0: numbers are from 1/);
+  assert.throws(() => readTrace(write([1, 2 ** 31, MALLOC])), /sizes below 2 GiB/);
   assert.throws(() => readTrace(write([1, 8, MALLOC], [2, 0, FREE])), /record 1: block 2 is not alive/);
   assert.throws(() => readTrace(write([1, 8, MALLOC], [1, 8, MALLOC])), /record 1: block 1 is alive/);
 });
