@@ -54,7 +54,7 @@ export function preparePeers(options, oursReady) {
   }));
 }
 
-/** The slowest cell takes a minute and a half (a trace in `@thi.ng/malloc`); a process that takes this long hangs. */
+/** The slowest cell, a trace in `@thi.ng/malloc`, takes 90 s where much else runs; who takes this long hangs. */
 const PROCESS_MS = 300_000;
 
 /** Runs one process to its end and gives its last line as an object. */

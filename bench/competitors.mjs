@@ -4,7 +4,7 @@
 //   isOurs      true for ours in another suite's loop
 //   inJavaScript  whether its process reports garbage collection
 //   prepare()   null, or the reason why it cannot run here
-//   command(suite, size, trace)  { file, args, env } of one process for one cell; `trace`: the file, of a trace
+//   command(suite, size, trace)  { file, args, env } of one process for one cell; `trace`: a trace's file
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {

@@ -1,5 +1,5 @@
-// One cell of a peer in JavaScript or WebAssembly: node bench/peers.mjs PEER SUITE SIZE [TRACE]. Prints one JSON
-// line. The size is `size` for a trace: the name that its loop has for it.
+// One cell of a peer in JavaScript or WebAssembly: node bench/peers.mjs PEER SUITE SIZE [TRACE]. Prints one
+// JSON line.
 import { makeLoop } from './loops.mjs';
 import { MALLOC_LOOPS } from './suites.mjs';
 import { measureLoop } from './timing.mjs';
@@ -88,6 +88,7 @@ const ways = {
 
 const [peer, suite, sizeText, trace] = process.argv.slice(2);
 if (!Object.hasOwn(ways, peer ?? '')) throw new RangeError(`no peer ${peer}`);
+// The loop of a trace has a name for the size of each call.
 const size = suite === 'trace' ? 'size' : Number(sizeText);
 
 async function makeCell() {

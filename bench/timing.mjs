@@ -60,7 +60,8 @@ function summarize(pauses) {
 }
 
 /**
- * Times `loop` and prints one JSON line: ns per item, median and best of the repetitions, the GC, and `besides`.
+ * Times `loop` and prints one JSON line: ns per item, median and best of the repetitions, the GC, and what is
+ * `besides`.
  */
 export async function measureLoop(loop, itemsPerTurn, besides = {}) {
   const turns = findTurns(loop);

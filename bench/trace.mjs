@@ -1,6 +1,6 @@
 // The suite trace: the calls of a real program, from a file, in their order, by one thread. One turn of the
-// loop is the whole trace and what gives the rest back, so that every turn begins with nothing. The first word
-// of each block is written and nothing else: that is the allocator's time, not that of memory.
+// loop is the whole trace and what gives the rest back, so that every turn begins with nothing. Of each block
+// the first word is written and nothing else: that is the allocator's time, not that of memory.
 //
 // A file is records of 12 bytes, little-endian: a number of the block (32 bits, from 1, never used again),
 // its size (32), what is called (8), the thread (8), microseconds since the record before (16).
