@@ -11,7 +11,7 @@
  */
 
 import { describeValue, MbumaError } from './check/index.js';
-import { type Attachment, type MemoryHandle, SUPERBLOCK, Superblock } from './machine/index.js';
+import { type Attachment, type MemoryHandle, Superblock } from './machine/index.js';
 import { agentHere, agentOfThread, isNodeWorker, isPort, lockManager, pause } from './platform.js';
 import type { Reaped, Reaping } from './reaping.js';
 
@@ -134,7 +134,9 @@ export function createAdopting(
   }
 
   function makeAgent(): number {
-    return FIRST_ADOPTED - (machine.atomics.add(SUPERBLOCK + Superblock.adoptions, 1) & 0x3fffffff);
+    return (
+      FIRST_ADOPTED - (machine.atomics.add(machine.layout.superblock + Superblock.adoptions, 1) & 0x3fffffff)
+    );
   }
 
   function adoptObject(thread: object): Adoption {

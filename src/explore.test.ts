@@ -123,7 +123,7 @@ test('a race in a memory is found by its name, unless it is allowed', () => {
     threads: [heartbeats, heartbeats],
   };
   const { failure } = exploreMemory(scenario);
-  assert.match(failure?.message ?? '', /superblock\.reserved\[2\] is not ordered/);
+  assert.match(failure?.message ?? '', /superblock\.reserved\[1\] is not ordered/);
   assert.match(replayMemory(scenario, failure?.schedule ?? '').failure?.message ?? '', /not ordered/);
   const allowedRaces = [{ where: 'superblock.reserved', reason: 'a test' }];
   assertProved(exploreMemory({ ...scenario, allowedRaces }));

@@ -29,7 +29,6 @@ import {
   joinMachine,
   type Machine,
   PAGE_WORDS,
-  SUPERBLOCK,
   Superblock,
   ThreadSlot,
   ThreadState,
@@ -93,7 +92,7 @@ function createVeil(machine: Machine, observer: Memory): { hide(): void; lift():
     words[state] = value;
     let count = 0;
     for (let slot = 1; slot <= threads.maxThreads; slot++) if (threads.isLive(slot)) count++;
-    words[SUPERBLOCK + Superblock.attached] = count;
+    words[machine.layout.superblock + Superblock.attached] = count;
   }
 
   return { hide: () => show(ThreadState.FREE), lift: () => show(threads.stateHere) };

@@ -5,6 +5,7 @@ import {
   CHECK_LEVEL_MAX,
   type CheckLevel,
   describeValue,
+  MbumaError,
   optionalInteger,
   refuseFor,
   requireInteger,
@@ -12,6 +13,22 @@ import {
 } from './check/index.js';
 import { type AreaPlanner, PAGE_SIZE, planLayout, SETTING_RANGES, THREADS_MAX } from './machine/index.js';
 import { alignUp } from './record/index.js';
+
+/**
+ * The start of the memory belongs to a WebAssembly module that imports it: its data, its stack. mbuma neither
+ * reads nor writes anything there, up to the next multiple of 4096. Say one of the two.
+ */
+export type WasmReservation =
+  | {
+      /** Bytes from address 0 on, 1 and up. They count in the memory's `bytes`. */
+      readonly reservedBytes: number;
+      readonly heapBase?: undefined;
+    }
+  | {
+      /** Value of the module's `__heap_base`: where its data and stack end. `heapBaseOf` reads it. */
+      readonly heapBase: number;
+      readonly reservedBytes?: undefined;
+    };
 
 /** How a memory is made. */
 export interface MemoryOptions {
@@ -26,8 +43,11 @@ export interface MemoryOptions {
    * around all items, and who allocated and freed them. Default 0.
    */
   readonly checkLevel?: CheckLevel;
-  /** false: never use WebAssembly; true: refuse to do without it. Default: use it where it is allowed. */
-  readonly wasm?: boolean;
+  /**
+   * false: never use WebAssembly; true: refuse to do without it; a reservation: the same, and the memory is
+   * shared with a module. Default: use it where it is allowed.
+   */
+  readonly wasm?: boolean | WasmReservation;
   /**
    * Milliseconds between two runs of each thread's periodic timer, 0 to 3,600,000; 0: it is off. It does what
    * others ask of an idle thread, and gives back what zones have cached in vain for a quarter of an hour and
@@ -51,8 +71,28 @@ export interface CheckedOptions {
   readonly maxZones: number;
   readonly checkLevel: CheckLevel;
   readonly wasm: boolean | undefined;
+  readonly reservedPages: number;
   readonly mbufs: { max?: number };
   readonly timerMs: number;
+}
+
+/** Bytes that the option `wasm` leaves to a module. */
+function requireReservation(wasm: unknown, bytes: number): number {
+  if (wasm === undefined || typeof wasm === 'boolean') return 0;
+  if (typeof wasm !== 'object' || wasm === null) {
+    throw new MbumaError(
+      'BAD_ARGUMENT',
+      `wasm must be true, false, { reservedBytes } or { heapBase }, not ${describeValue(wasm)}`,
+    );
+  }
+  const { reservedBytes, heapBase } = wasm as Partial<Record<'reservedBytes' | 'heapBase', unknown>>;
+  if ((reservedBytes === undefined) === (heapBase === undefined)) {
+    const which = reservedBytes === undefined ? 'none' : 'both';
+    throw new MbumaError('BAD_ARGUMENT', `wasm must have one of reservedBytes and heapBase, not ${which}`);
+  }
+  return heapBase === undefined
+    ? requireInteger(reservedBytes, 'wasm.reservedBytes', 1, bytes)
+    : requireInteger(heapBase, 'wasm.heapBase', 1, bytes);
 }
 
 /** All reasons why the options cannot be, at once. */
@@ -66,6 +106,7 @@ export function readOptions(
   const reasons: string[] = [];
   const attempt = attemptWith(reasons);
   const bytes = attempt(() => requireInteger(options.bytes, 'bytes', bytesMin, BYTES_MAX), bytesMin);
+  const reservedMost = reasons.length === 0 ? bytes : BYTES_MAX;
   const maxThreads = attempt(() => optionalInteger(options.maxThreads, 'maxThreads', 1, THREADS_MAX, 32), 32);
   const maxZones = attempt(() => optionalInteger(options.maxZones, 'maxZones', 16, 1024, 128), 128);
   const checkLevel = attempt(
@@ -73,8 +114,7 @@ export function readOptions(
     0,
   );
   const { wasm } = options;
-  if (wasm !== undefined && typeof wasm !== 'boolean')
-    reasons.push(`wasm must be true or false, not ${describeValue(wasm)}`);
+  const reservedBytes = attempt(() => requireReservation(wasm, reservedMost), 0);
   const mbufs = options.mbufs ?? {};
   attempt(() => {
     requireObject(mbufs, 'mbufs');
@@ -83,12 +123,25 @@ export function readOptions(
   const { initial, least, most } = SETTING_RANGES.timerMs;
   const timerMs = attempt(() => optionalInteger(options.timerMs, 'timerMs', least, most, initial), initial);
   const pageCount = alignUp(bytes, UNIT) / PAGE_SIZE;
-  const { firstPage } = planLayout({ pageCount, maxThreads, maxZones }, planners);
+  const reservedPages = Math.ceil(reservedBytes / PAGE_SIZE);
+  const { firstPage } = planLayout({ pageCount, maxThreads, maxZones, reservedPages }, planners);
   if (reasons.length === 0 && pageCount - firstPage < 16) {
-    reasons.push(
-      `bytes: ${bytes} leave no room beside the ${firstPage * PAGE_SIZE} that ${maxThreads} threads and ${maxZones} zones need in such a memory`,
-    );
+    const owners = `${maxThreads} threads and ${maxZones} zones need in such a memory`;
+    const beside =
+      reservedPages === 0
+        ? `the ${firstPage * PAGE_SIZE} that ${owners}`
+        : `the ${reservedPages * PAGE_SIZE} of the module and the ${(firstPage - reservedPages) * PAGE_SIZE} that ${owners}`;
+    reasons.push(`bytes: ${bytes} leave no room beside ${beside}`);
   }
   refuseFor('', reasons);
-  return { pageCount, maxThreads, maxZones, checkLevel: checkLevel as CheckLevel, wasm, mbufs, timerMs };
+  return {
+    pageCount,
+    maxThreads,
+    maxZones,
+    checkLevel: checkLevel as CheckLevel,
+    wasm: typeof wasm === 'object' ? true : wasm,
+    reservedPages,
+    mbufs,
+    timerMs,
+  };
 }

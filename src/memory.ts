@@ -20,7 +20,6 @@ import {
   type MemoryHandle,
   openMachine,
   publishMachine,
-  SUPERBLOCK,
   Superblock,
   type ThreadName,
   type Weave,
@@ -262,7 +261,7 @@ function assemble(
       return {
         bytes: machine.bytes.length,
         threads: threads.attachedCount(),
-        sleepsRefused: machine.atomics.load(SUPERBLOCK + Superblock.sleepsRefused) >>> 0,
+        sleepsRefused: machine.atomics.load(machine.layout.superblock + Superblock.sleepsRefused) >>> 0,
         pages: pages.stats(),
         zones: uma.stats(),
         malloc: mallocStats(),

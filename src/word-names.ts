@@ -7,7 +7,6 @@ import {
   PAGE_WORDS,
   Site,
   SiteTable,
-  SUPERBLOCK,
   Superblock,
   ThreadSlot,
   Tunables,
@@ -97,7 +96,9 @@ export function createNamer({ layout }: Machine, words: Int32Array): (word: numb
   return (word) => {
     if (word >= layout.firstPage * PAGE_WORDS) return nameInPage(word);
     const area = areas.find(([, start]) => word >= start);
-    if (area === undefined) return `superblock.${fieldName(Superblock, word - SUPERBLOCK)}`;
+    const { superblock } = layout;
+    if (area === undefined && word < superblock) return `reserved[${word}]`;
+    if (area === undefined) return `superblock.${fieldName(Superblock, word - superblock)}`;
     const [name, start] = area;
     const offset = word - start;
     if (name === 'rings') return nameOfTable(RingRegistry, RingRecord, offset);

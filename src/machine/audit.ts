@@ -10,7 +10,6 @@ import {
   FORMAT_VERSION,
   HELD_LOCKS_MAX,
   MAGIC,
-  SUPERBLOCK,
   Superblock,
   ThreadSlot,
   ThreadState,
@@ -28,14 +27,14 @@ const ATTENTION_MAX = 15;
 /** @param hash of the layouts of this build */
 export function auditMachine(machine: Machine, threads: Threads, hash: number, report: Report): void {
   const { words, floats, checkLevel } = machine;
-  const { firstPage, parameters } = machine.layout;
+  const { superblock, firstPage, parameters } = machine.layout;
   const { maxThreads } = parameters;
   const states: readonly number[] = Object.values(ThreadState);
   const waiterWords = layoutOf(Waiter).words;
   const waitersStart = threads.waiterRef(0, 0);
   const waitersEnd = threads.waiterRef(maxThreads + 1, 0);
   const read = (index: number): number => words[index] as number;
-  const inSuperblock = (field: number): number => read(SUPERBLOCK + field);
+  const inSuperblock = (field: number): number => read(superblock + field);
   const inSlot = (slot: number, field: number): number => read(threads.slotRef(slot) + field);
 
   function auditSuperblock(): void {
@@ -48,13 +47,14 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
       ['maxZones', Superblock.maxZones, parameters.maxZones],
       ['checkLevel', Superblock.checkLevel, checkLevel],
       ['firstPage', Superblock.firstPage, firstPage],
+      ['modulePages', Superblock.modulePages, parameters.reservedPages],
       ['poisoned', Superblock.poisoned, 0],
     ];
     for (const [name, field, value] of expected) {
       if (inSuperblock(field) !== value)
         report('A1', `the superblock says that ${name} is ${inSuperblock(field)}, it is ${value}`);
     }
-    for (const name of unsoundFields(words, floats, Superblock, SUPERBLOCK))
+    for (const name of unsoundFields(words, floats, Superblock, superblock))
       report('A1', `${name} of the superblock is unsound`);
   }
 

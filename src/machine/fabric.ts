@@ -77,7 +77,8 @@ const LOOK_EVERY_MS = 2;
 /** `Atomics.wait` throws where blocking is forbidden, even when it would not wait. */
 function detectMayBlock(words: Int32Array): boolean {
   try {
-    Atomics.wait(words, 0, 1, 0);
+    // The last word: the first may be a module's.
+    Atomics.wait(words, words.length - 1, 1, 0);
     return true;
   } catch {
     return false;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type AreaPlanner, areaOf, bootBytes, PAGE_WORDS, type Parameters, planLayout } from './index.js';
 
-const parameters: Parameters = { pageCount: 100, maxThreads: 4, maxZones: 5 };
+const parameters: Parameters = { pageCount: 100, maxThreads: 4, maxZones: 5, reservedPages: 0 };
 
 describe('the layout of the boot areas', () => {
   it('starts after page 0, in the order of the planners, and ends before the first page', () => {

@@ -44,7 +44,11 @@ export interface Options {
 
 export function makeMachine(options: Options = {}): Machine {
   const { pageCount = 64, maxThreads = 8, checkLevel = 1, wasm } = options;
-  const machine = createMachine({ pageCount, maxThreads, maxZones: 3, checkLevel, wasm }, planners, HASH);
+  const machine = createMachine(
+    { pageCount, maxThreads, maxZones: 3, checkLevel, wasm, reservedPages: 0 },
+    planners,
+    HASH,
+  );
   publishMachine(machine);
   return machine;
 }

@@ -96,7 +96,7 @@ for (const wasm of [true, false]) {
 describe('making a machine', () => {
   it('writes the superblock, and the magic word last', () => {
     const machine = createMachine(
-      { pageCount: 64, maxThreads: 2, maxZones: 3, checkLevel: 1, wasm: undefined },
+      { pageCount: 64, maxThreads: 2, maxZones: 3, checkLevel: 1, wasm: undefined, reservedPages: 0 },
       planners,
       HASH,
     );

@@ -28,6 +28,8 @@ export interface MemoryHandle {
   readonly buffer: SharedArrayBuffer | null;
   /** The WebAssembly memory whose buffer is used, else null. */
   readonly wasm: WasmMemory | null;
+  /** Bytes at the start that are a module's: nothing of the memory's own lies there. */
+  readonly reservedBytes: number;
 }
 
 /** How a memory is made; all values checked already. */
@@ -39,6 +41,8 @@ export interface MachineOptions {
   readonly checkLevel: CheckLevel;
   /** False: a plain SharedArrayBuffer. True: WebAssembly, or an error. Undefined: WebAssembly if allowed. */
   readonly wasm: boolean | undefined;
+  /** Pages at the start that are left to a module; less than `pageCount`. */
+  readonly reservedPages: number;
 }
 
 /** One thread's view of the memory, before it has a slot. */
@@ -76,6 +80,16 @@ function isSharedBuffer(value: unknown): value is SharedArrayBuffer {
   return Object.prototype.toString.call(value) === '[object SharedArrayBuffer]';
 }
 
+/** Whether a memory can begin behind so many bytes, which may be anything. */
+function isReservation(reservedBytes: unknown, byteLength: number): reservedBytes is number {
+  return (
+    typeof reservedBytes === 'number' &&
+    reservedBytes >= 0 &&
+    reservedBytes % PAGE_SIZE === 0 &&
+    reservedBytes <= byteLength - 2 * PAGE_SIZE
+  );
+}
+
 function buildMachine(handle: MemoryHandle, fabric: Fabric, layout: Layout, checkLevel: CheckLevel): Machine {
   const { copy, fill } = fabric.helper;
   const witness = createWitness();
@@ -106,14 +120,14 @@ function buildMachine(handle: MemoryHandle, fabric: Fabric, layout: Layout, chec
   };
 }
 
-/** A handle and a fabric for a new memory of so many bytes. */
-export type Weave = (byteLength: number) => { handle: MemoryHandle; fabric: Fabric };
+/** A handle, but for where the memory begins, and a fabric for a new memory of so many bytes. */
+export type Weave = (byteLength: number) => { handle: Omit<MemoryHandle, 'reservedBytes'>; fabric: Fabric };
 
 function weaveFor(options: MachineOptions): Weave {
   return (byteLength) => {
     const { wasm, buffer } = makeBuffer(options);
-    const handle: MemoryHandle = {
-      kind: 'mbuma-memory',
+    const handle = {
+      kind: 'mbuma-memory' as const,
       version: FORMAT_VERSION,
       buffer: wasm === null ? buffer : null,
       wasm,
@@ -141,18 +155,21 @@ export function createMachine(
     );
   }
   const { handle, fabric } = weave(options.pageCount * PAGE_SIZE);
-  const machine = buildMachine(handle, fabric, layout, options.checkLevel);
+  const reservedBytes = options.reservedPages * PAGE_SIZE;
+  const machine = buildMachine({ ...handle, reservedBytes }, fabric, layout, options.checkLevel);
   if (options.wasm === true && machine.helper.kind !== 'wasm') {
     throw new MbumaError('BAD_CONFIGURATION', 'wasm is true, and WebAssembly is not there or not allowed');
   }
   const { words } = machine;
-  words[SUPERBLOCK + Superblock.version] = FORMAT_VERSION;
-  words[SUPERBLOCK + Superblock.layoutHash] = hash;
-  words[SUPERBLOCK + Superblock.pageCount] = options.pageCount;
-  words[SUPERBLOCK + Superblock.maxThreads] = options.maxThreads;
-  words[SUPERBLOCK + Superblock.maxZones] = options.maxZones;
-  words[SUPERBLOCK + Superblock.checkLevel] = options.checkLevel;
-  words[SUPERBLOCK + Superblock.firstPage] = layout.firstPage;
+  const { superblock } = layout;
+  words[superblock + Superblock.version] = FORMAT_VERSION;
+  words[superblock + Superblock.layoutHash] = hash;
+  words[superblock + Superblock.pageCount] = options.pageCount;
+  words[superblock + Superblock.maxThreads] = options.maxThreads;
+  words[superblock + Superblock.maxZones] = options.maxZones;
+  words[superblock + Superblock.checkLevel] = options.checkLevel;
+  words[superblock + Superblock.firstPage] = layout.firstPage;
+  words[superblock + Superblock.modulePages] = options.reservedPages;
   writeDefaults(createSettings(machine));
   words[machine.area('epochs') + EpochState.sequence] = FIRST_SEQUENCE;
   return machine;
@@ -160,7 +177,7 @@ export function createMachine(
 
 /** Says that the memory is complete: from now on other threads can attach. */
 export function publishMachine(machine: Machine): void {
-  machine.atomics.store(SUPERBLOCK + Superblock.magic, MAGIC);
+  machine.atomics.store(machine.layout.superblock + Superblock.magic, MAGIC);
 }
 
 function badHandle(reason: string): MbumaError {
@@ -173,12 +190,15 @@ export function openMachine(handle: unknown, planners: readonly AreaPlanner[], h
   // Nothing else is read of an object that is none: its accessors are not ours to run.
   const { kind } = handle as Partial<MemoryHandle>;
   if (kind !== 'mbuma-memory') throw badHandle('the object is not the handle of a memory');
-  const { buffer, wasm } = handle as MemoryHandle;
+  const { buffer, wasm, reservedBytes } = handle as MemoryHandle;
   const shared = isWasmMemory(wasm) ? wasm.buffer : buffer;
   if (!isSharedBuffer(shared) || shared.byteLength < 2 * PAGE_SIZE) {
     throw badHandle('the handle has no shared buffer: was it sent by workerData or postMessage?');
   }
-  const header = new Int32Array(shared, 0, PAGE_SIZE / 4);
+  if (!isReservation(reservedBytes, shared.byteLength)) {
+    throw badHandle('the handle does not say where the memory begins: every thread must use the same mbuma');
+  }
+  const header = new Int32Array(shared, reservedBytes, PAGE_SIZE / 4);
   const read = (offset: number): number => header[SUPERBLOCK + offset] ?? 0;
   if (Atomics.load(header, SUPERBLOCK + Superblock.magic) !== MAGIC) {
     throw badHandle('the buffer is not a memory of mbuma, or it is not complete');
@@ -190,18 +210,20 @@ export function openMachine(handle: unknown, planners: readonly AreaPlanner[], h
     pageCount: read(Superblock.pageCount),
     maxThreads: read(Superblock.maxThreads),
     maxZones: read(Superblock.maxZones),
+    reservedPages: reservedBytes / PAGE_SIZE,
   };
   const layout = planLayout(parameters, planners);
   if (
     parameters.pageCount * PAGE_SIZE !== shared.byteLength ||
+    read(Superblock.modulePages) !== parameters.reservedPages ||
     read(Superblock.firstPage) !== layout.firstPage
   ) {
     throw badHandle('the superblock contradicts the buffer: the memory is damaged');
   }
   const level = read(Superblock.checkLevel) as CheckLevel;
   const opened: MemoryHandle = isWasmMemory(wasm)
-    ? { kind, version: FORMAT_VERSION, buffer: null, wasm }
-    : { kind, version: FORMAT_VERSION, buffer: shared, wasm: null };
+    ? { kind, version: FORMAT_VERSION, buffer: null, wasm, reservedBytes }
+    : { kind, version: FORMAT_VERSION, buffer: shared, wasm: null, reservedBytes };
   const fabric = createFabric(shared, opened.wasm, shared.byteLength);
   return buildMachine(opened, fabric, layout, level);
 }

@@ -17,14 +17,14 @@
 
 import { array, f64, i32, ref, struct, u32 } from '../record/index.js';
 
-/** The first record of every memory, in page 0, at SUPERBLOCK. */
+/** The first record of every memory: SUPERBLOCK words behind what is reserved for a module. */
 export const Superblock = struct(
   'superblock',
   {
     magic: u32('A', 'MAGIC once the memory is complete; written last.'),
     version: u32('const', 'FORMAT_VERSION of the build that made it.'),
     layoutHash: u32('const', 'Hash of all record layouts: two builds must agree on it.'),
-    pageCount: u32('const', 'Pages of the whole memory, page 0 included.'),
+    pageCount: u32('const', 'Pages of the whole memory, page 0 and what is reserved included.'),
     maxThreads: u32('const', 'Thread slots; slot numbers are 1 to maxThreads.'),
     maxZones: u32('const', 'Zones that can exist at one time.'),
     checkLevel: u32('const', 'CheckLevel that every thread uses.'),
@@ -34,7 +34,8 @@ export const Superblock = struct(
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
     adoptions: u32('A', 'Numbers of agents that adopters have made up: see adopt.'),
     sleepsRefused: u32('A', 'Calls that did not sleep, as a lock was held: see noSleepWithLocks. A figure.'),
-    reserved: array(3, 'const', 'Zero.'),
+    modulePages: u32('const', 'Pages at the start that are a WebAssembly module’s, and not the memory’s.'),
+    reserved: array(2, 'const', 'Zero.'),
   },
   { words: 16 },
 );
@@ -125,7 +126,7 @@ export const MAGIC = 0x4d55424d;
 /** Changes when the meaning of the memory changes without a change of a record's layout. */
 export const FORMAT_VERSION = 1;
 
-/** Word index of the superblock: inside page 0, but not 0, which is null. */
+/** Word of the superblock in the first page that is not reserved: not 0, which is null. */
 export const SUPERBLOCK = 16;
 
 /**

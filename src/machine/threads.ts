@@ -10,15 +10,7 @@ import { MbumaError } from '../check/index.js';
 import { asRef, isZero, type Ref } from '../record/index.js';
 import type { AreaPlanner } from './layout.js';
 import type { Machine } from './machine.js';
-import {
-  ASYNC_WAITERS,
-  Attention,
-  SUPERBLOCK,
-  Superblock,
-  ThreadSlot,
-  ThreadState,
-  Waiter,
-} from './records.js';
+import { ASYNC_WAITERS, Attention, Superblock, ThreadSlot, ThreadState, Waiter } from './records.js';
 import { planSites } from './sites.js';
 
 const SLOT_WORDS = 128;
@@ -147,6 +139,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
+  const { superblock } = machine.layout;
   const { maxThreads } = machine.layout.parameters;
 
   const slotRef = (slot: number): Ref<'thread'> => asRef(threadsArea + slot * SLOT_WORDS);
@@ -194,7 +187,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   function countAttached(): void {
     let attached = 0;
     for (let slot = 1; slot <= maxThreads; slot++) if (lifeIn(slot) === LIVE) attached++;
-    store(SUPERBLOCK + Superblock.attached, attached);
+    store(superblock + Superblock.attached, attached);
   }
 
   const slot = claim();
@@ -270,7 +263,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     if (halfway && load(at + AGENT) === 0) return false;
     const expected = halfway ? state : (itsGeneration << GENERATION_SHIFT) | LIVE;
     if (compareExchange(at + STATE, expected, dead) !== expected) return false;
-    add(SUPERBLOCK + Superblock.deaths, 1);
+    add(superblock + Superblock.deaths, 1);
     for (let each = 1; each <= maxThreads; each++) if (lifeIn(each) === LIVE) ask(each, Attention.REAP);
     return true;
   }
@@ -284,7 +277,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     waitersPerSlot: WAITERS_PER_SLOT,
     slotRef,
     waiterRef,
-    attachedCount: () => load(SUPERBLOCK + Superblock.attached),
+    attachedCount: () => load(superblock + Superblock.attached),
     // Slots that were read from the memory may be anything, when something has written there.
     isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,
     isDead(other) {
@@ -343,7 +336,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
       const id = load(slotRef(other) + NATIVE);
       if (native !== null && id !== 0 && native.isGone(id)) declareDead(other, itsGeneration);
     },
-    deaths: () => load(SUPERBLOCK + Superblock.deaths),
+    deaths: () => load(superblock + Superblock.deaths),
     claimDead() {
       for (let other = 1; other <= maxThreads; other++) {
         const at = slotRef(other) + STATE;

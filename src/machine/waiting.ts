@@ -14,15 +14,7 @@ import { CheckLevel, damaged, type ErrorCode, MbumaError } from '../check/index.
 import { asRef, type Ref } from '../record/index.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import {
-  ASYNC_WAITERS,
-  SUPERBLOCK,
-  Superblock,
-  ThreadSlot,
-  Waiter,
-  WaiterState,
-  WaitQueue,
-} from './records.js';
+import { ASYNC_WAITERS, Superblock, ThreadSlot, Waiter, WaiterState, WaitQueue } from './records.js';
 import type { Threads } from './threads.js';
 import { createSettings } from './tunables.js';
 
@@ -104,6 +96,7 @@ export interface Waiting {
 export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const { words, witness, mayBlock, floats, wait, waitAsync } = machine;
   const { atomics } = machine;
+  const { superblock } = machine.layout;
   const { load, store, notify } = atomics;
   const { state: STATE, grant: GRANT, next: NEXT, previous: PREVIOUS, queue: QUEUE } = Waiter;
   const { request: REQUEST, slot: SLOT, ticket: TICKET } = Waiter;
@@ -202,7 +195,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   function assertSleeps(what: string, awaits: boolean, refusal: ErrorCode): void {
     assertMaySleep(what, awaits);
     if (!mustStayAwake(awaits)) return;
-    atomics.add(SUPERBLOCK + Superblock.sleepsRefused, 1);
+    atomics.add(superblock + Superblock.sleepsRefused, 1);
     throw new MbumaError(
       refusal,
       `${what} would sleep, and does not while ${witness.describeHeld(awaits)} is held: see debug.nosleepwithlocks`,

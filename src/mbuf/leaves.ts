@@ -38,8 +38,9 @@ export function mbufBranches(
   options: MbufOptions,
 ): readonly Branch[] {
   const { words } = machine;
-  const { pageCount } = machine.layout.parameters;
-  const initial = initialLimits(pageCount, options.max);
+  const { pageCount, reservedPages } = machine.layout.parameters;
+  const ownPages = pageCount - reservedPages;
+  const initial = initialLimits(ownPages, options.max);
 
   function limitOf(kind: Limited): number {
     const record = uma.findRecord(ZONE_NAMES[kind]);
@@ -52,7 +53,7 @@ export function mbufBranches(
       write: (_, limit) => setLimit(open(), kind, limit),
     }),
   );
-  const bytes = Math.floor(pageCount * MEMORY_SHARE) * PAGE_SIZE;
+  const bytes = Math.floor(ownPages * MEMORY_SHARE) * PAGE_SIZE;
   return [
     branch('kern.ipc', [
       ...leaves,

@@ -43,7 +43,7 @@ function assemble(machine: Machine, initialise: boolean, max: number | undefined
 }
 
 export function makeKit({ pageCount = 1024, checkLevel = 1, max, wasm = false }: KitOptions = {}): Kit {
-  const options = { pageCount, maxThreads: 8, maxZones: 16, checkLevel, wasm } as const;
+  const options = { pageCount, maxThreads: 8, maxZones: 16, checkLevel, wasm, reservedPages: 0 } as const;
   return assemble(createMachine(options, PLANNERS, 1), true, max);
 }
 

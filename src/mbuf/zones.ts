@@ -75,7 +75,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
   const { owners } = uma;
   const { slot } = threads;
   const { next: NEXT, flags: FLAGS, buffer: BUFFER, capacity: CAPACITY, counter: COUNTER } = Mbuf;
-  const { pageCount } = layout.parameters;
+  const { pageCount, reservedPages } = layout.parameters;
   const clusterSite = machine.failpoints.site('mbuf.cluster', 'the cluster of a packet that is made');
   const trash = checkLevel >= CheckLevel.TRASH;
 
@@ -96,7 +96,7 @@ export function createMbufZones(context: MbufContext, max: number | undefined): 
     return unmade !== before;
   }
 
-  const limits = initialLimits(pageCount, max);
+  const limits = initialLimits(pageCount - reservedPages, max);
   const cluster = uma.zone({
     name: ZONE_NAMES.cluster,
     size: CLUSTER_SIZE,

@@ -28,7 +28,7 @@ function kitOf(machine: Machine, initialise: boolean): Kit {
 
 export function makeKit(pageCount: number): Kit {
   const machine = createMachine(
-    { pageCount, maxThreads: 4, maxZones: 1, checkLevel: 1, wasm: false },
+    { pageCount, maxThreads: 4, maxZones: 1, checkLevel: 1, wasm: false, reservedPages: 0 },
     planners,
     HASH,
   );

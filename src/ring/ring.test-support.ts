@@ -54,7 +54,7 @@ export function createRingMemory(
 ): RingMemory {
   const { pageCount = 256, wasm } = options;
   const machine = createMachine(
-    { pageCount, maxThreads: 16, maxZones: 1, checkLevel: 1, wasm },
+    { pageCount, maxThreads: 16, maxZones: 1, checkLevel: 1, wasm, reservedPages: 0 },
     PLANNERS,
     HASH,
   );

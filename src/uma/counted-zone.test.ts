@@ -300,7 +300,7 @@ describe('a count of 1', () => {
   function watch(): { zone: CountedZone; atomicsAt: (item: Addr) => number } {
     const planners = [planThreads, planPages, planUma];
     const machine = createMachine(
-      { pageCount: 256, maxThreads: 2, maxZones: 8, checkLevel: 0, wasm: false },
+      { pageCount: 256, maxThreads: 2, maxZones: 8, checkLevel: 0, wasm: false, reservedPages: 0 },
       planners,
       1,
     );

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type Addr, createMemory, type Memory, type Zone, type ZoneOptions } from '../index.js';
-import { createFabric, type Fabric, FORMAT_VERSION, type MemoryHandle } from '../machine/index.js';
+import { createFabric, FORMAT_VERSION, type Weave } from '../machine/index.js';
 import { createMemoryOver, joinMemory } from '../memory.js';
 import { assertClean } from './uma.test-kit.js';
 
@@ -46,7 +46,7 @@ export function assertEmpty(memory: Memory, freePages: number): void {
  * every look. All in one thread.
  */
 export function makeOrdered(threads: number, checkLevel: 0 | 1 | 2): Memory[] {
-  const weave = (byteLength: number): { handle: MemoryHandle; fabric: Fabric } => {
+  const weave: Weave = (byteLength) => {
     const buffer = new SharedArrayBuffer(byteLength);
     const fabric = { ...createFabric(buffer, null, byteLength), delayMs: 0 };
     return { handle: { kind: 'mbuma-memory', version: FORMAT_VERSION, buffer, wasm: null }, fabric };

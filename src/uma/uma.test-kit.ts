@@ -80,7 +80,11 @@ function partyOf(machine: Machine, initialise: boolean): Party {
 
 export function makeParty(options: PartyOptions = {}): Party {
   const { pageCount = 256, maxThreads = 8, maxZones = 16, checkLevel = 1, wasm = false } = options;
-  const machine = createMachine({ pageCount, maxThreads, maxZones, checkLevel, wasm }, planners, HASH);
+  const machine = createMachine(
+    { pageCount, maxThreads, maxZones, checkLevel, wasm, reservedPages: 0 },
+    planners,
+    HASH,
+  );
   const party = partyOf(machine, true);
   publishMachine(machine);
   return party;

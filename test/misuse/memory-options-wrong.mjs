@@ -14,6 +14,6 @@ export const refusal = {
     'bytes must be a whole number from 1048576 to 2147483648, not 1000; ' +
     'maxThreads must be a whole number from 1 to 254, not 300; ' +
     'checkLevel must be a whole number from 0 to 3, not 4; ' +
-    'wasm must be true or false, not "yes"; ' +
+    'wasm must be true, false, { reservedBytes } or { heapBase }, not "yes"; ' +
     'timerMs must be a whole number from 0 to 3600000, not -1',
 };
