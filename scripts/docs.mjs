@@ -18,6 +18,8 @@ export async function makeDocs(root) {
     'tsconfig.json',
     '--entryPoints',
     'src/index.ts',
+    '--entryPoints',
+    'src/wasm.ts',
     '--out',
     out,
     '--name',

@@ -297,6 +297,10 @@ function assemble(
   }) as Memory;
   uma.alarms.otherwise(warnPeople);
   attachments.set(memory, attachment);
+  mallocs.set(memory, () => {
+    assertAttached();
+    return openMalloc();
+  });
   const { settings } = attachment;
   pulses.set(memory, {
     period: () => settings.read('timerMs'),
@@ -317,6 +321,19 @@ function assemble(
 const attachments = new WeakMap<Memory, Attachment>();
 /** Kept by the memory: the timer itself keeps nothing. */
 const pulses = new WeakMap<Memory, Pulse>();
+
+const mallocs = new WeakMap<Memory, () => Malloc>();
+
+/**
+ * Malloc of a memory object, which may be anything.
+ *
+ * @throws BAD_ARGUMENT for what is none, DETACHED
+ */
+export function mallocOf(memory: Memory): Malloc {
+  const open = mallocs.get(memory);
+  if (open !== undefined) return open();
+  throw new MbumaError('BAD_ARGUMENT', 'memory must be what createMemory or attachMemory has answered');
+}
 
 /** What a memory object is an attachment by. */
 export function attachmentOf(memory: Memory): Attachment {

@@ -14,6 +14,9 @@ const needed = [
   'dist/cli/main.js',
   'dist/eslint/index.js',
   'dist/eslint/index.d.ts',
+  'dist/wasm.js',
+  'dist/wasm.d.ts',
+  'include/mbuma-malloc.h',
 ];
 const unwanted = /\.test[.-]|\/testing\/|\.wat$|\.map$|\.tmp$/;
 

@@ -32,6 +32,8 @@ export const LIMIT_MAX = 0x7fffffff;
 
 export interface Handles {
   make(type: TypeRef, zoneSet: ZoneSet): MallocType;
+  /** Whether `make` has made it. */
+  has(type: unknown): boolean;
 }
 
 export function createHandles(
@@ -277,6 +279,7 @@ export function createHandles(
       made.push(handle);
       return handle;
     },
+    has: (type) => made.includes(type as OpenHandle),
   };
 }
 

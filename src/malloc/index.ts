@@ -24,6 +24,8 @@ export type { MallocType, MallocTypeOptions, MallocTypeStats } from './types.js'
 export interface Malloc {
   /** Makes a type, or finds the one of this name. */
   type(options: MallocTypeOptions): MallocType;
+  /** Whether this is a type that `type` has answered. */
+  has(type: unknown): boolean;
   /** Figures of every type of the memory. */
   stats(): readonly MallocTypeStats[];
   /** Changes the limit of the type of this name; nothing, when there is none. */
@@ -83,6 +85,7 @@ export function createMalloc(context: MallocContext): Malloc {
       opened.set(type, handle);
       return handle;
     },
+    has: handles.has,
     stats: () =>
       Array.from({ length: registry.count() }, (_, index) =>
         typeStats(context, registry, accounts, registry.at(index)),

@@ -1,0 +1,3 @@
+/* What shows whether anything can be built. */
+#include <stdlib.h>
+
