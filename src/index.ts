@@ -12,7 +12,7 @@ export {
   type FailSiteStats,
   MbumaError,
 } from './check/index.js';
-export type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
+export type { MemoryHandle, ReadSection, ThreadName, WasmMemory } from './machine/index.js';
 export type { MallocType, MallocTypeOptions, MallocTypeStats } from './malloc/index.js';
 export {
   BufferKind,

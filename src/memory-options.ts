@@ -32,7 +32,10 @@ export type WasmReservation =
 
 /** How a memory is made. */
 export interface MemoryOptions {
-  /** Size of the whole memory, 1 MiB to 2 GiB; rounded up to 64 KiB. Committed lazily by the platform. */
+  /**
+   * Size of the whole memory, what is reserved for a module included: 1 MiB to 2 GiB; rounded up to 64 KiB.
+   * Committed lazily by the platform.
+   */
   readonly bytes: number;
   /** Threads that can be attached at one time, 1 to 254. Default 32. */
   readonly maxThreads?: number;

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AreaPlanner, areaOf, bootBytes, PAGE_WORDS, type Parameters, planLayout } from './index.js';
+import {
+  type AreaPlanner,
+  areaOf,
+  bootBytes,
+  PAGE_WORDS,
+  type Parameters,
+  planLayout,
+  SUPERBLOCK,
+} from './index.js';
 
 const parameters: Parameters = { pageCount: 100, maxThreads: 4, maxZones: 5, reservedPages: 0 };
 
@@ -23,6 +31,16 @@ describe('the layout of the boot areas', () => {
 
   it('with no area has page 0 only', () => {
     assert.equal(planLayout(parameters, []).firstPage, 1);
+  });
+
+  it('begins behind what is reserved', () => {
+    const planner: AreaPlanner = () => [{ name: 'a', words: 10 }];
+    const plain = planLayout(parameters, [planner]);
+    const moved = planLayout({ ...parameters, reservedPages: 7 }, [planner]);
+    assert.equal(plain.superblock, SUPERBLOCK);
+    assert.equal(moved.superblock, 7 * PAGE_WORDS + SUPERBLOCK);
+    assert.equal(areaOf(moved, 'a'), 8 * PAGE_WORDS);
+    assert.equal(moved.firstPage, plain.firstPage + 7);
   });
 
   it('gives planners the parameters', () => {

@@ -26,7 +26,7 @@ export interface MemoryHandle {
   readonly version: number;
   /** The buffer itself, where WebAssembly is not allowed. */
   readonly buffer: SharedArrayBuffer | null;
-  /** The WebAssembly memory whose buffer is used, else null. */
+  /** The WebAssembly memory whose buffer is used, for modules to import; else null. */
   readonly wasm: WasmMemory | null;
   /** Bytes at the start that are a module's: nothing of the memory's own lies there. */
   readonly reservedBytes: number;

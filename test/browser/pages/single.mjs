@@ -4,6 +4,7 @@
 
 import { attachMemory, createMemory, MbumaError } from '../../../dist/index.js';
 import { instantiateHelper } from '../../../dist/machine/helper/index.js';
+import { createMallocImports } from '../../../dist/wasm.js';
 import { check, equal, finish, isOpen, ok, refuses, required, sleep, sumOf } from './checks.mjs';
 import { fillItem, itemZone, verifyItem } from './items.mjs';
 
@@ -33,6 +34,23 @@ await check('zones', async () => {
   equal(await waiting, items[5], 'it is handed what was freed');
   for (const item of items) zone.free(item);
   await refuses('FREE_TWICE', () => zone.free(items[0]));
+});
+
+await check('a reservation, and malloc for a module', async () => {
+  const options = { bytes: 1 << 20, wasm: { heapBase: 5000 } };
+  if (query.get('helper') === 'plain') {
+    await refuses('BAD_CONFIGURATION', () => createMemory(options));
+    return;
+  }
+  const shared = createMemory(options);
+  const { calloc, free } = createMallocImports(shared);
+  shared.bytes.fill(0xff, 0, 8192);
+  const block = calloc(10, 10);
+  ok(block >= 8192, 'a block lies behind the reservation');
+  free(block);
+  await refuses('FREE_FOREIGN', () => free(16));
+  equal(shared.audit().clean, true, 'audit');
+  shared.detach();
 });
 
 await check('rings', async () => {
