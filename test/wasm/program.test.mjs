@@ -134,20 +134,19 @@ describe('a C program', { skip: why !== '' && why }, () => {
     open();
     await atWork;
     await mortal.terminate();
-    const [{ thread }] = await ended;
+    await ended; // another thread may have been faster to clean up
     await Promise.all(others);
     assert.equal(here.exports.clear_mail(), 0);
     assert.ok(here.exports.mapped() > 0, 'what the dead thread held is still its');
     here.end();
     const left = memory.leaks().filter(({ zone }) => zone.startsWith('malloc-'));
-    const items = left.reduce((sum, { count }) => sum + count, 0);
-    assert.ok(items >= 2, 'at least its stack and its storage');
-    for (const leak of left) assert.equal(leak.thread, 0, 'they are the memory’s');
+    const countOf = (leaks) => leaks.reduce((sum, { count }) => sum + count, 0);
+    const items = countOf(left);
+    // What it was just giving back may be in the name of who had taken it.
+    const orphans = countOf(left.filter(({ thread }) => thread === 0));
+    assert.ok(orphans >= 2, 'at least its stack and its storage are the memory’s');
     // One block may be counted and not had, or had and not counted; runs are in no zone.
-    assert.ok(
-      type.stats().used >= items - 1,
-      `${type.stats().used} in use, ${items} items, thread ${thread}`,
-    );
+    assert.ok(type.stats().used >= items - 1, `${type.stats().used} in use, ${items} items`);
     assert.deepEqual(memory.audit(), clean);
   });
 
