@@ -7,19 +7,17 @@ import {
   hex,
   MbumaError,
   requireInteger,
-  requireObject,
-  requireSignal,
   requireTimeout,
 } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
-import { type AsyncOptions, CANFAIL, GRANULE_SHIFT, ZERO, type Zone } from '../uma/index.js';
+import { CANFAIL, GRANULE_SHIFT, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
 import { TypeCell, type TypeRef } from './records.js';
 import type { Registry } from './registry.js';
-import { createRequests, NEVER, type Request, requireFlags } from './requests.js';
+import { createRequests, NEVER, type Request, requireFlags, requireOptions } from './requests.js';
 import type { Runs } from './runs.js';
 import type { Waits } from './waits.js';
 import type { ZoneSet } from './zone-set.js';
@@ -44,11 +42,15 @@ const RUN_SLICE_MS = 20;
 export interface Blocks {
   tryAlloc(of: OpenType, size: unknown, flags: unknown, alignment?: unknown): number;
   alloc(of: OpenType, size: unknown, flags: unknown, timeoutMs: unknown, alignment?: unknown): number;
-  allocAsync(of: OpenType, size: unknown, flags: unknown, options: unknown): Promise<number>;
+  allocAsync(
+    of: OpenType,
+    size: unknown,
+    flags: unknown,
+    options: unknown,
+    alignment?: unknown,
+  ): Promise<number>;
   free(of: OpenType, block: unknown): void;
   usableSize(of: OpenType, block: unknown): number;
-  /** Whether a block of `usable` bytes is right for `size`, and stays where it is. */
-  staysFor(usable: number, size: number): boolean;
 }
 
 export function createBlocks(
@@ -252,12 +254,16 @@ export function createBlocks(
     }
   }
 
-  async function allocAsync(of: OpenType, size: unknown, given: unknown, options: unknown): Promise<number> {
+  async function allocAsync(
+    of: OpenType,
+    size: unknown,
+    given: unknown,
+    options: unknown,
+    alignment: unknown = 1,
+  ): Promise<number> {
     const flags = requireFlags(given);
-    const { signal } = requireObject(options, 'options') as AsyncOptions;
-    requireSignal(signal);
-    signal?.throwIfAborted();
-    const request = requestOf(size, 1);
+    const signal = requireOptions(options);
+    const request = requestOf(size, alignment);
     threads.assertHere();
     if (request === NEVER) throw neverFits(of, size);
     const what = `allocAsync of malloc type ${of.name}`;
@@ -286,16 +292,18 @@ export function createBlocks(
 
   // --- giving back ---
 
-  /** Length in bytes of a block of this type; throws for what is none. */
-  function lengthOf(of: OpenType, given: unknown, isFreed: boolean): number {
+  /** Class of a block of this type, or how many pages a run has, less than 0; throws for what is none. */
+  function kindOf(of: OpenType, given: unknown, isFreed: boolean): number {
     const { type, zoneSet } = of;
     const block = requireInteger(given, 'block', 1, bytes.length - 1);
     const index = zoneSet.classAt(block);
-    if (index >= 0) return CLASS_SIZES[index] as number;
+    if (index >= 0) return index;
     const length = runs.lengthAt(type, block);
-    if (length > 0) return length * PAGE_SIZE;
+    if (length > 0) return -length;
     throw stranger(of, block, isFreed);
   }
+
+  const lengthOf = (kind: number): number => (kind < 0 ? -kind * PAGE_SIZE : (CLASS_SIZES[kind] as number));
 
   /** What is wrong with an address where no block of the type can begin. */
   function stranger({ type, name }: OpenType, block: number, isFreed: boolean): MbumaError {
@@ -340,9 +348,9 @@ export function createBlocks(
   function free(of: OpenType, block: unknown): void {
     if (block === 0) return;
     threads.assertHere();
-    const { type, cell, zoneSet } = of;
-    const granules = lengthOf(of, block, true) >>> GRANULE_SHIFT;
-    const index = zoneSet.classAt(block as number);
+    const { type, cell } = of;
+    const index = kindOf(of, block, true);
+    const granules = lengthOf(index) >>> GRANULE_SHIFT;
     if (accounts.isLimited(type)) {
       freeLimited(of, index, block as number, granules);
       add(cell + FREES, 1);
@@ -368,12 +376,10 @@ export function createBlocks(
     free,
     usableSize(of, block) {
       threads.assertHere();
-      const length = lengthOf(of, block, false);
-      const index = of.zoneSet.classAt(block as number);
+      const index = kindOf(of, block, false);
       // The zone knows what is wrong with an address inside of a block, or one that is free.
       if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
-      return length;
+      return lengthOf(index);
     },
-    staysFor: (usable, size) => size <= usable && (size > usable >>> 1 || usable <= 1 << GRANULE_SHIFT),
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLASS_SIZES, makeClassTable, powerClassOf, SMALL_MAX } from './classes.js';
+import { CLASS_OF, CLASS_SIZES, powerClassOf, SMALL_MAX } from './classes.js';
 
 test('classes rise to the largest small block, and lose no more than a fifth of 64 bytes and more', () => {
   assert.equal(CLASS_SIZES[0], 16);
@@ -13,11 +13,10 @@ test('classes rise to the largest small block, and lose no more than a fifth of 
 });
 
 test('the table names the smallest class that is large enough, for every size', () => {
-  const table = makeClassTable();
   let index = 0;
   for (let size = 0; size <= SMALL_MAX; size++) {
     if (size > (CLASS_SIZES[index] as number)) index++;
-    assert.equal(table[(size + 15) >>> 4], index);
+    assert.equal(CLASS_OF[(size + 15) >>> 4], index);
   }
 });
 

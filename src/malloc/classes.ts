@@ -26,7 +26,9 @@ function makeSizes(): number[] {
 }
 
 /** Class of a size, by `(size + 15) >>> 4`: 0 for no bytes at all, which is the smallest class. */
-export function makeClassTable(): Uint8Array {
+export const CLASS_OF: Uint8Array = makeClassTable();
+
+function makeClassTable(): Uint8Array {
   const table = new Uint8Array(SMALL_MAX / STEP + 1);
   let index = 0;
   for (let granules = 1; granules < table.length; granules++) {

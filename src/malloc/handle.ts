@@ -19,10 +19,12 @@ import {
 } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import type { Blocks, OpenType } from './blocks.js';
-import { CLASS_SIZES, makeClassTable, SMALL_MAX } from './classes.js';
+import { CLASS_OF, CLASS_SIZES, SMALL_MAX } from './classes.js';
 import type { MallocContext } from './context.js';
+import { createReallocation } from './realloc.js';
 import { TypeCell, type TypeRef } from './records.js';
 import type { Registry } from './registry.js';
+import { product, requireFlags } from './requests.js';
 import { typeStats } from './stats.js';
 import type { MallocType, MallocTypeStats } from './types.js';
 import type { ZoneSet } from './zone-set.js';
@@ -56,13 +58,14 @@ export function createHandles(
   const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH, frees: FREES } = TypeCell;
   /** From check level 1 on a call that may sleep is judged by what it might have done. */
   const mayHurry = machine.checkLevel < CheckLevel.WITNESS;
-  const classOf = makeClassTable();
+  const classOf = CLASS_OF;
   /** Granules of a block, by those of the size that is asked for. */
   const granulesOf = Uint16Array.from(classOf, (index) => (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT);
   const LAST_KEG = machine.layout.parameters.maxZones + INTERNAL_KEGS;
   /** Granules of a block, by the number of its keg. */
   const granulesOfKeg = new Uint16Array(LAST_KEG + 1);
   const allocSite = machine.failpoints.site('malloc.alloc');
+  const reallocation = createReallocation(context, blocks);
   const made: OpenHandle[] = [];
 
   class OpenHandle implements MallocType {
@@ -161,14 +164,19 @@ export function createHandles(
     tryCalloc(count: number, size: number, flags = 0): Addr | 0 {
       const bytes = product(count, size);
       if (flags === 0 && this.has(bytes)) return this.takeZeroed(bytes);
-      return blocks.tryAlloc(this.state, bytes, flags | ZERO) as Addr | 0;
+      return blocks.tryAlloc(this.state, bytes, requireFlags(flags) | ZERO) as Addr | 0;
     }
 
     calloc(count: number, size: number, flags = 0, timeoutMs?: number): Addr {
       const bytes = product(count, size);
       if (flags === 0 && timeoutMs === undefined && mayHurry && this.has(bytes))
         return this.takeZeroed(bytes);
-      return blocks.alloc(this.state, bytes, flags | ZERO, timeoutMs) as Addr;
+      return blocks.alloc(this.state, bytes, requireFlags(flags) | ZERO, timeoutMs) as Addr;
+    }
+
+    async callocAsync(count: number, size: number, flags = 0, options: AsyncOptions = {}): Promise<Addr> {
+      const zeroed = requireFlags(flags) | ZERO;
+      return (await blocks.allocAsync(this.state, product(count, size), zeroed, options)) as Addr;
     }
 
     /** What the fast path has, zeroed to its end, as the slow way does. */
@@ -186,13 +194,27 @@ export function createHandles(
       return blocks.alloc(this.state, size, flags, timeoutMs, alignment) as Addr;
     }
 
+    async alignedAllocAsync(
+      alignment: number,
+      size: number,
+      flags = 0,
+      options: AsyncOptions = {},
+    ): Promise<Addr> {
+      return (await blocks.allocAsync(this.state, size, flags, options, alignment)) as Addr;
+    }
+
     tryRealloc(block: Addr | 0, size: number, flags = 0): Addr | 0 {
-      return realloc(this, block, size, flags, (wanted) => this.tryAlloc(size, wanted));
+      const allocate = (wanted: number): number => this.tryAlloc(size, wanted);
+      return reallocation.now(this.state, block, size, flags, allocate) as Addr | 0;
     }
 
     realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
-      const allocate = (wanted: number): Addr => this.alloc(size, wanted, timeoutMs);
-      return realloc(this, block, size, flags, allocate) as Addr;
+      const allocate = (wanted: number): number => this.alloc(size, wanted, timeoutMs);
+      return reallocation.now(this.state, block, size, flags, allocate) as Addr;
+    }
+
+    async reallocAsync(block: Addr | 0, size: number, flags = 0, options: AsyncOptions = {}): Promise<Addr> {
+      return (await reallocation.later(this.state, block, size, flags, options)) as Addr;
     }
 
     usableSize(block: Addr): number {
@@ -216,26 +238,6 @@ export function createHandles(
     stats(): MallocTypeStats {
       return typeStats(context, registry, accounts, this.state.type);
     }
-  }
-
-  function realloc(
-    handle: OpenHandle,
-    block: Addr | 0,
-    size: number,
-    flags: number,
-    allocate: (flags: number) => Addr | 0,
-  ): Addr | 0 {
-    if (block === 0) return allocate(flags);
-    const usable = handle.usableSize(block);
-    requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
-    if (blocks.staysFor(usable, size)) return block;
-    const other = allocate(flags & ~ZERO);
-    if (other === 0) return 0;
-    const kept = Math.min(usable, size);
-    machine.copyBytes(other, block, kept);
-    if ((flags & ZERO) !== 0) machine.fillBytes(other + kept, 0, handle.usableSize(other) - kept);
-    handle.free(block);
-    return other;
   }
 
   function countCarry(cache: number, requests: number, cell: number, allocations: number): void {
@@ -281,13 +283,6 @@ export function createHandles(
     },
     has: (type) => made.includes(type as OpenHandle),
   };
-}
-
-/** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
-function product(count: number, size: number): number {
-  requireInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
-  requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
-  return Math.min(count * size, Number.MAX_SAFE_INTEGER);
 }
 
 /** The granules of a limit: at least one, if there is one. */

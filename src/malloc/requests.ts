@@ -1,9 +1,9 @@
 /** From size and alignment to what a block must be, and what is wrong with either. */
 
-import { CheckLevel, MbumaError, requireInteger } from '../check/index.js';
+import { CheckLevel, MbumaError, requireInteger, requireObject, requireSignal } from '../check/index.js';
 import { type Machine, PAGE_SIZE } from '../machine/index.js';
-import { ALL_FLAGS, GRANULE, GRANULE_SHIFT } from '../uma/index.js';
-import { CLASS_SIZES, makeClassTable, powerClassOf, SMALL_MAX } from './classes.js';
+import { ALL_FLAGS, type AsyncOptions, GRANULE, GRANULE_SHIFT } from '../uma/index.js';
+import { CLASS_OF, CLASS_SIZES, powerClassOf, SMALL_MAX } from './classes.js';
 
 /** What a block must be. */
 export interface Request {
@@ -23,6 +23,21 @@ export function requireFlags(flags: unknown): number {
   return requireInteger(flags, 'flags', 0, ALL_FLAGS);
 }
 
+/** The signal of a call that waits without blocking; it has not ended the call yet. */
+export function requireOptions(options: unknown): AbortSignal | undefined {
+  const { signal } = requireObject(options, 'options') as AsyncOptions;
+  requireSignal(signal);
+  signal?.throwIfAborted();
+  return signal;
+}
+
+/** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
+export function product(count: unknown, size: unknown): number {
+  const things = requireInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
+  const each = requireInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
+  return Math.min(things * each, Number.MAX_SAFE_INTEGER);
+}
+
 export function createRequests({
   layout,
   checkLevel,
@@ -30,7 +45,6 @@ export function createRequests({
   const { pageCount } = layout.parameters;
   /** Pages that there are for anybody. */
   const pagesMost = pageCount - layout.firstPage;
-  const classOf = makeClassTable();
   /** Slabs with redzones begin their blocks anywhere: what is aligned to more than a page is a run there. */
   const powerMax = checkLevel >= CheckLevel.REDZONE ? PAGE_SIZE : SMALL_MAX;
 
@@ -55,6 +69,6 @@ export function createRequests({
       return power <= powerMax ? classRequest(powerClassOf(power)) : runRequest(Math.max(size, 1), alignment);
     }
     if (size > SMALL_MAX) return runRequest(size, 1);
-    return classRequest(classOf[(size + GRANULE - 1) >>> GRANULE_SHIFT] as number);
+    return classRequest(CLASS_OF[(size + GRANULE - 1) >>> GRANULE_SHIFT] as number);
   };
 }

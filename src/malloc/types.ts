@@ -70,19 +70,32 @@ export interface MallocType {
    *   WOULD_BLOCK, SLEEP_WITH_LOCK, READ_SECTION
    */
   alloc(size: number, flags?: number, timeoutMs?: number): Addr;
-  /** The same without blocking the event loop. */
+  /**
+   * The same without blocking the event loop. In one line with those that block.
+   *
+   * @param options `signal` ends the waiting: rejected with its reason
+   * @throws as `alloc`, but for TIMED_OUT and WOULD_BLOCK; DETACHED when this thread detaches meanwhile
+   */
   allocAsync(size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
-  /** `count` times `size` bytes of zeros, or 0. What is more than the memory has gives 0. */
+  /**
+   * `count` times `size` bytes of zeros, or 0. What is more than the memory has gives 0, and nothing is lost
+   * of a product that no number holds.
+   */
   tryCalloc(count: number, size: number, flags?: number): Addr | 0;
   /** The same as `alloc` is to `tryAlloc`. */
   calloc(count: number, size: number, flags?: number, timeoutMs?: number): Addr;
+  /** The same as `allocAsync` is to `alloc`. */
+  callocAsync(count: number, size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
   /**
    * A block of at least `size` bytes at a multiple of `alignment`, or 0.
    *
    * @param alignment a power of two, 1 and up
    */
   tryAlignedAlloc(alignment: number, size: number, flags?: number): Addr | 0;
+  /** The same as `alloc` is to `tryAlloc`. */
   alignedAlloc(alignment: number, size: number, flags?: number, timeoutMs?: number): Addr;
+  /** The same as `allocAsync` is to `alloc`. */
+  alignedAllocAsync(alignment: number, size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
   /**
    * Makes a block larger or smaller: in place where the new size needs a block of the same length, or where
    * too little would be won; else its bytes, as many as fit, are copied into another one, and it is freed.
@@ -94,7 +107,19 @@ export interface MallocType {
    * @throws BAD_ARGUMENT, and as `free` for what is no block of this type
    */
   tryRealloc(block: Addr | 0, size: number, flags?: number): Addr | 0;
+  /**
+   * The same; blocks this thread while there is no other block. Until it returns, the block is the caller's
+   * and untouched: so it is when this throws.
+   *
+   * @throws as `alloc`; as `free`, when somebody has freed the block meanwhile: the new one has gone back
+   */
   realloc(block: Addr | 0, size: number, flags?: number, timeoutMs?: number): Addr;
+  /**
+   * The same without blocking the event loop. What others write to the block while this waits is moved, too.
+   * Who frees it meanwhile makes this reject, with the code of `free`: as far as it can be told, which is not
+   * the case when the same thread got a block of the same length in its place.
+   */
+  reallocAsync(block: Addr | 0, size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
   /**
    * Gives a block back. `free(0)` does nothing. About 3 ns.
    *

@@ -38,6 +38,15 @@ export function blocks(block: Addr): void {
   use(type.realloc(block, 100));
 }
 
+export async function awaited(block: Addr): Promise<void> {
+  use(type.allocAsync(100)); // refused
+  use(await type.allocAsync(100));
+  use(await type.callocAsync(10, 10));
+  use(await type.alignedAllocAsync(64, 100));
+  block = type.reallocAsync(block, 100); // refused
+  use(await type.reallocAsync(block, 100));
+}
+
 export function buffers(): void {
   use(mbufs.tryGet()); // refused
   use(mbufs.tryGethdr()); // refused
