@@ -74,6 +74,8 @@ function findPieces({ memory, machine, held, zones }) {
     const itemsPerSlab = words[kegAt(keg) + 20];
     const siteOffset = words[kegAt(keg) + Keg.siteOffset];
     if (siteOffset !== 0) sites.push([slab + siteOffset, itemsPerSlab * ITEM_SITES_WORDS]);
+    const tagOffset = words[kegAt(keg) + Keg.tagOffset];
+    if (tagOffset !== 0) sites.push([slab + tagOffset, itemsPerSlab]);
     slabs.push([slab, 8 + Math.ceil(itemsPerSlab / 32)]);
     if (keg === zones.counted.keg) counters.push(...findCounters(words, owners, kegAt(keg), slab));
     if (keg !== 1) continue;

@@ -284,7 +284,9 @@ function assemble(
     },
     leaks() {
       assertAttached();
-      return uma.leaks();
+      // The types name what lies in their zones.
+      const runs = hasMalloc() ? openMalloc().leaks() : [];
+      return [...uma.leaks(), ...runs].sort((one, other) => other.bytes - one.bytes);
     },
   };
   // A literal with an accessor in it would be an object of the slow kind: `enter` took five times as long.

@@ -217,11 +217,18 @@ function shorten(place: string): string {
   return tail.slice(tail.indexOf('/') + 1);
 }
 
+/** Frames that are looked at: a block of malloc that waits comes from a dozen of ours. */
+const FRAMES = 30;
+
 function stackBelow(below: unknown): string[] {
   const capture = Error as unknown as StackCapture;
   if (typeof capture.captureStackTrace === 'function') {
     const holder: { stack?: unknown } = {};
+    const limit = capture.stackTraceLimit;
+    // Not by an assignment, which throws where `Error` is frozen.
+    Reflect.set(capture, 'stackTraceLimit', FRAMES);
     capture.captureStackTrace(holder, below);
+    Reflect.set(capture, 'stackTraceLimit', limit);
     return typeof holder.stack === 'string' ? holder.stack.split('\n') : [];
   }
   const { stack } = new Error();

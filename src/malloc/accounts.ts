@@ -12,6 +12,7 @@
 import { LockRank } from '../check/index.js';
 import { Hand, HandKind, Waiter, type WaiterRef, WaiterState } from '../machine/index.js';
 import type { MallocContext } from './context.js';
+import type { Marks } from './marks.js';
 import { MallocState, MallocType, TYPE_WORDS, TypeCell, type TypeRef } from './records.js';
 import type { Registry } from './registry.js';
 
@@ -39,7 +40,7 @@ export interface Accounts {
   reap(slot: number): void;
 }
 
-export function createAccounts(context: MallocContext, registry: Registry): Accounts {
+export function createAccounts(context: MallocContext, registry: Registry, marks: Marks): Accounts {
   const { machine, locks, threads, waiting, intents, hands } = context;
   const { words, floats } = machine;
   const { load } = machine.atomics;
@@ -130,7 +131,11 @@ export function createAccounts(context: MallocContext, registry: Registry): Acco
     const type = registry.at(hands.numberOf(hand));
     const waiter = read(hand + WAITER);
     const isWaiters = waiter !== 0 && load(waiter + Waiter.state) === WaiterState.GRANTED;
-    if (!isWaiters && read(hand + GRANULES) !== 0) give(type, read(hand + GRANULES), hand + GRANULES, 0);
+    const block = read(hand + Hand.HELD);
+    // What has been claimed is in use, and the room with it.
+    const isBlocks = block !== 0 && marks.isClaimed(type, block);
+    if (!isWaiters && !isBlocks && read(hand + GRANULES) !== 0)
+      give(type, read(hand + GRANULES), hand + GRANULES, 0);
     words[hand] = 0;
   }
 

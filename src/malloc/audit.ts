@@ -1,12 +1,13 @@
 /** The audit of malloc: each invariant of README.md by its number. */
 
-import { LockRank } from '../check/index.js';
+import { CheckLevel, hex, LockRank } from '../check/index.js';
 import { createLineAudit } from '../machine/index.js';
 import { isText, isZero, unsoundFields } from '../record/index.js';
 import { GRANULE_SHIFT, OWNER_MEMORY } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
+import { isBlockZone, type Marks } from './marks.js';
 import {
   CELL_WORDS,
   DESCRIPTION_WORDS,
@@ -17,6 +18,7 @@ import {
   type TypeRef,
 } from './records.js';
 import { batchGranules, type Registry } from './registry.js';
+import type { FoundRun, Runs } from './runs.js';
 
 /** Takes one finding: the rule's number, and where and how it is broken. */
 export type Report = (rule: string, message: string) => void;
@@ -27,9 +29,11 @@ export function auditMalloc(
   context: MallocContext,
   registry: Registry,
   accounts: Accounts,
+  runs: Runs,
+  marks: Marks,
   report: Report,
 ): void {
-  const { machine, threads, pages, uma } = context;
+  const { machine, threads, sites, uma } = context;
   const { words, floats } = machine;
   const { auditLine, underLock } = createLineAudit(context);
   const state = machine.area('malloc');
@@ -101,6 +105,34 @@ export function auditMalloc(
     });
   }
 
+  /** A run says who has it, and that it is counted. */
+  function auditRun({ block, owner, site, isClaimed }: FoundRun): void {
+    const isSlot = owner === OWNER_MEMORY || (owner >= 1 && owner <= threads.maxThreads);
+    if (!isSlot || site > sites.count() || !isClaimed)
+      report('L8', `the run at ${hex(block)} is of slot ${owner}, place ${site}, claimed: ${isClaimed}`);
+  }
+
+  /** What the blocks of each type have in use, as they say themselves. */
+  function auditClaims(): void {
+    const claimed = new Map<TypeRef, number>();
+    const count = (type: TypeRef, granules: number): void => {
+      claimed.set(type, (claimed.get(type) ?? 0) + granules);
+    };
+    uma.eachInUse(({ zone, start, size, tag }) => {
+      if (tag === 0 || !isBlockZone(zone)) return;
+      const type = marks.claimantOf(read(tag));
+      if (type === 0) report('L8', `block ${hex(start)} of ${zone} is in use, and its tag is ${read(tag)}`);
+      else count(type, size >>> GRANULE_SHIFT);
+    });
+    runs.each(({ type, pages }) => count(type, pages * GRANULES_PER_PAGE));
+    for (let index = 0; index < registry.count(); index++) {
+      const type = registry.at(index);
+      const [found, inUse] = [claimed.get(type) ?? 0, accounts.inUse(type)];
+      if (found !== inUse)
+        report('L7', `malloc type ${registry.nameOf(type)} has ${inUse} granules, its blocks ${found}`);
+    }
+  }
+
   /** What the types have in use is what their zones and runs have. */
   function auditSum(): void {
     if (read(state + MallocState.deaths) !== 0) return;
@@ -108,13 +140,16 @@ export function auditMalloc(
     for (let index = 0; index < registry.count(); index++) granules += accounts.inUse(registry.at(index));
     let found = 0;
     for (const { name, size, used } of uma.stats())
-      if (/^malloc-\d/.test(name)) found += used * (size >>> GRANULE_SHIFT);
-    for (let page = pages.firstPage; page < pages.pageCount; page++)
-      if (registry.isType(pages.objectOf(page))) found += pages.lengthOf(page) * GRANULES_PER_PAGE;
+      if (isBlockZone(name)) found += used * (size >>> GRANULE_SHIFT);
+    runs.each(({ pages }) => {
+      found += pages * GRANULES_PER_PAGE;
+    });
     if (found !== granules) report('L6', `${granules} granules are counted, and ${found} are in use`);
   }
 
   underLock(state + MallocState.lock, LockRank.REGISTRY, 'L5', report, auditRegistry);
   for (let index = 0; index < registry.count(); index++) auditType(registry.at(index));
   auditSum();
+  runs.each(auditRun);
+  if (machine.checkLevel >= CheckLevel.TRASH && read(state + MallocState.deaths) === 0) auditClaims();
 }

@@ -1,21 +1,15 @@
 /** The slow half of malloc: from a request to a block, and back; charging, runs, waiting. */
 
-import {
-  CheckLevel,
-  describeValue,
-  type ErrorCode,
-  hex,
-  MbumaError,
-  requireInteger,
-  requireTimeout,
-} from '../check/index.js';
-import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
+import { CheckLevel, describeValue, type ErrorCode, MbumaError, requireTimeout } from '../check/index.js';
+import { Hand, HandKind, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import { CANFAIL, GRANULE_SHIFT, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
-import { TypeCell, type TypeRef } from './records.js';
+import { createFinder } from './finder.js';
+import type { Marked, Marks } from './marks.js';
+import { TypeCell } from './records.js';
 import type { Registry } from './registry.js';
 import { createRequests, NEVER, type Request, requireFlags, requireOptions } from './requests.js';
 import type { Runs } from './runs.js';
@@ -23,8 +17,7 @@ import type { Waits } from './waits.js';
 import type { ZoneSet } from './zone-set.js';
 
 /** A type as one thread knows it. */
-export interface OpenType {
-  readonly type: TypeRef;
+export interface OpenType extends Marked {
   readonly name: string;
   /** Word index of this thread's cell. */
   readonly cell: number;
@@ -35,6 +28,9 @@ export interface OpenType {
 
 /** Why the last attempt found nothing. */
 const Lack = { ROOM: 1, MEMORY: 2 } as const;
+
+/** What is told of a block when it is free. */
+const TOLD_LATER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['REDZONE_DAMAGED', 'MODIFIED_AFTER_FREE']);
 
 /** How often a call that waits for a run looks for one. */
 const RUN_SLICE_MS = 20;
@@ -51,6 +47,8 @@ export interface Blocks {
   ): Promise<number>;
   free(of: OpenType, block: unknown): void;
   usableSize(of: OpenType, block: unknown): number;
+  /** Looks around a block in use, as `free` does. @throws REDZONE_DAMAGED: it is in use as before */
+  requireWhole(of: OpenType, block: number): void;
 }
 
 export function createBlocks(
@@ -59,9 +57,10 @@ export function createBlocks(
   accounts: Accounts,
   runs: Runs,
   waits: Waits,
+  marks: Marks,
 ): Blocks {
-  const { machine, threads, pages, hands, waiting, uma } = context;
-  const { words, bytes, now } = machine;
+  const { machine, threads, hands, waiting, uma } = context;
+  const { words, now } = machine;
   const { checkLevel } = machine;
   const allocSite = machine.failpoints.site(
     'malloc.alloc',
@@ -72,6 +71,7 @@ export function createBlocks(
   const { frees: FREES, failures: FAILURES, sizes: SIZES } = TypeCell;
   const { HELD, SECOND: GRANULES } = Hand;
   const requestOf = createRequests(machine);
+  const { kindOf, lengthOf } = createFinder(context, registry, runs, marks);
   /** Where nobody is ever woken: a sleep that ends by its time. */
   const homeWord = threads.self + ThreadSlot.home;
   let lack: number = Lack.MEMORY;
@@ -91,7 +91,8 @@ export function createBlocks(
   }
 
   /** Counts a block of a type without a limit. */
-  function countInBatch(of: OpenType, request: Request): void {
+  function countInBatch(of: OpenType, request: Request, block: number): void {
+    marks.claim(of, request.index, block);
     add(of.cell + PENDING, request.granules);
     countBlock(of, request);
     if (read(of.cell + PENDING) > read(of.cell + MOST)) accounts.settle(of.type);
@@ -127,6 +128,7 @@ export function createBlocks(
       lack = Lack.MEMORY;
       return 0;
     }
+    marks.claim(of, request.index, block);
     countBlock(of, request);
     hands.close(hand);
     return block;
@@ -150,7 +152,7 @@ export function createBlocks(
     if (accounts.isLimited(of.type)) return tryLimited(of, request, flags);
     const block = take(of, request, flags);
     if (block === 0) return 0;
-    countInBatch(of, request);
+    countInBatch(of, request, block);
     return block;
   }
 
@@ -177,12 +179,13 @@ export function createBlocks(
   /** A block that was waited for, in a zone's line: it is charged for now, or goes back. */
   function chargeLate(of: OpenType, request: Request, block: number): number {
     if (!accounts.isLimited(of.type)) {
-      countInBatch(of, request);
+      countInBatch(of, request, block);
       return block;
     }
     const hand = openHand(of);
     if (accounts.charge(of.type, request.granules, hand)) {
       words[hand + HELD] = block;
+      marks.claim(of, request.index, block);
       countBlock(of, request);
       hands.close(hand);
       return block;
@@ -292,74 +295,57 @@ export function createBlocks(
 
   // --- giving back ---
 
-  /** Class of a block of this type, or how many pages a run has, less than 0; throws for what is none. */
-  function kindOf(of: OpenType, given: unknown, isFreed: boolean): number {
-    const { type, zoneSet } = of;
-    const block = requireInteger(given, 'block', 1, bytes.length - 1);
-    const index = zoneSet.classAt(block);
-    if (index >= 0) return index;
-    const length = runs.lengthAt(type, block);
-    if (length > 0) return -length;
-    throw stranger(of, block, isFreed);
-  }
-
-  const lengthOf = (kind: number): number => (kind < 0 ? -kind * PAGE_SIZE : (CLASS_SIZES[kind] as number));
-
-  /** What is wrong with an address where no block of the type can begin. */
-  function stranger({ type, name }: OpenType, block: number, isFreed: boolean): MbumaError {
-    const what = `${isFreed ? 'free: address ' : ''}${hex(block)}`;
-    const refuse = (code: ErrorCode, text: string): MbumaError =>
-      new MbumaError(code, `${what} ${text}`, { address: block });
-    const object = pages.objectOf(block >>> PAGE_SHIFT);
-    if (object === type) return refuse('FREE_UNALIGNED', `lies inside a run of malloc type ${name}`);
-    if (registry.isType(object))
-      return refuse(
-        'FREE_WRONG_TYPE',
-        `lies in a run of malloc type ${registry.nameOf(object)}, not ${name}`,
-      );
-    if (uma.pageKegs[block >>> PAGE_SHIFT] !== 0)
-      return refuse('FREE_WRONG_TYPE', `has not been allocated by malloc type ${name}, nor in its zones`);
-    return refuse('FREE_FOREIGN', 'has not been allocated');
-  }
-
-  function giveBackAt({ zoneSet, show }: OpenType, index: number, block: number): void {
+  /** Gives a block back that is unclaimed. What was found out about it is answered: it is free then. */
+  function giveBackAt({ zoneSet, show }: OpenType, index: number, block: number): MbumaError | null {
     if (index < 0) {
       runs.free(block);
-      return;
+      return null;
     }
-    zoneSet.zoneOf(index).free(block as Addr);
+    try {
+      zoneSet.zoneOf(index).free(block as Addr);
+    } catch (error) {
+      if (error instanceof MbumaError && TOLD_LATER.has(error.code)) return error;
+      throw error;
+    }
     show(index);
+    return null;
   }
 
-  /** The hand has the room from before the block is free: who dies in between has neither. */
-  function freeLimited(of: OpenType, index: number, block: number, granules: number): void {
-    const hand = openHand(of);
-    words[hand + GRANULES] = granules;
+  /** Whose charge is in a hand until the block is free, or back with the block if it is none. */
+  function freeCharged(of: OpenType, index: number, block: number, granules: number): MbumaError | null {
+    const hand = hands.open(HandKind.CHARGE, registry.indexOf(of.type), block, granules, 0);
+    let found: MbumaError | null;
     try {
-      giveBackAt(of, index, block);
+      marks.unclaim(of, index, block);
+      // From here on the room is the hand's: the block may soon be another's.
+      words[hand + HELD] = 0;
+      found = giveBackAt(of, index, block);
     } catch (error) {
       words[hand + GRANULES] = 0;
       hands.close(hand);
       throw error;
     }
     accounts.discharge(of.type, hand);
+    return found;
+  }
+
+  function freeInBatch(of: OpenType, index: number, block: number, granules: number): MbumaError | null {
+    marks.unclaim(of, index, block);
+    const found = giveBackAt(of, index, block);
+    add(of.cell + PENDING, -granules);
+    if (read(of.cell + PENDING) < read(of.cell + LEAST)) accounts.settle(of.type);
+    return found;
   }
 
   function free(of: OpenType, block: unknown): void {
     if (block === 0) return;
     threads.assertHere();
-    const { type, cell } = of;
     const index = kindOf(of, block, true);
     const granules = lengthOf(index) >>> GRANULE_SHIFT;
-    if (accounts.isLimited(type)) {
-      freeLimited(of, index, block as number, granules);
-      add(cell + FREES, 1);
-      return;
-    }
-    giveBackAt(of, index, block as number);
-    add(cell + FREES, 1);
-    add(cell + PENDING, -granules);
-    if (read(cell + PENDING) < read(cell + LEAST)) accounts.settle(type);
+    const freeOne = accounts.isLimited(of.type) ? freeCharged : freeInBatch;
+    const found = freeOne(of, index, block as number, granules);
+    add(of.cell + FREES, 1);
+    if (found !== null) throw found;
   }
 
   return {
@@ -380,6 +366,10 @@ export function createBlocks(
       // The zone knows what is wrong with an address inside of a block, or one that is free.
       if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
       return lengthOf(index);
+    },
+    requireWhole(of, block) {
+      const index = kindOf(of, block, false);
+      if (index >= 0) uma.requireWhole(of.zoneSet.zoneOf(index), block);
     },
   };
 }

@@ -268,6 +268,7 @@ export function createHandles(
       const name = registry.nameOf(type);
       const state: OpenType = {
         type,
+        tag: registry.indexOf(type) + 1,
         name,
         cell: registry.cellOf(type, slot),
         zoneSet,

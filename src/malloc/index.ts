@@ -1,11 +1,15 @@
 // See README.md.
 
 import { MbumaError, optionalInteger, requireName, requireObject } from '../check/index.js';
+import type { Leak } from '../uma/index.js';
+import { OWNER_MEMORY } from '../uma/index.js';
 import { createAccounts } from './accounts.js';
 import { auditMalloc, type Report } from './audit.js';
 import { createBlocks } from './blocks.js';
 import type { MallocContext } from './context.js';
 import { createHandles, granulesFor, LIMIT_MAX } from './handle.js';
+import { createLeaks } from './leaks.js';
+import { createMarks } from './marks.js';
 import { DESCRIPTION_LENGTH_MAX, type TypeRef } from './records.js';
 import { createRegistry } from './registry.js';
 import { createRuns } from './runs.js';
@@ -28,6 +32,8 @@ export interface Malloc {
   has(type: unknown): boolean;
   /** Figures of every type of the memory. */
   stats(): readonly MallocTypeStats[];
+  /** Large blocks in use, grouped; those of zones are told by uma. */
+  leaks(): readonly Leak[];
   /** Changes the limit of the type of this name; nothing, when there is none. */
   setLimit(name: string, bytes: number): void;
   /** Before this thread gives its slot back. */
@@ -58,10 +64,11 @@ function readOwnZones(value: unknown): boolean {
 export function createMalloc(context: MallocContext): Malloc {
   const { threads } = context;
   const registry = createRegistry(context);
-  const accounts = createAccounts(context, registry);
-  const runs = createRuns(context);
+  const runs = createRuns(context, registry);
+  const marks = createMarks(context, registry, runs);
+  const accounts = createAccounts(context, registry, marks);
   const waits = createWaits(context, accounts);
-  const blocks = createBlocks(context, registry, accounts, runs, waits);
+  const blocks = createBlocks(context, registry, accounts, runs, waits, marks);
   const handles = createHandles(context, registry, accounts, blocks);
   const shared = createZoneSet(context, 0);
   const opened = new Map<TypeRef, MallocType>();
@@ -90,13 +97,17 @@ export function createMalloc(context: MallocContext): Malloc {
       Array.from({ length: registry.count() }, (_, index) =>
         typeStats(context, registry, accounts, registry.at(index)),
       ),
+    leaks: createLeaks(context, registry, runs),
     setLimit(name, bytes) {
       for (let index = 0; index < registry.count(); index++)
         if (registry.nameOf(registry.at(index)) === name)
           accounts.setLimit(registry.at(index), granulesFor(bytes));
     },
-    detach: waits.leave,
+    detach() {
+      waits.leave();
+      runs.each(({ block }) => runs.bequeath(block, threads.slot, OWNER_MEMORY));
+    },
     reap: accounts.reap,
-    audit: (report) => auditMalloc(context, registry, accounts, report),
+    audit: (report) => auditMalloc(context, registry, accounts, runs, marks, report),
   };
 }

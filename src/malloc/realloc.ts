@@ -77,6 +77,8 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
     const { block, usable, size, flags } = old;
     try {
       requireUnfreed(of, old, other);
+      // Found at the free, it would be told when the bytes have nowhere to be.
+      blocks.requireWhole(of, block);
       const kept = Math.min(usable, size);
       machine.copyBytes(other, block, kept);
       if ((flags & ZERO) !== 0) machine.fillBytes(other + kept, 0, blocks.usableSize(of, other) - kept);

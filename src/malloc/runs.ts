@@ -1,22 +1,52 @@
-/** Large blocks: runs of whole pages. The object of a run's pages is its type. */
+/** Large blocks: runs of whole pages. The object of a run's pages is its type; its note: see marks.ts. */
 
-import { hex, MbumaError } from '../check/index.js';
-import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE } from '../machine/index.js';
-import { PageState } from '../phys/index.js';
+import { CheckLevel, hex, MbumaError } from '../check/index.js';
+import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, siteHere } from '../machine/index.js';
+import { Page, PageState } from '../phys/index.js';
 import type { MallocContext } from './context.js';
+import { CLAIMED } from './marks.js';
 import type { TypeRef } from './records.js';
+import type { Registry } from './registry.js';
+
+const SLOT_MASK = 0xff;
+const SITE_SHIFT = 10;
+
+/** A run that is in use. */
+export interface FoundRun {
+  readonly type: TypeRef;
+  readonly block: number;
+  readonly pages: number;
+  /** Slot of who allocated it; OWNER_MEMORY when that one has left. */
+  readonly owner: number;
+  /** Number of the place that allocated it; 0: not known, as below check level 3. */
+  readonly site: number;
+  readonly isClaimed: boolean;
+}
 
 export interface Runs {
   /** First byte of a run of so many pages at a multiple of `alignment`; 0: there is none. */
   tryAlloc(type: TypeRef, pages: number, alignment: number): number;
   /** Pages of the run of this type that begins at the address; 0: none does. */
   lengthAt(type: TypeRef, address: number): number;
-  /** Gives a run back. @throws FREE_TWICE: another thread was faster */
+  /** Gives back a run that this thread has unclaimed. */
   free(address: number): void;
+  claim(address: number): void;
+  /** The run is this thread's, and counted no more. @throws FREE_TWICE: another thread was faster */
+  unclaim(address: number): void;
+  isClaimed(address: number): boolean;
+  /** Makes a run that is its owner's another's, unless it is being freed. */
+  bequeath(address: number, owner: number, heir: number): void;
+  /** Visits the runs of every type. */
+  each(visit: (run: FoundRun) => void): void;
 }
 
-export function createRuns({ machine, pages, hands, uma }: MallocContext): Runs {
+export function createRuns(context: MallocContext, registry: Registry): Runs {
+  const { machine, threads, pages, hands, sites, uma } = context;
   const { words } = machine;
+  const { load, store, compareExchange } = machine.atomics;
+  const { slot } = threads;
+  const keepsSites = machine.checkLevel >= CheckLevel.REDZONE;
+  const noteAt = (page: number): number => pages.pageRef(page) + Page.offset;
 
   // A dead thread had not told its caller of this one.
   uma.reaper.onHand(HandKind.LARGE_BLOCK, (hand) => {
@@ -34,12 +64,29 @@ export function createRuns({ machine, pages, hands, uma }: MallocContext): Runs 
     return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
   }
 
+  function freedTwice(address: number): MbumaError {
+    const text = `Duplicate free of the run at ${hex(address)}: another thread has just freed it`;
+    return new MbumaError('FREE_TWICE', text, { address });
+  }
+
+  /** Changes the note of a run from what `from` takes it for. False: it is none of that any more. */
+  function change(address: number, from: (note: number) => boolean, to: (note: number) => number): boolean {
+    const at = noteAt(address >>> PAGE_SHIFT);
+    for (let note = load(at); from(note); note = load(at))
+      if (compareExchange(at, note, to(note)) === note) return true;
+    return false;
+  }
+
   return {
     tryAlloc(type, count, alignment) {
+      const site = keepsSites ? sites.intern(siteHere(this.tryAlloc)) : 0;
       const hand = hands.open(HandKind.LARGE_BLOCK, 0, 0, count, 0);
       try {
         const page = take(count, alignment, hand);
-        if (page !== 0) pages.setObject(page, count, type);
+        if (page !== 0) {
+          pages.setObject(page, count, type);
+          store(noteAt(page), (site << SITE_SHIFT) | slot);
+        }
         return page << PAGE_SHIFT;
       } finally {
         // From here on it is the type's.
@@ -52,11 +99,35 @@ export function createRuns({ machine, pages, hands, uma }: MallocContext): Runs 
     },
     free(address) {
       const page = address >>> PAGE_SHIFT;
-      try {
-        pages.freeRun(page, pages.lengthOf(page));
-      } catch (cause) {
-        const text = `Duplicate free of the run at ${hex(address)}: another thread has just freed it`;
-        throw new MbumaError('FREE_TWICE', text, { address, cause });
+      pages.freeRun(page, pages.lengthOf(page));
+    },
+    claim(address) {
+      const at = noteAt(address >>> PAGE_SHIFT);
+      store(at, load(at) | CLAIMED);
+    },
+    unclaim(address) {
+      const isClaimed = (note: number): boolean => (note & CLAIMED) !== 0;
+      if (!change(address, isClaimed, () => slot)) throw freedTwice(address);
+    },
+    isClaimed: (address) => (load(noteAt(address >>> PAGE_SHIFT)) & CLAIMED) !== 0,
+    bequeath(address, owner, heir) {
+      const isOwners = (note: number): boolean => (note & SLOT_MASK) === owner;
+      change(address, isOwners, (note) => (note & ~SLOT_MASK) | heir);
+    },
+    each(visit) {
+      for (let page = pages.firstPage; page < pages.pageCount; page++) {
+        const type = pages.objectOf(page);
+        const count = registry.isType(type) ? pages.lengthOf(page) : 0;
+        if (count === 0 || !registry.isType(type)) continue;
+        const note = load(noteAt(page));
+        visit({
+          type,
+          block: page << PAGE_SHIFT,
+          pages: count,
+          owner: note & SLOT_MASK,
+          site: note >>> SITE_SHIFT,
+          isClaimed: (note & CLAIMED) !== 0,
+        });
       }
     },
   };

@@ -1,5 +1,6 @@
 /** The zones of small blocks: one for each size class, opened with the first block of the class. */
 
+import { CheckLevel } from '../check/index.js';
 import { PAGE_SHIFT, PAGE_SIZE } from '../machine/index.js';
 import { layoutOf, readText } from '../record/index.js';
 import { KegRecord, type Zone } from '../uma/index.js';
@@ -12,6 +13,8 @@ const KEGS_MAX = 0x10000;
 const KEG_NAME_WORDS = 12;
 
 export interface ZoneSet {
+  /** Its blocks say what type they are of: see marks.ts. */
+  readonly isTagged: boolean;
   /** The zone of a class. @throws TOO_MANY_ZONES */
   zoneOf(index: number): Zone;
   /** Whether this thread has opened the zone of a class. */
@@ -24,6 +27,7 @@ export interface ZoneSet {
 export function createZoneSet({ machine, uma }: MallocContext, owner: number): ZoneSet {
   const { words } = machine;
   const { pageKegs } = uma;
+  const isTagged = machine.checkLevel >= CheckLevel.TRASH;
   const kegs = machine.area('kegs');
   const kegWords = layoutOf(KegRecord).words;
   const zones = new Array<Zone | undefined>(CLASS_SIZES.length).fill(undefined);
@@ -43,6 +47,7 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
       size,
       // Larger ones are multiples of their size as well, for slabs begin where such a block may.
       align: isPower ? Math.min(size, PAGE_SIZE) : 16,
+      ...(isTagged && { tagged: true }),
     });
     zones[index] = zone;
     classOfKeg[zone.keg] = index + 1;
@@ -50,6 +55,7 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
   }
 
   return {
+    isTagged,
     zoneOf,
     isOpen: (index) => zones[index] !== undefined,
     classAt(address) {

@@ -174,13 +174,16 @@ export function auditPages(machine: Machine, report: Report): void {
   }
 
   /**
-   * What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages.
+   * What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages;
+   * but who holds a run may note something in its first page.
    */
   function auditSpare(): void {
     const { length, offset, wireCount, loanCount, spare } = Page;
     for (let page = 0; page < pageCount; page++) {
       const record = records + page * RECORD_WORDS;
-      const unused = isUsed(page) && [offset, wireCount, loanCount].some((field) => read(page, field) !== 0);
+      const isNoted = read(page, Page.state) === PageState.RUN && read(page, length) !== 0;
+      const fields = isNoted ? [wireCount, loanCount] : [offset, wireCount, loanCount];
+      const unused = isUsed(page) && fields.some((field) => read(page, field) !== 0);
       const isBoot = page < firstPage && !isZero(words, record + length, record + RECORD_WORDS);
       if (isBoot || unused || !isZero(words, record + spare, record + RECORD_WORDS))
         report('P10', `page ${page} has words that nothing uses, and they are not 0`);

@@ -32,7 +32,10 @@ export const Page = struct(
     next: ref('page', 'P', 'Next block of the same order; 0 ends the list. Only in a FREE page.'),
     previous: ref('page', 'P', 'Previous block of the same order; 0 is the head. Only in a FREE page.'),
     object: u32('O', 'What the page belongs to: the slab of a SLAB page. 0 in a free page.'),
-    offset: u32('O', 'Place of the page in its object. 0 in a free page.'),
+    offset: u32(
+      'O',
+      'Place of the page in its object; in the first page of a run, what its holder notes. 0 in a free page.',
+    ),
     wireCount: u32('O', 'Reasons to keep the page where it is. 0 in a free page.'),
     loanCount: u32('O', 'Borrowers of the page. 0 in a free page.'),
     spare: array(7, 'const', 'Fills the line.'),

@@ -84,6 +84,7 @@ export function createDebugAudit(context: UmaContext, kegs: Kegs, maps: Maps, gu
     if (number < 1 || number > zoneCount()) return false;
     const keg = walk.kegs.find((each) => each.number === read(zonesArea + number * ZONE_WORDS + Zone.keg));
     if (keg === undefined || (keg.flags & KegFlag.GUARDED) === 0) return false;
+    if ((keg.flags & KegFlag.TAGGED) === 0 && read(record + GuardedItem.tag) !== 0) return false;
     const { pages: count, offset } = guard.shapeOf(keg);
     if (page + count > pages.pageCount || read(record + GuardedItem.item) !== (page << PAGE_SHIFT) + offset)
       return false;

@@ -99,6 +99,7 @@ export function createSlabAudit(
       field(Keg.counterOffset) === geometry.counterOffset &&
       field(Keg.dataOffset) === geometry.dataOffset &&
       field(Keg.siteOffset) === geometry.siteOffset &&
+      field(Keg.tagOffset) === geometry.tagOffset &&
       field(Keg.headerKeg) === headerKeg
     );
   }

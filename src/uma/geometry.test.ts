@@ -85,6 +85,7 @@ describe('slab geometry: golden vectors', () => {
         counterOffset: 16,
         dataOffset: 0,
         siteOffset: 0,
+        tagOffset: 0,
         efficiency: 0.941,
       },
     );

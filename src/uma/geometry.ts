@@ -33,7 +33,9 @@ export interface Geometry {
   readonly dataOffset: number;
   /** Words from the header to the first item's sites; 0 when there are none. */
   readonly siteOffset: number;
-  /** Bytes of items, and of their sites, over all bytes, 0 to 1. */
+  /** Words from the header to the first item's tag; 0 when there are none. */
+  readonly tagOffset: number;
+  /** Bytes of items, and of their sites and tags, over all bytes, 0 to 1. */
   readonly efficiency: number;
 }
 
@@ -68,6 +70,11 @@ function hasSites({ flags }: Shape): boolean {
   return (flags & KegFlag.SITES) !== 0;
 }
 
+/** Beside the slab stands what each item is used for. */
+function isTagged({ flags }: Shape): boolean {
+  return (flags & KegFlag.TAGGED) !== 0;
+}
+
 /** A slab holds at most this many items: one bit each in a bitmap of 16 words. */
 export const ITEMS_PER_SLAB_MAX = 512;
 
@@ -80,17 +87,23 @@ export const HEADER_BYTES_MAX = 1024;
 /** Largest slab, in pages; an item larger than half of it gets a slab of its own. */
 const SLAB_PAGES_MAX = 512;
 
-/** Words of header, bitmap, counters and sites for `items` items, and where the last two start. */
+/** Words of header, bitmap, counters, sites and tags for `items` items, and where the last three start. */
 export function headerShape(
   items: number,
   counted: boolean,
   sites = false,
-): { words: number; counterOffset: number; siteOffset: number } {
+  tagged = false,
+): { words: number; counterOffset: number; siteOffset: number; tagOffset: number } {
   const bitmapEnd = SLAB_HEADER_WORDS + Math.ceil(items / 32);
   const counterOffset = counted ? alignUp(bitmapEnd, COUNTER_STRIDE) : 0;
   const countersEnd = counted ? counterOffset + items * COUNTER_STRIDE : bitmapEnd;
-  if (!sites) return { words: countersEnd, counterOffset, siteOffset: 0 };
-  return { words: countersEnd + items * ITEM_SITES_WORDS, counterOffset, siteOffset: countersEnd };
+  const sitesEnd = countersEnd + (sites ? items * ITEM_SITES_WORDS : 0);
+  return {
+    words: sitesEnd + (tagged ? items : 0),
+    counterOffset,
+    siteOffset: sites ? countersEnd : 0,
+    tagOffset: tagged ? sitesEnd : 0,
+  };
 }
 
 /** Off-page headers come in sizes of a power of two from 64 bytes up. */
@@ -111,7 +124,7 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
   const lead = leadOf(shape);
   let items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor(slabBytes / itemSize) + 1);
   for (; items > 0; items--) {
-    const { words, counterOffset, siteOffset } = headerShape(items, isCounted(shape), hasSites(shape));
+    const { words, counterOffset, siteOffset, tagOffset } = headerOf(shape, items);
     const headerOffset = inlineHeaderOffset(slabBytes, words, isCounted(shape));
     // The padding of the last item counts too: zeroing and trashing fill an item to the start of the next.
     if (lead + items * itemSize > headerOffset) continue;
@@ -125,7 +138,8 @@ function tryInline(shape: Shape, itemSize: number, pages: number): Geometry | nu
       counterOffset,
       dataOffset: lead,
       siteOffset,
-      efficiency: (items * (itemSize + siteBytes(shape))) / slabBytes,
+      tagOffset,
+      efficiency: (items * (itemSize + noteBytes(shape))) / slabBytes,
     };
   }
   return null;
@@ -136,7 +150,7 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
   const lead = leadOf(shape);
   const items = Math.min(ITEMS_PER_SLAB_MAX, Math.floor((slabBytes - lead) / itemSize));
   if (items <= 0) return null;
-  const { words, counterOffset, siteOffset } = headerShape(items, isCounted(shape), hasSites(shape));
+  const { words, counterOffset, siteOffset, tagOffset } = headerOf(shape, items);
   if (words * 4 > HEADER_BYTES_MAX) return null;
   return {
     itemSize,
@@ -148,13 +162,18 @@ function tryOffPage(shape: Shape, itemSize: number, pages: number): Geometry | n
     counterOffset,
     dataOffset: lead,
     siteOffset,
-    efficiency: (items * (itemSize + siteBytes(shape))) / (slabBytes + headerItemBytes(words)),
+    tagOffset,
+    efficiency: (items * (itemSize + noteBytes(shape))) / (slabBytes + headerItemBytes(words)),
   };
 }
 
-/** A larger slab would not make them any fewer for each item: so they are no waste. */
-function siteBytes(shape: Shape): number {
-  return hasSites(shape) ? ITEM_SITES_WORDS * 4 : 0;
+/** Bytes of sites and tag. A larger slab would not make them any fewer for each item: so they are no waste. */
+function noteBytes(shape: Shape): number {
+  return (hasSites(shape) ? ITEM_SITES_WORDS * 4 : 0) + (isTagged(shape) ? 4 : 0);
+}
+
+function headerOf(shape: Shape, items: number): ReturnType<typeof headerShape> {
+  return headerShape(items, isCounted(shape), hasSites(shape), isTagged(shape));
 }
 
 /** Bytes before the first item: its redzone, and what keeps it aligned. */

@@ -47,6 +47,8 @@ export interface FoundItem {
   readonly sites: number;
   /** Word index of its record when it stands on pages of its own; else 0. */
   readonly guarded: number;
+  /** Word index of its tag; 0: it has none. */
+  readonly tag: number;
 }
 
 export interface Items {
@@ -62,7 +64,9 @@ export interface Items {
   noteAlloc(zone: ZoneState, item: number, site: number): void;
   /** Writes down that this thread frees the item. */
   noteFree(zone: ZoneState, item: number, site: number): void;
-  /** `z (thread 2, at src/a.js:1:2)`: who freed the item last; `none` when nobody has. */
+  /** What the item is used for, or was last, as the layer that tags it says; '' where that is not known. */
+  use(item: FoundItem): string;
+  /** `z (thread 2, at src/a.js:1:2)`: what used the item last, and who freed it; `none` when nothing has. */
   lastUser(item: FoundItem): string;
   /** Several lines: all that is known of the item, and the bytes around `address`. */
   describe(address: number, item: FoundItem | null, isBad?: (address: number) => boolean): string;
@@ -82,7 +86,13 @@ export function slotOfThread(thread: number): number {
   return thread & 0xff;
 }
 
-export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): Items {
+/** @param nameTag what a zone's tag says; '' where nobody here knows */
+export function createItems(
+  context: UmaContext,
+  kegs: Kegs,
+  maps: BareMaps,
+  nameTag: (zone: string, tag: number) => string,
+): Items {
   const { machine, threads, pages, sites } = context;
   const { words, owners, pageKegs } = maps;
   const zonesArea = machine.area('zones');
@@ -113,6 +123,7 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
       owner: inUse ? (owners[start >>> GRANULE_SHIFT] as number) : 0,
       sites: record + GUARDED_SITES,
       guarded: record,
+      tag: (keg.flags & KegFlag.TAGGED) === 0 ? 0 : record + GuardedItem.tag,
     };
   }
 
@@ -140,6 +151,7 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
       owner: owners[start >>> GRANULE_SHIFT] as number,
       sites: at,
       guarded: 0,
+      tag: keg.tagOffset === 0 ? 0 : slab + keg.tagOffset + index,
     };
   }
 
@@ -152,6 +164,8 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
     if (slab === 0) return 0;
     return slab + siteOffset + ((item - read(slab + Slab.data)) / itemSize) * ITEM_SITES_WORDS;
   }
+
+  const use = (item: FoundItem): string => (item.tag === 0 ? '' : nameTag(item.zone, read(item.tag)));
 
   const siteText = (site: number): string => sites.textOf(site) || 'an unknown place';
 
@@ -185,6 +199,7 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
         `zone      ${item.zone}, items of ${item.size} bytes`,
         `item      ${hex(item.start)}${item.guarded === 0 ? '' : ', on pages of its own'}`,
         `owner     ${ownerText(item.owner)}`,
+        ...(use(item) === '' ? [] : [`used for  ${use(item)}`]),
       );
       const thread = (field: number): number => (item.sites === 0 ? 0 : read(item.sites + field));
       if (thread(ItemSites.allocThread) !== 0)
@@ -222,11 +237,13 @@ export function createItems(context: UmaContext, kegs: Kegs, maps: BareMaps): It
       words[at + ItemSites.freeThread] = self;
       words[at + ItemSites.zone] = zone.number;
     },
+    use,
     lastUser(item) {
       const thread = item.sites === 0 ? 0 : read(item.sites + ItemSites.freeThread);
-      if (item.sites !== 0 && thread === 0) return 'none';
-      if (thread === 0) return item.zone;
-      return `${item.zone} (${who(thread, read(item.sites + ItemSites.freeSite))})`;
+      const unused = item.tag !== 0 && read(item.tag) === 0;
+      if (unused || (item.sites !== 0 && thread === 0)) return 'none';
+      const user = use(item) || item.zone;
+      return thread === 0 ? user : `${user} (${who(thread, read(item.sites + ItemSites.freeSite))})`;
     },
     describe,
   };

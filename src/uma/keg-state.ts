@@ -37,6 +37,8 @@ interface AnyKeg {
   readonly dataOffset: number;
   /** Words from a slab's header to the first item's sites; 0 when there are none. */
   readonly siteOffset: number;
+  /** Words from a slab's header to the first item's tag; 0 when there are none. */
+  readonly tagOffset: number;
   /** Bytes of an item that zeros and trash fill: up to the next item, or to its redzone. */
   readonly fillBytes: number;
   readonly flags: number;
@@ -105,6 +107,7 @@ export function readKeg(words: Int32Array, record: number): KegState {
     counterOffset: read(Keg.counterOffset),
     dataOffset: read(Keg.dataOffset),
     siteOffset: read(Keg.siteOffset),
+    tagOffset: read(Keg.tagOffset),
     fillBytes: (flags & KegFlag.REDZONE) === 0 ? read(Keg.itemSize) : extent,
     flags,
     backend: read(Keg.backend),
@@ -141,6 +144,7 @@ export function writeKeg(
   write(Keg.counterOffset, geometry.counterOffset);
   write(Keg.dataOffset, geometry.dataOffset);
   write(Keg.siteOffset, geometry.siteOffset);
+  write(Keg.tagOffset, geometry.tagOffset);
   write(Keg.flags, shape.flags);
   write(Keg.backend, backend);
   writeText(words, record + Keg.name, 12, name);

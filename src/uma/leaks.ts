@@ -7,9 +7,11 @@ import { slotOfThread } from './items.js';
 import type { Kegs } from './kegs.js';
 import { GRANULE_SHIFT, GUARDED_PAGE, GuardedItem, ItemSites, OWNER_MEMORY, Slab } from './records.js';
 
-/** Items in use that have zone, place and thread of their allocation in common. */
+/** Items in use that have zone, use, and place and thread of their allocation in common. */
 export interface Leak {
   readonly zone: string;
+  /** The malloc type of blocks; '' of what is none, or where that is not kept: below check level 2. */
+  readonly type: string;
   /** `src/worker.js:12:5`, where they were allocated; '' where that is not known or not kept. */
   readonly site: string;
   /**
@@ -26,13 +28,20 @@ export interface Leak {
 
 const ADDRESSES_KEPT = 8;
 
-/** Every item in use, grouped, the most bytes first. Read without locks: exact when nobody works. */
-export function createLeaks(context: UmaContext, kegs: Kegs, maps: BareMaps, items: Items): () => Leak[] {
+/** What is in use. Read without locks: exact when nobody works. */
+export interface InUse {
+  /** Every item in use, grouped, the most bytes first. */
+  leaks(): Leak[];
+  /** Every item in use of users' kegs. */
+  each(visit: (item: FoundItem) => void): void;
+}
+
+export function createInUse(context: UmaContext, kegs: Kegs, maps: BareMaps, items: Items): InUse {
   const { pages, sites } = context;
   const { words, owners, pageKegs } = maps;
   const read = (index: number): number => words[index] as number;
 
-  function eachInUse(visit: (item: FoundItem) => void): void {
+  function each(visit: (item: FoundItem) => void): void {
     const visitAt = (address: number): void => {
       if (owners[address >>> GRANULE_SHIFT] === 0) return;
       const item = items.find(address);
@@ -58,18 +67,29 @@ export function createLeaks(context: UmaContext, kegs: Kegs, maps: BareMaps, ite
     return item.owner === OWNER_MEMORY ? 0 : item.owner;
   }
 
-  return () => {
+  function leaks(): Leak[] {
     const groups = new Map<string, Leak & { count: number; bytes: number; addresses: number[] }>();
-    eachInUse((item) => {
+    each((item) => {
       const site = item.sites === 0 ? '' : sites.textOf(read(item.sites + ItemSites.allocSite));
       const thread = threadOf(item);
-      const key = `${item.zone}\n${site}\n${thread}`;
-      const group = groups.get(key) ?? { zone: item.zone, site, thread, count: 0, bytes: 0, addresses: [] };
+      const type = items.use(item);
+      const key = `${item.zone}\n${type}\n${site}\n${thread}`;
+      const group = groups.get(key) ?? {
+        zone: item.zone,
+        type,
+        site,
+        thread,
+        count: 0,
+        bytes: 0,
+        addresses: [],
+      };
       group.count++;
       group.bytes += item.size;
       if (group.addresses.length < ADDRESSES_KEPT) group.addresses.push(item.start);
       groups.set(key, group);
     });
     return [...groups.values()].sort((one, other) => other.bytes - one.bytes);
-  };
+  }
+
+  return { leaks, each };
 }

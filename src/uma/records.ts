@@ -24,6 +24,7 @@
  *   header + 8          bitmap: bit set = item is free and in the slab
  *   + keg.counterOffset reference counters, COUNTER_STRIDE words apart (kegs with counters only)
  *   + keg.siteOffset    `ItemSites` of each item, ITEM_SITES_WORDS apart (kegs with sites only)
+ *   + keg.tagOffset     the tag of each item, a word (tagged kegs only): see tags.ts
  *
  * With redzones (`r`, 16 bytes and more) the items of a slab lie further apart, and each has two of its own:
  *
@@ -99,7 +100,7 @@ export const Keg = struct(
     dataOffset: u32('const', 'Bytes from the start of the run to the first item.'),
     siteOffset: u32('const', 'Words from the header to the first ItemSites; 0 when there are none.'),
     serial: u32('const', 'Tells it from one that had the number before.'),
-    spare1: array(1, 'const', 'Fills the line.'),
+    tagOffset: u32('const', 'Words from the header to the tag of the first item; 0 when there are none.'),
     // Line 2: rare.
     name: text(12, 'const', 'Name of the first zone.'),
     spare2: array(4, 'const', 'Fills the line.'),
@@ -239,7 +240,8 @@ export const GuardedItem = struct(
     item: addr('const', 'The item itself.'),
     page: u32('const', 'First page of its run.'),
     zone: u32('const', 'Number of its zone.'),
-    spare0: array(2, 'const', 'Zero.'),
+    tag: u32('I', 'What a layer uses it for: see tags.ts.'),
+    spare0: array(1, 'const', 'Zero.'),
     allocSite: u32('I', 'These five as in `ItemSites`.'),
     allocThread: u32('I', '…'),
     freeSite: u32('I', '…'),
@@ -331,6 +333,8 @@ export const KegFlag = {
   EPOCH: 0x2000,
   /** Items are cells for words that the zone imports: imports.ts. */
   IMPORTED: 0x4000,
+  /** A word of each item, beside the slab, says what a layer uses it for: tags.ts. */
+  TAGGED: 0x8000,
 } as const;
 
 export const ZoneFlag = {

@@ -116,8 +116,9 @@ export function createSlabMaking(
     words[slab + DATA] = data;
     words[slab + PAGE] = page;
     fillBitmap(words, slab + SLAB_HEADER_WORDS, keg.itemsPerSlab);
-    // Counters and sites, whatever there is of them, stand behind one another.
-    const behind = keg.header === HeaderKind.PLAIN ? keg.siteOffset : keg.counterOffset;
+    // Counters, sites and tags, whatever there is of them, stand behind one another.
+    const notes = keg.siteOffset || keg.tagOffset;
+    const behind = keg.header === HeaderKind.PLAIN ? notes : keg.counterOffset;
     if (behind !== 0) {
       words.fill(0, slab + behind, slab + (words[keg.record + Keg.headerWords] as number));
     }

@@ -7,9 +7,11 @@ import type { BackendOptions } from './backend-api.js';
 import type { ForeignKeg } from './foreign-keg.js';
 import type { ForeignKegOptions } from './foreign-options.js';
 import type { GuardStats } from './guard.js';
+import type { FoundItem } from './items.js';
 import type { Leak } from './leaks.js';
 import type { UmaReaper } from './reaper.js';
 import type { Reclaimer } from './reclaim.js';
+import type { Tags } from './tags.js';
 import type { Backend, CountedZone, Zone } from './zone-api.js';
 import type { Objector } from './zone-end.js';
 import type { CountedZoneOptions, ZoneOptions } from './zone-options.js';
@@ -34,6 +36,8 @@ export interface Uma {
   onFronts(changed: () => void): void;
   /** @throws FREE_TWICE, FREE_UNALIGNED, FREE_WRONG_ZONE, FREE_FOREIGN for what is no item in use of it */
   requireItem(zone: Zone, item: unknown): void;
+  /** Looks around an item in use as a free does: it stays in use, and what is found is told once. @throws REDZONE_DAMAGED */
+  requireWhole(zone: Zone, item: number): void;
   /** Whether this is a zone that this thread has open. */
   hasOpen(object: unknown): boolean;
   /** The zones that this thread has opened. */
@@ -56,10 +60,18 @@ export interface Uma {
    * Makes an item in use that of another thread, without a check of who has it. Nothing, for what is none.
    */
   carry(keg: number, item: number, slot: number): void;
+  /** What items of tagged zones are used for. */
+  readonly tags: Tags;
+  /** Number of the keg that an address lies in, on the pages of a guarded item too; 0: in no item. Slow. */
+  kegAt(address: number): number;
+  /** Several lines: all that is known of what lies at an address. */
+  describe(address: number): string;
   /** Whether bytes may be touched: see access.ts. */
   readonly access: Access;
   /** What is in use, by where it was allocated. */
   leaks(): readonly Leak[];
+  /** Visits every item in use of users' kegs. */
+  eachInUse(visit: (item: FoundItem) => void): void;
   foreignKeg(options: ForeignKegOptions): ForeignKeg;
   /** A layer that uses zones is asked before this thread closes one, or destroys it. */
   onZoneEnd(object: Objector): void;

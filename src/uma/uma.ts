@@ -27,7 +27,7 @@ import { createItems } from './items.js';
 import { HeaderKind, type KegState } from './keg-state.js';
 import { createKegs } from './kegs.js';
 import { createLadder } from './ladder.js';
-import { createLeaks } from './leaks.js';
+import { createInUse } from './leaks.js';
 import { umaBranches } from './leaves.js';
 import { createUmaReaper } from './reaper.js';
 import { createReclaimer } from './reclaim.js';
@@ -42,6 +42,7 @@ import {
 import { createRegistry } from './registry.js';
 import { createRunningHooks } from './running-hooks.js';
 import { createSleepers } from './sleepers.js';
+import { createTagNames, createTags } from './tags.js';
 import type { Uma } from './uma-api.js';
 import { createZoneClass, needsSlowPath, type OpenZone } from './zone.js';
 import type { Zone } from './zone-api.js';
@@ -74,7 +75,8 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const pageKegs = machine.halvesAt(machine.area('page kegs'), pageCount);
   const backends = createBackends(context, initialise);
   const kegs = createKegs(context, backends, initialise);
-  const items = createItems(context, kegs, { words, owners, pageKegs });
+  const tagNames = createTagNames();
+  const items = createItems(context, kegs, { words, owners, pageKegs }, tagNames.nameOf);
   const maps = { words, owners, pageKegs, items };
   const registry = createRegistry(context, kegs, (number) => cacheOf(number));
   registry.onRepair(backends.clearUnmade);
@@ -276,13 +278,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
   const foreign = createForeignKegApi(context, kegs, registry, reaper);
-  const leaks = createLeaks(context, kegs, maps, items);
+  const inUse = createInUse(context, kegs, maps, items);
   const zoneEnd = createZoneEnd({
     ...zoneParts,
     registry,
     deferral,
     guard,
-    leaks,
+    leaks: inUse.leaks,
     forget,
     running,
     cacheOf: accounts.cacheOf,
@@ -297,6 +299,13 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     deadFront: deadCache,
     requireItem(zone, item) {
       const error = diagnoseFree(maps, kegs, kegs.byNumber(zone.keg), zone.name, item, false);
+      if (error !== null) throw error;
+    },
+    requireWhole({ name }, item) {
+      const { state } = opened.get(name) as { state: ZoneState };
+      if (!checks.concerns(state)) return;
+      const look = items.guardedAt(item) === 0 ? checks.aroundFreed : guard.aroundFreed;
+      const error = look(state, item);
       if (error !== null) throw error;
     },
     onFronts(changed) {
@@ -321,8 +330,12 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
         }),
       ),
     counterOf: counters.counterOf,
+    tags: createTags(maps, items, tagNames),
+    kegAt: (address) => items.find(address)?.keg ?? 0,
+    describe: (address) => items.describe(address, items.find(address)),
     access: createAccess(items, pageKegs, words.length * 4),
-    leaks,
+    leaks: inUse.leaks,
+    eachInUse: inUse.each,
     onZoneEnd: zoneEnd.onEnd,
     refuseInHook: running.refuse,
     foreignKeg: foreign.open,

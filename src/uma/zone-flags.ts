@@ -55,6 +55,11 @@ export interface FlagOptions {
    * zone has no secondary zones.
    */
   readonly epoch?: boolean;
+  /**
+   * A number beside each item says what it is used for, and what it was used for last. It is the layer's that
+   * made the zone; reports tell it as far as that layer names it.
+   */
+  readonly tagged?: boolean;
   /** An item is one copy for each thread slot, on cache lines of its own: see `Zone.copyOf`. (PCPU) */
   readonly perThread?: boolean;
 }
@@ -75,6 +80,7 @@ const KEG_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
   sites: KegFlag.SITES,
   guard: KegFlag.GUARDED,
   epoch: KegFlag.EPOCH,
+  tagged: KegFlag.TAGGED,
 };
 
 /** Flags that say what a zone does with items: each zone of a keg has its own. */

@@ -1,0 +1,84 @@
+/**
+ * What blocks say of themselves: their type, and whether they are counted.
+ *
+ * A run always does: its type is the object of its pages, the rest a note in the record of its first page. A
+ * small block does where its zone is tagged (`uma`): from check level 2 on, and in types that follow a death.
+ *
+ *   tag    CLAIMED | number of the type + 1
+ *   note   place << 10 | GUARDED | CLAIMED | slot        `Page.offset` of the first page
+ *
+ * CLAIMED is the truth about a block between its type's figures and its caller: from then on it is counted
+ * and the caller's, until it is freed. A hand that has room for a block names it: who finds the thread dead
+ * looks whether the block has been claimed, and gives the room back if it has not.
+ */
+
+import { PAGE_SHIFT } from '../machine/index.js';
+import type { MallocContext } from './context.js';
+import type { TypeRef } from './records.js';
+import type { Registry } from './registry.js';
+import type { Runs } from './runs.js';
+
+/** In a tag and in the note of a run: the block is its caller's. */
+export const CLAIMED = 0x100;
+
+const TYPE_MASK = 0xff;
+
+/** A zone of blocks, of whatever class and whosever. */
+export function isBlockZone(name: string): boolean {
+  return /^malloc-\d/.test(name);
+}
+
+/** Whose blocks are marked, and with what. */
+export interface Marked {
+  readonly type: TypeRef;
+  /** Number of the type + 1. */
+  readonly tag: number;
+  readonly zoneSet: { readonly isTagged: boolean };
+}
+
+export interface Marks {
+  /** The block is the type's and its caller's from here on. `index`: its class; less than 0: a run. */
+  claim(of: Marked, index: number, block: number): void;
+  /** It is about to be freed. @throws FREE_TWICE for a run that another thread frees at this moment */
+  unclaim(of: Marked, index: number, block: number): void;
+  /** Whether a block, which may be free by now, is counted for the type. */
+  isClaimed(type: TypeRef, block: number): boolean;
+  /** The type that a tag says has claimed a block; 0: none has. */
+  claimantOf(tag: number): TypeRef | 0;
+  /** The type of a small block in use that is another's than `of`; 0: it is its own, or says nothing. */
+  strangerOf(of: Marked, block: number): TypeRef | 0;
+}
+
+export function createMarks({ uma, pages }: MallocContext, registry: Registry, runs: Runs): Marks {
+  const { tags } = uma;
+  const typeOf = (tag: number): TypeRef | 0 => {
+    const index = (tag & TYPE_MASK) - 1;
+    return index >= 0 && index < registry.count() ? registry.at(index) : 0;
+  };
+
+  tags.onName((zone, tag) => {
+    const type = isBlockZone(zone) ? typeOf(tag) : 0;
+    return type === 0 ? '' : registry.nameOf(type);
+  });
+
+  return {
+    claim({ tag, zoneSet }, index, block) {
+      if (index < 0) runs.claim(block);
+      else if (zoneSet.isTagged) tags.set(block, CLAIMED | tag);
+    },
+    unclaim({ tag, zoneSet }, index, block) {
+      if (index < 0) runs.unclaim(block);
+      else if (zoneSet.isTagged && tags.ofUsed(block) >= 0) tags.set(block, tag);
+    },
+    isClaimed(type, block) {
+      if (pages.objectOf(block >>> PAGE_SHIFT) === type) return runs.isClaimed(block);
+      return tags.ofUsed(block) === (CLAIMED | (registry.indexOf(type) + 1));
+    },
+    claimantOf: (tag) => ((tag & ~TYPE_MASK) === CLAIMED ? typeOf(tag) : 0),
+    strangerOf({ type, zoneSet }, block) {
+      const tag = zoneSet.isTagged ? tags.ofUsed(block) : -1;
+      const other = tag < 0 ? 0 : typeOf(tag);
+      return other === type ? 0 : other;
+    },
+  };
+}
