@@ -107,7 +107,12 @@ function makeStage() {
     memory.zone({ name: 'read', size: 64, epoch: true }),
     memory.zone({ name: 'cells', import: (words, n) => words.fill(7, 0, n) && n, release() {} }),
   ];
-  const types = [memory.mallocType({ name: 'temp' }), memory.mallocType({ name: 'bounded', max: 20_000 })];
+  const types = [
+    memory.mallocType({ name: 'temp' }),
+    memory.mallocType({ name: 'bounded', max: 20_000 }),
+    memory.mallocType({ name: 'followed', zones: 'own', onOwnerDeath: 'free' }),
+    memory.mallocType({ name: 'guarded', guard: true, onOwnerDeath: 'report' }),
+  ];
   const keg = memory.keg({ name: 'blocks', size: 128 });
   let runs = 0;
   const foreign = memory.foreignKeg({
@@ -134,6 +139,8 @@ function makeStage() {
     { name: 'work', capacity: 9 },
     { name: 'temp', max: 5000 },
     { name: 'alone', zones: 'own', description: 'by itself' },
+    { name: 'followed', zones: 'own', onOwnerDeath: 'report' },
+    { name: 'guarded', guard: true },
     { class: 'guard', rank: 2 },
     { signal },
     { nth: 2 },

@@ -115,7 +115,8 @@ export interface Memory {
   /**
    * Makes a malloc type, or finds the one of this name: blocks of any size, counted together.
    *
-   * @throws BAD_ARGUMENT; LAYOUT_MISMATCH when it exists with another description or other zones;
+   * @throws BAD_ARGUMENT; LAYOUT_MISMATCH when it exists with another description, other zones, or guarded
+   *   otherwise;
    *   OUT_OF_MEMORY when there are 255, or fewer in a small memory
    */
   mallocType(options: MallocTypeOptions): MallocType;
@@ -217,8 +218,9 @@ export interface Memory {
   /** A record as `printRecord` shows it; from check level 2 on it must lie in one item: see `check`. */
   print(declared: object, address: number): string;
   /**
-   * What is in use now, grouped by zone, the place where it was allocated, and the thread that did, the most
-   * bytes first. Places are known of zones with `sites`, and of all at check level 3. Walks the whole memory.
+   * What is in use now, grouped by zone, malloc type, the place where it was allocated, and the thread that
+   * did, the most bytes first. Places are known of zones with `sites`, and of all at check level 3; types of
+   * runs, and of all blocks from level 2 on. Walks the whole memory.
    */
   leaks(): readonly Leak[];
 }

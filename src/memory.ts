@@ -88,7 +88,7 @@ function assemble(
     [rings.leaveLines, mutexes.reap, (slot) => malloc?.reap(slot)],
     rings.inTransit,
     () => {
-      if (hasMalloc()) openMalloc();
+      if (hasMalloc()) openMalloc().prepare();
       if (hasMbufs()) openMbufs();
     },
   );

@@ -3,7 +3,7 @@
 import { CheckLevel, hex, LockRank } from '../check/index.js';
 import { createLineAudit } from '../machine/index.js';
 import { isText, isZero, unsoundFields } from '../record/index.js';
-import { GRANULE_SHIFT, OWNER_MEMORY } from '../uma/index.js';
+import { GRANULE_SHIFT, OWNER_MEMORY, OwnerDeath } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -88,7 +88,7 @@ export function auditMalloc(
   function auditType(type: TypeRef): void {
     const tell = (rule: string, message: string): void =>
       report(rule, `malloc type ${registry.nameOf(type)}: ${message}`);
-    const { limit, used, high, line, batched, ownZones } = MallocType;
+    const { limit, used, high, line, batched, ownZones, guarded, onOwnerDeath } = MallocType;
     underLock(type + MallocType.lock, LockRank.TYPE, 'L5', tell, () => {
       auditLine(type + line, 'L3', tell);
       const granules = words.length / 4;
@@ -101,6 +101,10 @@ export function auditMalloc(
         );
       if (read(type + batched) >>> 0 > 1 || read(type + ownZones) >>> 0 > 1)
         tell('L2', `batched ${read(type + batched)}, zones of its own ${read(type + ownZones)}`);
+      const isOwn = read(type + ownZones) === 1;
+      const [guards, policy] = [read(type + guarded) >>> 0, read(type + onOwnerDeath) >>> 0];
+      if (guards > (isOwn ? 1 : 0) || policy > (isOwn ? OwnerDeath.report : OwnerDeath.keep))
+        tell('L2', `guarded ${guards}, after a death ${policy}`);
       auditCells(type, (message) => tell('L4', message));
     });
   }
@@ -110,6 +114,14 @@ export function auditMalloc(
     const isSlot = owner === OWNER_MEMORY || (owner >= 1 && owner <= threads.maxThreads);
     if (!isSlot || site > sites.count() || !isClaimed)
       report('L8', `the run at ${hex(block)} is of slot ${owner}, place ${site}, claimed: ${isClaimed}`);
+    if (runs.damageOf(block) !== null)
+      report('L8', `the redzone behind the run at ${hex(block)} is not whole`);
+  }
+
+  /** Without a death all types are as exact as their blocks; after one, those that follow it. */
+  function isExact(type: TypeRef): boolean {
+    if (read(type + MallocType.onOwnerDeath) !== OwnerDeath.keep) return true;
+    return machine.checkLevel >= CheckLevel.TRASH && read(state + MallocState.deaths) === 0;
   }
 
   /** What the blocks of each type have in use, as they say themselves. */
@@ -121,6 +133,7 @@ export function auditMalloc(
     uma.eachInUse(({ zone, start, size, tag }) => {
       if (tag === 0 || !isBlockZone(zone)) return;
       const type = marks.claimantOf(read(tag));
+      if (type === 0 && read(state + MallocState.deaths) !== 0) return;
       if (type === 0) report('L8', `block ${hex(start)} of ${zone} is in use, and its tag is ${read(tag)}`);
       else count(type, size >>> GRANULE_SHIFT);
     });
@@ -128,7 +141,7 @@ export function auditMalloc(
     for (let index = 0; index < registry.count(); index++) {
       const type = registry.at(index);
       const [found, inUse] = [claimed.get(type) ?? 0, accounts.inUse(type)];
-      if (found !== inUse)
+      if (isExact(type) && found !== inUse)
         report('L7', `malloc type ${registry.nameOf(type)} has ${inUse} granules, its blocks ${found}`);
     }
   }
@@ -151,5 +164,5 @@ export function auditMalloc(
   for (let index = 0; index < registry.count(); index++) auditType(registry.at(index));
   auditSum();
   runs.each(auditRun);
-  if (machine.checkLevel >= CheckLevel.TRASH && read(state + MallocState.deaths) === 0) auditClaims();
+  auditClaims();
 }

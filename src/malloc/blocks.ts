@@ -22,6 +22,10 @@ export interface OpenType extends Marked {
   /** Word index of this thread's cell. */
   readonly cell: number;
   readonly zoneSet: ZoneSet;
+  /** Its blocks are guarded. */
+  readonly isGuarded: boolean;
+  /** What becomes of its blocks after a death is said: each is charged for, as those under a limit are. */
+  readonly isFollowed: boolean;
   /** The fast path of a class may be taken from now on. */
   readonly show: (index: number) => void;
 }
@@ -103,14 +107,14 @@ export function createBlocks(
   }
 
   /** A block, not charged for. */
-  function take({ type, zoneSet, show }: OpenType, request: Request, flags: number): number {
+  function take({ type, zoneSet, isGuarded, show }: OpenType, request: Request, flags: number): number {
     const { index, pages, alignment } = request;
     if (index >= 0) {
       const item = zoneSet.zoneOf(index).tryAlloc(flags & ~CANFAIL);
       if (item !== 0) show(index);
       return item;
     }
-    const address = runs.tryAlloc(type, pages, alignment);
+    const address = runs.tryAlloc(type, pages, alignment, isGuarded);
     if (address !== 0) zeroRun(address, request, flags);
     return address;
   }
@@ -137,7 +141,10 @@ export function createBlocks(
   const openHand = ({ type }: OpenType): number =>
     hands.open(HandKind.CHARGE, registry.indexOf(type), 0, 0, 0);
 
-  function tryLimited(of: OpenType, request: Request, flags: number): number {
+  /** Each block is charged for by itself, and no sooner or later than it is claimed. */
+  const isCharged = (of: OpenType): boolean => of.isFollowed || accounts.isLimited(of.type);
+
+  function tryCharged(of: OpenType, request: Request, flags: number): number {
     const hand = openHand(of);
     if (accounts.charge(of.type, request.granules, hand)) return takeCharged(of, request, flags, hand);
     hands.close(hand);
@@ -149,7 +156,7 @@ export function createBlocks(
   function tryOnce(of: OpenType, request: Request, flags: number): number {
     lack = Lack.MEMORY;
     if (allocSite.fails(of.name)) return 0;
-    if (accounts.isLimited(of.type)) return tryLimited(of, request, flags);
+    if (isCharged(of)) return tryCharged(of, request, flags);
     const block = take(of, request, flags);
     if (block === 0) return 0;
     countInBatch(of, request, block);
@@ -178,7 +185,7 @@ export function createBlocks(
 
   /** A block that was waited for, in a zone's line: it is charged for now, or goes back. */
   function chargeLate(of: OpenType, request: Request, block: number): number {
-    if (!accounts.isLimited(of.type)) {
+    if (!isCharged(of)) {
       countInBatch(of, request, block);
       return block;
     }
@@ -228,7 +235,7 @@ export function createBlocks(
   ): number {
     const timeoutMs = requireTimeout(timeout);
     const flags = requireFlags(given);
-    const request = requestOf(size, alignment);
+    const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
     if (request === NEVER) throw neverFits(of, size);
     const what = `alloc of malloc type ${of.name}`;
@@ -266,7 +273,7 @@ export function createBlocks(
   ): Promise<number> {
     const flags = requireFlags(given);
     const signal = requireOptions(options);
-    const request = requestOf(size, alignment);
+    const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
     if (request === NEVER) throw neverFits(of, size);
     const what = `allocAsync of malloc type ${of.name}`;
@@ -298,8 +305,9 @@ export function createBlocks(
   /** Gives a block back that is unclaimed. What was found out about it is answered: it is free then. */
   function giveBackAt({ zoneSet, show }: OpenType, index: number, block: number): MbumaError | null {
     if (index < 0) {
+      const damage = runs.damageOf(block);
       runs.free(block);
-      return null;
+      return damage;
     }
     try {
       zoneSet.zoneOf(index).free(block as Addr);
@@ -342,7 +350,7 @@ export function createBlocks(
     threads.assertHere();
     const index = kindOf(of, block, true);
     const granules = lengthOf(index) >>> GRANULE_SHIFT;
-    const freeOne = accounts.isLimited(of.type) ? freeCharged : freeInBatch;
+    const freeOne = isCharged(of) ? freeCharged : freeInBatch;
     const found = freeOne(of, index, block as number, granules);
     add(of.cell + FREES, 1);
     if (found !== null) throw found;
@@ -351,7 +359,7 @@ export function createBlocks(
   return {
     tryAlloc(of, size, flags, alignment = 1) {
       const wanted = requireFlags(flags);
-      const request = requestOf(size, alignment);
+      const request = requestOf(size, alignment, of.isGuarded);
       threads.assertHere();
       const block = request === NEVER ? 0 : tryOnce(of, request, wanted);
       if (block === 0) fail(of);
@@ -369,6 +377,8 @@ export function createBlocks(
     },
     requireWhole(of, block) {
       const index = kindOf(of, block, false);
+      const damage = index < 0 ? runs.damageOf(block) : null;
+      if (damage !== null) throw damage;
       if (index >= 0) uma.requireWhole(of.zoneSet.zoneOf(index), block);
     },
   };

@@ -14,6 +14,7 @@ import {
   BUCKET_MASK,
   GRANULE_SHIFT,
   INTERNAL_KEGS,
+  OwnerDeath,
   ThreadCache,
   ZERO,
 } from '../uma/index.js';
@@ -21,19 +22,23 @@ import type { Accounts } from './accounts.js';
 import type { Blocks, OpenType } from './blocks.js';
 import { CLASS_OF, CLASS_SIZES, SMALL_MAX } from './classes.js';
 import type { MallocContext } from './context.js';
+import { granulesFor, LIMIT_MAX } from './options.js';
 import { createReallocation } from './realloc.js';
-import { TypeCell, type TypeRef } from './records.js';
+import { MallocType as MallocTypeRecord, TypeCell, type TypeRef } from './records.js';
 import type { Registry } from './registry.js';
 import { product, requireFlags } from './requests.js';
 import { typeStats } from './stats.js';
 import type { MallocType, MallocTypeStats } from './types.js';
 import type { ZoneSet } from './zone-set.js';
 
-/** Highest limit, in bytes. */
-export const LIMIT_MAX = 0x7fffffff;
+/** A type that this thread has opened: what users call, and what that works on. */
+export interface Opened {
+  readonly handle: MallocType;
+  readonly state: OpenType;
+}
 
 export interface Handles {
-  make(type: TypeRef, zoneSet: ZoneSet): MallocType;
+  make(type: TypeRef, zoneSet: ZoneSet): Opened;
   /** Whether `make` has made it. */
   has(type: unknown): boolean;
 }
@@ -246,9 +251,9 @@ export function createHandles(
   }
 
   /** What the fast path of a class looks at, of a class whose first block has come. */
-  function show({ state: { name, zoneSet }, fronts, kegFronts }: OpenHandle, index: number): void {
+  function show({ state: { name, zoneSet, isFollowed }, fronts, kegFronts }: OpenHandle, index: number): void {
     const zone = zoneSet.zoneOf(index);
-    const front = allocSite.concerns(name) ? deadFront : uma.frontOf(zone);
+    const front = isFollowed || allocSite.concerns(name) ? deadFront : uma.frontOf(zone);
     fronts.fill(front, classOf.indexOf(index), classOf.lastIndexOf(index) + 1);
     kegFronts[zone.keg] = front;
     granulesOfKeg[zone.keg] = (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT;
@@ -272,6 +277,8 @@ export function createHandles(
         name,
         cell: registry.cellOf(type, slot),
         zoneSet,
+        isGuarded: words[type + MallocTypeRecord.guarded] !== 0,
+        isFollowed: words[type + MallocTypeRecord.onOwnerDeath] !== OwnerDeath.keep,
         show(index) {
           if (handle.isShown[index] !== 0) return;
           handle.isShown[index] = 1;
@@ -280,13 +287,8 @@ export function createHandles(
       };
       const handle = new OpenHandle(state);
       made.push(handle);
-      return handle;
+      return { handle, state };
     },
     has: (type) => made.includes(type as OpenHandle),
   };
-}
-
-/** The granules of a limit: at least one, if there is one. */
-export function granulesFor(bytes: number): number {
-  return bytes === 0 ? 0 : Math.max(1, bytes >>> GRANULE_SHIFT);
 }

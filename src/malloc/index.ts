@@ -1,16 +1,17 @@
 // See README.md.
 
-import { MbumaError, optionalInteger, requireName, requireObject } from '../check/index.js';
 import type { Leak } from '../uma/index.js';
-import { OWNER_MEMORY } from '../uma/index.js';
+import { OWNER_MEMORY, OwnerDeath } from '../uma/index.js';
 import { createAccounts } from './accounts.js';
 import { auditMalloc, type Report } from './audit.js';
 import { createBlocks } from './blocks.js';
 import type { MallocContext } from './context.js';
-import { createHandles, granulesFor, LIMIT_MAX } from './handle.js';
+import { createDeaths } from './deaths.js';
+import { createHandles, type Opened } from './handle.js';
 import { createLeaks } from './leaks.js';
 import { createMarks } from './marks.js';
-import { DESCRIPTION_LENGTH_MAX, type TypeRef } from './records.js';
+import { granulesFor, readTypeOptions } from './options.js';
+import { MallocType as TypeRecord, type TypeRef } from './records.js';
 import { createRegistry } from './registry.js';
 import { createRuns } from './runs.js';
 import { typeStats } from './stats.js';
@@ -38,26 +39,12 @@ export interface Malloc {
   setLimit(name: string, bytes: number): void;
   /** Before this thread gives its slot back. */
   detach(): void;
+  /** Before this thread cleans up after another: it must know what that had. */
+  prepare(): void;
   /** After a thread's death, its locks having been taken over: it waits for nothing. */
   reap(slot: number): void;
   /** Reports every invariant that does not hold. */
   audit(report: Report): void;
-}
-
-function requireDescription(value: unknown): string {
-  if (value === undefined) return '';
-  if (typeof value === 'string' && value.length <= DESCRIPTION_LENGTH_MAX && /^[\x20-\x7e]*$/.test(value))
-    return value;
-  throw new MbumaError(
-    'BAD_ARGUMENT',
-    `description must be a string of up to ${DESCRIPTION_LENGTH_MAX} printable ASCII characters`,
-  );
-}
-
-function readOwnZones(value: unknown): boolean {
-  if (value === undefined || value === 'shared') return false;
-  if (value === 'own') return true;
-  throw new MbumaError('BAD_ARGUMENT', "zones must be 'shared' or 'own'");
 }
 
 /** Makes the zone of the cells, or attaches to it. */
@@ -70,27 +57,38 @@ export function createMalloc(context: MallocContext): Malloc {
   const waits = createWaits(context, accounts);
   const blocks = createBlocks(context, registry, accounts, runs, waits, marks);
   const handles = createHandles(context, registry, accounts, blocks);
-  const shared = createZoneSet(context, 0);
-  const opened = new Map<TypeRef, MallocType>();
+  const shared = createZoneSet(context);
+  const opened = new Map<TypeRef, Opened>();
 
-  function zonesOf(type: TypeRef, ownZones: boolean): ZoneSet {
-    return ownZones ? createZoneSet(context, registry.indexOf(type) + 1) : shared;
+  function zonesOf(type: TypeRef): ZoneSet {
+    const read = (field: number): number => context.machine.words[type + field] as number;
+    if (read(TypeRecord.ownZones) === 0) return shared;
+    const onOwnerDeath = read(TypeRecord.onOwnerDeath);
+    const options = {
+      owner: registry.indexOf(type) + 1,
+      guarded: read(TypeRecord.guarded) !== 0,
+      onOwnerDeath,
+    };
+    return createZoneSet(context, options, (zone) => {
+      if (onOwnerDeath !== OwnerDeath.keep) deaths.follow(openOf(type).state, zone);
+    });
   }
+
+  function openOf(type: TypeRef): Opened {
+    const known = opened.get(type);
+    if (known !== undefined) return known;
+    const made = handles.make(type, zonesOf(type));
+    opened.set(type, made);
+    return made;
+  }
+
+  const deaths = createDeaths(context, registry, runs, marks, blocks, (type) => openOf(type).state);
 
   return {
     type(options) {
-      requireObject(options, 'options');
-      const name = requireName(options.name, 'name');
-      const description = requireDescription(options.description);
-      const limit = granulesFor(optionalInteger(options.max, 'max', 0, LIMIT_MAX, 0));
-      const ownZones = readOwnZones(options.zones);
+      const checked = readTypeOptions(options);
       threads.assertHere();
-      const type = registry.open({ name, description, limit, ownZones });
-      const known = opened.get(type);
-      if (known !== undefined) return known;
-      const handle = handles.make(type, zonesOf(type, ownZones));
-      opened.set(type, handle);
-      return handle;
+      return openOf(registry.open(checked)).handle;
     },
     has: handles.has,
     stats: () =>
@@ -107,6 +105,7 @@ export function createMalloc(context: MallocContext): Malloc {
       waits.leave();
       runs.each(({ block }) => runs.bequeath(block, threads.slot, OWNER_MEMORY));
     },
+    prepare: deaths.prepare,
     reap: accounts.reap,
     audit: (report) => auditMalloc(context, registry, accounts, runs, marks, report),
   };

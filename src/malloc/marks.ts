@@ -13,6 +13,7 @@
  */
 
 import { PAGE_SHIFT } from '../machine/index.js';
+import { GRANULE_SHIFT } from '../uma/index.js';
 import type { MallocContext } from './context.js';
 import type { TypeRef } from './records.js';
 import type { Registry } from './registry.js';
@@ -20,6 +21,9 @@ import type { Runs } from './runs.js';
 
 /** In a tag and in the note of a run: the block is its caller's. */
 export const CLAIMED = 0x100;
+
+/** In the note of a run: the last page of it is a redzone. */
+export const GUARDED = 0x200;
 
 const TYPE_MASK = 0xff;
 
@@ -49,7 +53,7 @@ export interface Marks {
   strangerOf(of: Marked, block: number): TypeRef | 0;
 }
 
-export function createMarks({ uma, pages }: MallocContext, registry: Registry, runs: Runs): Marks {
+export function createMarks({ threads, uma, pages }: MallocContext, registry: Registry, runs: Runs): Marks {
   const { tags } = uma;
   const typeOf = (tag: number): TypeRef | 0 => {
     const index = (tag & TYPE_MASK) - 1;
@@ -68,7 +72,11 @@ export function createMarks({ uma, pages }: MallocContext, registry: Registry, r
     },
     unclaim({ tag, zoneSet }, index, block) {
       if (index < 0) runs.unclaim(block);
-      else if (zoneSet.isTagged && tags.ofUsed(block) >= 0) tags.set(block, tag);
+      else if (zoneSet.isTagged && tags.ofUsed(block) >= 0) {
+        // Whoever had it: who dies from here on leaves a block of his own that is not counted.
+        uma.owners[block >>> GRANULE_SHIFT] = threads.slot;
+        tags.set(block, tag);
+      }
     },
     isClaimed(type, block) {
       if (pages.objectOf(block >>> PAGE_SHIFT) === type) return runs.isClaimed(block);

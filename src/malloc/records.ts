@@ -46,7 +46,9 @@ export const MallocType = struct(
     batched: u32('M', '1: it has been without a limit; its cells may have something pending.'),
     ownZones: u32('const', '1: its small blocks lie in zones of its own.'),
     cells: addr('const', 'Its cells: one for each slot.'),
-    spare0: array(3, 'const', 'Fills the line.'),
+    guarded: u32('const', '1: its blocks come alone on pages of their own, as many as there are pages for.'),
+    onOwnerDeath: u32('const', 'OwnerDeath: what becomes of the blocks of a thread that dies.'),
+    spare0: array(1, 'const', 'Fills the line.'),
     // Lines 1 and 2: rare.
     name: text(12, 'const', 'Short description, unique.'),
     spare1: array(4, 'const', 'Fills the line.'),

@@ -37,13 +37,17 @@ export interface NewType {
   /** Granules; 0: no limit. */
   readonly limit: number;
   readonly ownZones: boolean;
+  readonly guarded: boolean;
+  /** A value of `OwnerDeath`. */
+  readonly onOwnerDeath: number;
 }
 
 export interface Registry {
   /**
    * The type of this name; makes it when there is none.
    *
-   * @throws LAYOUT_MISMATCH when it exists with another description or other zones; OUT_OF_MEMORY
+   * @throws LAYOUT_MISMATCH when it exists with another description, other zones, or guarded otherwise;
+   *   OUT_OF_MEMORY
    */
   open(type: NewType): TypeRef;
   /** Most types. */
@@ -113,11 +117,14 @@ export function createRegistry(context: MallocContext): Registry {
     uma.owners[(words[type + MallocType.cells] as number) >>> GRANULE_SHIFT] = OWNER_MEMORY;
   }
 
-  function createLocked(cell: number, { name, description, limit, ownZones }: NewType): TypeRef {
+  function createLocked(cell: number, given: NewType): TypeRef {
+    const { name, description, limit, ownZones, guarded, onOwnerDeath } = given;
     const type = at(count());
     words[type + MallocType.cells] = cell;
     words[type + MallocType.limit] = limit;
     words[type + MallocType.ownZones] = ownZones ? 1 : 0;
+    words[type + MallocType.guarded] = guarded ? 1 : 0;
+    words[type + MallocType.onOwnerDeath] = onOwnerDeath;
     writeText(words, type + MallocType.name, NAME_WORDS, name);
     writeText(words, type + MallocType.description, DESCRIPTION_WORDS, description);
     writeBounds(type);
@@ -131,12 +138,14 @@ export function createRegistry(context: MallocContext): Registry {
     if (count() < most) words.fill(0, at(count()), at(count() + 1));
   });
 
-  function checkAgreement(type: TypeRef, { name, description, ownZones }: NewType): void {
+  function checkAgreement(type: TypeRef, { name, description, ownZones, guarded }: NewType): void {
     const differs = (what: string): MbumaError =>
       new MbumaError('LAYOUT_MISMATCH', `malloc type ${name} exists with ${what}`);
     if (descriptionOf(type) !== description) throw differs('another description');
     if ((words[type + MallocType.ownZones] !== 0) !== ownZones)
       throw differs(ownZones ? 'shared zones' : 'zones of its own');
+    if ((words[type + MallocType.guarded] !== 0) !== guarded)
+      throw differs(guarded ? 'blocks that are not guarded' : 'guarded blocks');
   }
 
   function open(given: NewType): TypeRef {

@@ -41,12 +41,11 @@ export function product(count: unknown, size: unknown): number {
 export function createRequests({
   layout,
   checkLevel,
-}: Machine): (size: unknown, alignment: unknown) => Request {
+}: Machine): (size: unknown, alignment: unknown, isGuarded: boolean) => Request {
   const { pageCount } = layout.parameters;
   /** Pages that there are for anybody. */
   const pagesMost = pageCount - layout.firstPage;
-  /** Slabs with redzones begin their blocks anywhere: what is aligned to more than a page is a run there. */
-  const powerMax = checkLevel >= CheckLevel.REDZONE ? PAGE_SIZE : SMALL_MAX;
+  const hasRedzones = checkLevel >= CheckLevel.REDZONE;
 
   function runRequest(size: number, alignment: number): Request {
     const pages = Math.ceil(size / PAGE_SIZE);
@@ -59,13 +58,15 @@ export function createRequests({
   }
 
   /** @throws BAD_ARGUMENT */
-  return (givenSize, givenAlignment) => {
+  return (givenSize, givenAlignment, isGuarded) => {
     const size = requireInteger(givenSize, 'size', 0, Number.MAX_SAFE_INTEGER);
     const alignment = requireInteger(givenAlignment, 'alignment', 1, Number.MAX_SAFE_INTEGER);
     if (!Number.isInteger(Math.log2(alignment)))
       throw new MbumaError('BAD_ARGUMENT', `alignment must be a power of two, not ${alignment}`);
     if (alignment > GRANULE) {
       const power = Math.max(size, alignment);
+      // Redzones let blocks begin anywhere: what is aligned to more than a page is a run there.
+      const powerMax = hasRedzones || isGuarded ? PAGE_SIZE : SMALL_MAX;
       return power <= powerMax ? classRequest(powerClassOf(power)) : runRequest(Math.max(size, 1), alignment);
     }
     if (size > SMALL_MAX) return runRequest(size, 1);

@@ -1,20 +1,25 @@
 /** Large blocks: runs of whole pages. The object of a run's pages is its type; its note: see marks.ts. */
 
-import { CheckLevel, hex, MbumaError } from '../check/index.js';
+import { CheckLevel, hex, hexDump, MbumaError, REDZONE_BYTE, redzoneCountDamage } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, siteHere } from '../machine/index.js';
 import { Page, PageState } from '../phys/index.js';
+import { redzoneMessage } from '../uma/index.js';
 import type { MallocContext } from './context.js';
-import { CLAIMED } from './marks.js';
+import { CLAIMED, GUARDED } from './marks.js';
 import type { TypeRef } from './records.js';
 import type { Registry } from './registry.js';
 
 const SLOT_MASK = 0xff;
 const SITE_SHIFT = 10;
 
+/** Bytes shown before and behind what is bad. */
+const SHOWN_AROUND = 32;
+
 /** A run that is in use. */
 export interface FoundRun {
   readonly type: TypeRef;
   readonly block: number;
+  /** That its caller may use. */
   readonly pages: number;
   /** Slot of who allocated it; OWNER_MEMORY when that one has left. */
   readonly owner: number;
@@ -24,12 +29,18 @@ export interface FoundRun {
 }
 
 export interface Runs {
-  /** First byte of a run of so many pages at a multiple of `alignment`; 0: there is none. */
-  tryAlloc(type: TypeRef, pages: number, alignment: number): number;
+  /**
+   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none.
+   *
+   * @param mayGuard with a page of redzone behind it, if it is chosen and there are pages for it
+   */
+  tryAlloc(type: TypeRef, pages: number, alignment: number, mayGuard: boolean): number;
   /** Pages of the run of this type that begins at the address; 0: none does. */
   lengthAt(type: TypeRef, address: number): number;
   /** Gives back a run that this thread has unclaimed. */
   free(address: number): void;
+  /** What has been written behind a guarded run; null: nothing. */
+  damageOf(address: number): MbumaError | null;
   claim(address: number): void;
   /** The run is this thread's, and counted no more. @throws FREE_TWICE: another thread was faster */
   unclaim(address: number): void;
@@ -42,7 +53,7 @@ export interface Runs {
 
 export function createRuns(context: MallocContext, registry: Registry): Runs {
   const { machine, threads, pages, hands, sites, uma } = context;
-  const { words } = machine;
+  const { words, bytes } = machine;
   const { load, store, compareExchange } = machine.atomics;
   const { slot } = threads;
   const keepsSites = machine.checkLevel >= CheckLevel.REDZONE;
@@ -64,6 +75,48 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
   }
 
+  /** A run with a page of redzone behind it, which makes no allocation fail; 0: none is chosen, or to be had. */
+  function takeGuarded(count: number, alignment: number, hand: number): number {
+    if (!uma.isGuardChosen()) return 0;
+    words[hand + Hand.SECOND] = count + 1;
+    const aligned = Math.max(1, alignment >>> PAGE_SHIFT);
+    const page = pages.tryAllocRun(count + 1, PageState.RUN, hand + Hand.HELD, aligned);
+    if (page === 0) words[hand + Hand.SECOND] = count;
+    else machine.fillBytes((page + count) << PAGE_SHIFT, REDZONE_BYTE, PAGE_SIZE);
+    return page;
+  }
+
+  /** Pages of a run that its caller may use. */
+  function lengthOf(page: number): number {
+    const length = pages.lengthOf(page);
+    return length !== 0 && (load(noteAt(page)) & GUARDED) !== 0 ? length - 1 : length;
+  }
+
+  function damageOf(start: number): MbumaError | null {
+    const page = start >>> PAGE_SHIFT;
+    const length = lengthOf(page);
+    const end = start + length * PAGE_SIZE;
+    if (length === pages.lengthOf(page)) return null;
+    const behind = redzoneCountDamage(words, bytes, end, end + PAGE_SIZE);
+    if (behind === 0) return null;
+    const isBad = (at: number): boolean => at >= end && at < end + PAGE_SIZE && bytes[at] !== REDZONE_BYTE;
+    let at = end;
+    while (!isBad(at)) at++;
+    const size = length * PAGE_SIZE;
+    const site = sites.textOf(load(noteAt(page)) >>> SITE_SHIFT) || 'an unknown place';
+    return new MbumaError('REDZONE_DAMAGED', redzoneMessage({ start, size }, { before: 0, behind }), {
+      address: at,
+      owner: load(noteAt(page)) & SLOT_MASK,
+      details: [
+        `address   ${hex(at)}, ${at - end} behind its end`,
+        `run       ${hex(start)} of ${size} bytes`,
+        `used for  ${registry.nameOf(pages.objectOf(page) as TypeRef)}`,
+        `allocated by thread ${load(noteAt(page)) & SLOT_MASK}, at ${site}`,
+        hexDump(bytes, at - SHOWN_AROUND, at + SHOWN_AROUND + 1, isBad),
+      ].join('\n'),
+    });
+  }
+
   function freedTwice(address: number): MbumaError {
     const text = `Duplicate free of the run at ${hex(address)}: another thread has just freed it`;
     return new MbumaError('FREE_TWICE', text, { address });
@@ -78,14 +131,15 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
   }
 
   return {
-    tryAlloc(type, count, alignment) {
+    tryAlloc(type, count, alignment, mayGuard) {
       const site = keepsSites ? sites.intern(siteHere(this.tryAlloc)) : 0;
       const hand = hands.open(HandKind.LARGE_BLOCK, 0, 0, count, 0);
       try {
-        const page = take(count, alignment, hand);
+        const guarded = mayGuard ? takeGuarded(count, alignment, hand) : 0;
+        const page = guarded || take(count, alignment, hand);
         if (page !== 0) {
-          pages.setObject(page, count, type);
-          store(noteAt(page), (site << SITE_SHIFT) | slot);
+          pages.setObject(page, guarded === 0 ? count : count + 1, type);
+          store(noteAt(page), (site << SITE_SHIFT) | (guarded === 0 ? 0 : GUARDED) | slot);
         }
         return page << PAGE_SHIFT;
       } finally {
@@ -95,19 +149,20 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     },
     lengthAt(type, address) {
       const page = address >>> PAGE_SHIFT;
-      return (address & (PAGE_SIZE - 1)) === 0 && pages.objectOf(page) === type ? pages.lengthOf(page) : 0;
+      return (address & (PAGE_SIZE - 1)) === 0 && pages.objectOf(page) === type ? lengthOf(page) : 0;
     },
     free(address) {
       const page = address >>> PAGE_SHIFT;
       pages.freeRun(page, pages.lengthOf(page));
     },
+    damageOf,
     claim(address) {
       const at = noteAt(address >>> PAGE_SHIFT);
       store(at, load(at) | CLAIMED);
     },
     unclaim(address) {
       const isClaimed = (note: number): boolean => (note & CLAIMED) !== 0;
-      if (!change(address, isClaimed, () => slot)) throw freedTwice(address);
+      if (!change(address, isClaimed, (note) => (note & GUARDED) | slot)) throw freedTwice(address);
     },
     isClaimed: (address) => (load(noteAt(address >>> PAGE_SHIFT)) & CLAIMED) !== 0,
     bequeath(address, owner, heir) {
@@ -123,7 +178,7 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
         visit({
           type,
           block: page << PAGE_SHIFT,
-          pages: count,
+          pages: lengthOf(page),
           owner: note & SLOT_MASK,
           site: note >>> SITE_SHIFT,
           isClaimed: (note & CLAIMED) !== 0,

@@ -16,6 +16,20 @@ export interface MallocTypeOptions {
    * That takes up to 44 zones. Default `shared`. debug.malloc.numzones of malloc(9).
    */
   readonly zones?: 'shared' | 'own';
+  /**
+   * Its blocks come alone on pages of their own, as many of 100,000 as the setting `vm.memguard.frequency`
+   * says and as there are pages for: what is written around them, or after they were freed, is found. So it
+   * has zones of its own. A run has a page of redzone behind it. memguard(9), vm.memguard.desc.
+   */
+  readonly guard?: boolean;
+  /**
+   * What becomes of the blocks, runs too, that a thread has allocated when it dies: they stay allocated, and
+   * belong to the memory from then on (`keep`); or they are freed, by the thread that cleans up, and count
+   * for the type no more (`free`); or they stay, and the report of the reaping names them (`report`). Default
+   * `keep`: for a block may have been handed over. The others need zones of its own, and a lock a call, as a
+   * limit does: then the figures are exact whenever a thread dies. The maker's stands.
+   */
+  readonly onOwnerDeath?: 'keep' | 'free' | 'report';
 }
 
 /** Figures of a type. Plain data. */
@@ -45,7 +59,8 @@ export interface MallocTypeStats {
  *
  * A block belongs to the caller from its allocation to `free`; any thread may free it, by its own handle of
  * the same type. A size of 0 gives the smallest block. Blocks of a power of two, up to 64 KiB, are multiples
- * of their size. What a thread that dies had allocated stays allocated.
+ * of their size; of a page at least, where they are guarded or have redzones. What a thread that dies had
+ * allocated stays allocated, if the type does not say otherwise.
  */
 export interface MallocType {
   readonly name: string;

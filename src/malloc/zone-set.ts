@@ -3,7 +3,7 @@
 import { CheckLevel } from '../check/index.js';
 import { PAGE_SHIFT, PAGE_SIZE } from '../machine/index.js';
 import { layoutOf, readText } from '../record/index.js';
-import { KegRecord, type Zone } from '../uma/index.js';
+import { GUARDED_PAGE, KegRecord, OwnerDeath, type Zone } from '../uma/index.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
 
@@ -19,15 +19,35 @@ export interface ZoneSet {
   zoneOf(index: number): Zone;
   /** Whether this thread has opened the zone of a class. */
   isOpen(index: number): boolean;
+  /** Opens every zone of the set that there is in the memory. */
+  openAll(): void;
   /** Class of the keg that an address lies in, which is opened if need be; -1: of none of this set. */
   classAt(address: number): number;
 }
 
-/** @param owner number of the type whose zones these are; 0: they are shared */
-export function createZoneSet({ machine, uma }: MallocContext, owner: number): ZoneSet {
+/** Whose zones they are, and how its blocks are treated. */
+export interface ZoneSetOptions {
+  /** Number of the type whose zones these are. */
+  readonly owner: number;
+  readonly guarded: boolean;
+  /** A value of `OwnerDeath`. */
+  readonly onOwnerDeath: number;
+}
+
+/** Of the zones that all types share. */
+const SHARED: ZoneSetOptions = { owner: 0, guarded: false, onOwnerDeath: OwnerDeath.keep };
+
+const POLICIES = ['keep', 'free', 'report'] as const;
+
+/** @param onOpen called with each zone of the set that this thread opens */
+export function createZoneSet(
+  { machine, uma }: MallocContext,
+  { owner, guarded, onOwnerDeath }: ZoneSetOptions = SHARED,
+  onOpen: (zone: Zone) => void = () => {},
+): ZoneSet {
   const { words } = machine;
   const { pageKegs } = uma;
-  const isTagged = machine.checkLevel >= CheckLevel.TRASH;
+  const isTagged = machine.checkLevel >= CheckLevel.TRASH || onOwnerDeath !== OwnerDeath.keep;
   const kegs = machine.area('kegs');
   const kegWords = layoutOf(KegRecord).words;
   const zones = new Array<Zone | undefined>(CLASS_SIZES.length).fill(undefined);
@@ -48,9 +68,12 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
       // Larger ones are multiples of their size as well, for slabs begin where such a block may.
       align: isPower ? Math.min(size, PAGE_SIZE) : 16,
       ...(isTagged && { tagged: true }),
+      ...(guarded && { guard: true }),
+      onOwnerDeath: POLICIES[onOwnerDeath] ?? 'keep',
     });
     zones[index] = zone;
     classOfKeg[zone.keg] = index + 1;
+    onOpen(zone);
     return zone;
   }
 
@@ -58,8 +81,14 @@ export function createZoneSet({ machine, uma }: MallocContext, owner: number): Z
     isTagged,
     zoneOf,
     isOpen: (index) => zones[index] !== undefined,
+    openAll() {
+      names.forEach((name, index) => {
+        if (uma.findRecord(name) !== 0) zoneOf(index);
+      });
+    },
     classAt(address) {
-      const keg = pageKegs[address >>> PAGE_SHIFT] ?? 0;
+      const mapped = pageKegs[address >>> PAGE_SHIFT] ?? 0;
+      const keg = mapped === GUARDED_PAGE ? uma.kegAt(address) : mapped;
       if (keg === 0) return -1;
       const known = (classOfKeg[keg] as number) - 1;
       if (known >= 0) return known;

@@ -54,7 +54,7 @@ export function registerMbufReaper(
   }
 
   const nextOf = (item: number): number => words[(item >> 2) + NEXT] as number;
-  reaper.onOwned(zones.mbuf.name, zones.mbuf.keg, freeOwned, nextOf);
+  reaper.onOwned(zones.mbuf.keg, { zone: zones.mbuf.name, free: freeOwned, next: nextOf });
 
   /** The mbuf of an external buffer is gone, its function has not been called. */
   reaper.onHand(HandKind.CALL, (hand, _slot, errors) => {

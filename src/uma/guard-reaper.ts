@@ -9,7 +9,7 @@ import { Hand } from '../machine/index.js';
 import type { UmaContext } from './context.js';
 import type { Guard } from './guard.js';
 import type { HookErrors } from './hooks.js';
-import type { OwnedItems } from './reaper-owned.js';
+import type { OwnedItems, Taker } from './reaper-owned.js';
 import { GRANULE_SHIFT, GuardedItem, GuardedState, OWNER_MEMORY, OwnerDeath } from './records.js';
 import type { ZoneState } from './zone-state.js';
 
@@ -29,6 +29,7 @@ export interface GuardReaperParts {
   readonly owners: Uint8Array;
   readonly zoneOf: (number: number) => ZoneState;
   readonly isOpen: (number: number) => boolean;
+  readonly takerOf: (keg: number) => Taker | undefined;
   /** Frees an item as its user would have. */
   readonly freeOwned: (zone: ZoneState, item: number) => void;
 }
@@ -72,7 +73,7 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
     }
     if (load(record + STATE) !== GuardedState.IN_USE) return null;
     const zone = zoneOf(read(record + GuardedItem.zone));
-    const heir = isFreed(zone) ? threads.slot : OWNER_MEMORY;
+    const heir = isFreed(zone) || followerOf(zone) !== null ? threads.slot : OWNER_MEMORY;
     // Another thread may free it at this moment: its 0 must stand.
     const isOurs = compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), slot, heir) === slot;
     return isOurs ? zone : null;
@@ -80,6 +81,12 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
 
   function isFreed({ onOwnerDeath, isBare, number }: ZoneState): boolean {
     return onOwnerDeath === OwnerDeath.free && (isBare || parts.isOpen(number));
+  }
+
+  /** Who decides of each item whether it is freed. */
+  function followerOf({ kegState }: ZoneState): (Taker & { frees: (item: number) => boolean }) | null {
+    const taker = parts.takerOf(kegState.number);
+    return taker?.frees === undefined ? null : { ...taker, frees: taker.frees };
   }
 
   /** What became of the item whose run starts at `page`; null when none does, or it was not the dead one's. */
@@ -94,13 +101,16 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
   }
 
   function dispose(zone: ZoneState, item: number, errors: HookErrors): OwnedItems {
-    const freed = isFreed(zone);
-    if (freed) errors.attempt(() => parts.freeOwned(zone, item));
+    const follower = followerOf(zone);
+    const freed = follower === null ? isFreed(zone) : follower.frees(item);
+    if (freed) errors.attempt(() => (follower === null ? parts.freeOwned(zone, item) : follower.free(item)));
+    else compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), threads.slot, OWNER_MEMORY);
     return {
       zone: zone.name,
+      ...(follower?.type !== undefined && { type: follower.type }),
       freed: freed ? 1 : 0,
       kept: freed ? 0 : 1,
-      items: zone.onOwnerDeath === OwnerDeath.report ? [item] : [],
+      items: zone.onOwnerDeath === OwnerDeath.report && !freed ? [item] : [],
     };
   }
 
@@ -120,7 +130,7 @@ export function createGuardReaper(parts: GuardReaperParts): GuardReaper {
 /** Adds what became of further items to what became of the others of their zones. */
 export function mergeOwned(settled: OwnedItems[], more: readonly OwnedItems[]): OwnedItems[] {
   for (const each of more) {
-    const known = settled.find(({ zone }) => zone === each.zone);
+    const known = settled.find(({ zone, type }) => zone === each.zone && type === each.type);
     if (known === undefined) {
       settled.push({ ...each, items: [...each.items] });
       continue;

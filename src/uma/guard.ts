@@ -23,7 +23,7 @@
  * runs.
  */
 
-import { hex, LockRank, MbumaError, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
+import { damaged, hex, LockRank, MbumaError, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { PageState } from '../phys/index.js';
 import type { Accounts } from './accounts.js';
@@ -83,6 +83,8 @@ export interface Guard {
   /** What the pages of an item of the keg look like. */
   shapeOf(keg: KegState): GuardedShape;
   stats(): GuardStats;
+  /** Whether the next allocation that may be guarded is to be. */
+  isChosen(): boolean;
 }
 
 /** A guarded allocation leaves an eighth of the pages free, and as much may stand in quarantine. */
@@ -178,6 +180,8 @@ export function createGuard(
       return 0;
     }
     const record = read(hand + RECORD) >>> 2;
+    if (pageKegs[record >>> (PAGE_SHIFT - 2)] !== headerKeg().number)
+      throw damaged(`the keg of headers has an item at ${hex(record << 2)}, where it has no slab`);
     const item = (page << PAGE_SHIFT) + shapeOf(keg).offset;
     words.fill(0, record, record + GUARDED_ITEM_WORDS);
     words[record + ITEM] = item;
@@ -338,6 +342,7 @@ export function createGuard(
       }
     },
     shapeOf,
+    isChosen,
     drain(errors) {
       let freed = 0;
       // Others may fill it meanwhile: once round all pages is enough.

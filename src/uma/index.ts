@@ -9,6 +9,7 @@ export { chooseGeometry, type Geometry, type Shape } from './geometry.js';
 export type { GuardStats } from './guard.js';
 export { type Hook, type HookAnswer, HookErrors, How, NO_MEMORY } from './hooks.js';
 export type { Import, Release } from './imports.js';
+export { redzoneMessage } from './item-checks.js';
 export { type Keg, type KegOptions, makeKeg, zoneOfKeg } from './keg-api.js';
 export type { Leak } from './leaks.js';
 export type { OwnedItems } from './reaper-owned.js';
@@ -19,12 +20,13 @@ export {
   COUNTER_STRIDE,
   GRANULE,
   GRANULE_SHIFT,
+  GUARDED_PAGE,
   GuardedItem,
   GuardState,
   ItemSites,
   Keg as KegRecord,
   OWNER_MEMORY,
-  type OwnerDeath,
+  OwnerDeath,
   Slab,
   ThreadCache,
   UmaState,
@@ -44,5 +46,5 @@ export {
   type Zone,
 } from './zone-api.js';
 export type { FlagName, FlagOptions } from './zone-flags.js';
-export type { CountedZoneOptions, ZoneOptions } from './zone-options.js';
+export { type CountedZoneOptions, readOwnerDeath, type ZoneOptions } from './zone-options.js';
 export type { ZoneStats } from './zone-stats.js';

@@ -32,7 +32,10 @@ export interface ItemChecks {
 }
 
 /** The words of redzone(9) for the damage on one side, or both. */
-export function redzoneMessage(item: FoundItem, { before, behind }: RedzoneDamage): string {
+export function redzoneMessage(
+  item: Pick<FoundItem, 'start' | 'size'>,
+  { before, behind }: RedzoneDamage,
+): string {
   const side = (what: string, count: number, where: string): string =>
     `REDZONE: Buffer ${what} detected. ${count} byte${count === 1 ? '' : 's'} corrupted ${where} ` +
     `${hex(item.start)} (${item.size} bytes allocated).`;

@@ -11,6 +11,8 @@ import type { ZoneState } from './zone-state.js';
 /** What became of the items of one zone that a dead thread had in use. */
 export interface OwnedItems {
   readonly zone: string;
+  /** The malloc type of blocks, where it follows a death; of runs always. */
+  readonly type?: string;
   /** Items that were freed. */
   freed: number;
   /** Items that stay allocated, and belong to the memory now. */
@@ -19,12 +21,16 @@ export interface OwnedItems {
   readonly items: number[];
 }
 
-/** Who frees the items of a keg that has several zones. */
-interface Taker {
+/** Who frees the items of a keg that has several zones, or of which a layer keeps accounts. */
+export interface Taker {
   readonly zone: string;
   readonly free: (item: number) => void;
   /** The item that goes where this one goes; 0 ends it. */
   readonly next: (item: number) => number;
+  /** Whether an item is freed at all, and does not stay as the memory's. */
+  readonly frees?: (item: number) => boolean;
+  /** The malloc type of its items. */
+  readonly type?: string;
 }
 
 const GRANULES_PER_PAGE = 256;
@@ -32,7 +38,8 @@ const GRANULES_PER_PAGE = 256;
 export interface OwnedReaper {
   /** Frees what a dead thread owned, or gives it to the memory, as the zones say. */
   settle(slot: number, errors: HookErrors, inTransit: ReadonlyMap<number, ReadonlySet<number>>): OwnedItems[];
-  onOwned(zone: string, keg: number, free: (item: number) => void, next: (item: number) => number): void;
+  onOwned(keg: number, taker: Taker): void;
+  takerOf(keg: number): Taker | undefined;
   eachWith(keg: number, item: number, visit: (item: number) => void): void;
 }
 
@@ -166,6 +173,17 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     return count;
   }
 
+  /** Items of the batch that are not freed become the memory's, and leave the batch. */
+  function spare(frees: (item: number) => boolean, count: number): number[] {
+    const items = Array.from(batch.subarray(0, count));
+    const spared = items.filter((item) => !frees(item));
+    for (const item of spared)
+      compareExchangeByte(ownersAddress + (item >>> GRANULE_SHIFT), threads.slot, OWNER_MEMORY);
+    const freed = items.filter((item) => !spared.includes(item));
+    batch.set(freed);
+    return spared;
+  }
+
   function settleOwned(
     keg: number,
     zones: readonly ZoneState[],
@@ -175,14 +193,27 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
     const zone = zones[0] as ZoneState;
     const free = freeingOf(keg, zones, errors);
     const names = zone.onOwnerDeath === OwnerDeath.report;
-    const result: OwnedItems = { zone: takers.get(keg)?.zone ?? zone.name, freed: 0, kept: 0, items: [] };
+    const taker = takers.get(keg);
+    const result: OwnedItems = {
+      zone: taker?.zone ?? zone.name,
+      ...(taker?.type !== undefined && { type: taker.type }),
+      freed: 0,
+      kept: 0,
+      items: [],
+    };
     const heir = free === null ? OWNER_MEMORY : threads.slot;
     // Slabs start with a page: no item starts between the multiples of the power of two in its size.
     const apart = zone.kegState.itemSize | zone.kegState.dataOffset;
     const step = Math.min(GRANULES_PER_PAGE, (apart & -apart) >>> GRANULE_SHIFT);
     for (let page = pages.firstPage; page < pages.pageCount; page++) {
       if (pageKegs[page] !== keg) continue;
-      const count = inherit(page, step, slot, heir);
+      let count = inherit(page, step, slot, heir);
+      if (taker?.frees !== undefined) {
+        const spared = spare(taker.frees, count);
+        count -= spared.length;
+        result.kept += spared.length;
+        if (names) result.items.push(...spared);
+      }
       if (count === 0) continue;
       if (free === null) {
         result.kept += count;
@@ -210,8 +241,9 @@ export function createOwnedReaper(parts: ReaperParts, allZones: () => ZoneState[
       return settled.filter(({ freed, kept }) => freed + kept > 0);
     },
     eachWith,
-    onOwned(zone, keg, free, next) {
-      takers.set(keg, { zone, free, next });
+    onOwned(keg, taker) {
+      takers.set(keg, taker);
     },
+    takerOf: (keg) => takers.get(keg),
   };
 }

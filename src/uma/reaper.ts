@@ -19,7 +19,7 @@ import { type HookErrors, type Hooks, How } from './hooks.js';
 import type { Items } from './items.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
-import { createOwnedReaper, type OwnedItems } from './reaper-owned.js';
+import { createOwnedReaper, type OwnedItems, type Taker } from './reaper-owned.js';
 import {
   BUCKET_ITEMS,
   BUCKET_MASK,
@@ -41,10 +41,12 @@ export interface UmaReaper {
    */
   reap(slot: number, errors: HookErrors, inTransit: ReadonlyMap<number, ReadonlySet<number>>): OwnedItems[];
   /**
-   * Says who frees the items of a keg that has several zones: `free` knows whose an item is. Such kegs come
-   * before the others.
+   * Says who frees the items of a keg that has several zones, or of which accounts are kept: `free` knows
+   * whose an item is. Such kegs come before the others.
    */
-  onOwned(zone: string, keg: number, free: (item: number) => void, next: (item: number) => number): void;
+  onOwned(keg: number, taker: Taker): void;
+  /** Says how to settle what a dead thread owned that is no item: after all items. */
+  onRest(settle: (slot: number, errors: HookErrors) => OwnedItems[]): void;
   /** Visits the item, and those that go where it goes; nothing, for what is no item of the keg in use. */
   eachWith(keg: number, item: number, visit: (item: number) => void): void;
   /**
@@ -96,6 +98,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
   const { spare: SPARE, freeLimit: FREE_LIMIT } = ThreadCache;
   const { HELD, THIRD: WAITER } = Hand;
   const settlers: ((slot: number) => void)[] = [];
+  const restSettlers: ((slot: number, errors: HookErrors) => OwnedItems[])[] = [];
   const emptiers = new Map<number, (hand: number, slot: number, errors: HookErrors) => void>();
 
   function stateOf(number: number): ZoneState {
@@ -123,6 +126,7 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
     ...parts,
     zoneOf: stateOf,
     isOpen: (number) => parts.openedByNumber(number) !== undefined,
+    takerOf: (keg) => owned.takerOf(keg),
   });
   const owned = createOwnedReaper(parts, () => registry.locked(() => registry.numbers().map(stateOf)));
 
@@ -264,11 +268,15 @@ export function createUmaReaper(parts: ReaperParts): UmaReaper {
         if (zone.epoch) deferral.settleParked(zone, slot);
       }
       parts.resetCaches(slot);
-      return mergeOwned(owned.settle(slot, errors, inTransit), guarded.settle(slot, errors));
+      const settled = mergeOwned(owned.settle(slot, errors, inTransit), guarded.settle(slot, errors));
+      return restSettlers.reduce((all, settle) => mergeOwned(all, settle(slot, errors)), settled);
     },
     stateOf,
     eachWith: owned.eachWith,
     onOwned: owned.onOwned,
+    onRest(settle) {
+      restSettlers.push(settle);
+    },
     onSettle(settle) {
       settlers.push(settle);
     },

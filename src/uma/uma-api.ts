@@ -77,6 +77,8 @@ export interface Uma {
   onZoneEnd(object: Objector): void;
   /** Refuses what must not be done from inside of a hook. @throws ZONE_BUSY */
   refuseInHook(what: string): void;
+  /** Whether something else that may be guarded is to be: as often as the setting `guardFrequency` says. */
+  isGuardChosen(): boolean;
   /** Figures of guarded items. */
   guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;

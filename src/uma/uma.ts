@@ -339,6 +339,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
     onZoneEnd: zoneEnd.onEnd,
     refuseInHook: running.refuse,
     foreignKeg: foreign.open,
+    isGuardChosen: guard.isChosen,
     guardStats: guard.stats,
     carry(keg, item, slot) {
       reaper.eachWith(keg, item, (each) => {

@@ -115,7 +115,8 @@ export const EPOCH_ALIGN = 32;
 /** Largest item, in bytes. */
 export const ITEM_SIZE_MAX = 1 << 20;
 
-function readOwnerDeath(value: unknown): number {
+/** A value of `OwnerDeath`. */
+export function readOwnerDeath(value: unknown): number {
   if (value === undefined) return OwnerDeath.keep;
   if (value === 'keep' || value === 'free' || value === 'report') return OwnerDeath[value];
   throw new MbumaError(
