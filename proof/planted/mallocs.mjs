@@ -9,6 +9,30 @@ const once = { kill, preemptions: 1 };
 export const mallocsBugs = [
   [
     'malloc/accounts.js',
+    'room goes back with a hand whose block has been claimed',
+    'if (!isWaiters && !isBlocks && read(hand + GRANULES) !== 0)',
+    'if (!isWaiters && read(hand + GRANULES) !== 0)',
+    'malloc: room for one of a type that follows a death',
+    once,
+  ],
+  [
+    'malloc/marks.js',
+    'who frees another’s block unclaims it before it is his own',
+    '                uma.owners[block >>> GRANULE_SHIFT] = threads.slot;',
+    '',
+    'malloc: each frees what the other took, of a type that follows a death',
+    once,
+  ],
+  [
+    'malloc/zone-set.js',
+    'blocks of a type that follows a death do not say whether they are counted',
+    'machine.checkLevel >= CheckLevel.TRASH || onOwnerDeath !== OwnerDeath.keep',
+    'machine.checkLevel >= CheckLevel.TRASH',
+    'malloc: room for one of a type that follows a death',
+    once,
+  ],
+  [
+    'malloc/accounts.js',
     'who is given room is not woken',
     `            waiting.unlock(locks, type + LOCK);
         }

@@ -44,6 +44,27 @@ function nothingCounted(_memories, { observers, observer }, { killed, results })
   if (killed.length === 0 && bytes !== 0) throw new Error(`${bytes} bytes are in use`);
 }
 
+const followed = { zones: 'own', onOwnerDeath: 'free' };
+
+/** Who cleans up may have been faster: it was a dead thread's. */
+function freeOnce(type, block) {
+  try {
+    type.free(block);
+  } catch (error) {
+    if (error.code !== 'FREE_TWICE') throw error;
+  }
+}
+
+/** Nothing is in use: what the dead had has been freed, by their type. */
+function nothingLeft(_memories, { observers, observer }, { killed, results }) {
+  if (killed.length === 0 && results.some((result) => result?.code === 'TIMED_OUT'))
+    throw new Error('somebody waited in vain');
+  const { bytes } = observers.stats();
+  if (bytes !== 0) throw new Error(`${bytes} bytes are in use, and ${killed.length} threads have died`);
+  for (const { zone, type } of observer.leaks())
+    if (type === 't') throw new Error(`a block of ${zone} is in use`);
+}
+
 function pair(type) {
   const block = type.tryAlloc(64);
   if (block !== 0) type.free(block);
@@ -149,6 +170,38 @@ const scenarios = [
     after(_memories, { observers }, { killed }) {
       if (observers.stats().bytes > killed.length * 4096) throw new Error('a run is charged');
     },
+  },
+  {
+    name: 'malloc: room for one of a type that follows a death',
+    // What a dead one had is freed, and is room for the other.
+    memory: { ...memory, maxZones: 24 },
+    setup: (memories, observer) => openTypes(memories, observer, { ...followed, max: 64 }),
+    ...alike((_memory, { types }, id) => types[id].free(types[id].alloc(64, 0, 300))),
+    expected: timedOut,
+    after: nothingLeft,
+  },
+  {
+    name: 'malloc: each frees what the other took, of a type that follows a death',
+    memory: { ...memory, maxZones: 24 },
+    setup(memories, observer) {
+      const shared = openTypes(memories, observer, followed);
+      return { ...shared, blocks: shared.types.map((type) => type.tryAlloc(64)) };
+    },
+    ...ofOneBody((_memory, { types, blocks }, id) => freeOnce(types[id], blocks[(id + 1) % blocks.length])),
+    // What a dead one was to free is another's; that the figures are those of the blocks, the audit says.
+    after(_memories, { observers }, { killed }) {
+      if (observers.stats().bytes > killed.length * 64) throw new Error('a block is in use');
+    },
+  },
+  {
+    name: 'malloc: a run each, of a type that follows a death',
+    memory: { ...memory, bytes: 8 << 16 },
+    setup: (memories, observer) => openTypes(memories, observer, followed),
+    ...alike((_memory, { types }, id) => {
+      const block = types[id].tryAlignedAlloc(1 << 17, 4096);
+      if (block !== 0) types[id].free(block);
+    }),
+    after: nothingLeft,
   },
   {
     name: 'malloc: both make the same type, and another',

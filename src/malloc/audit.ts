@@ -124,6 +124,13 @@ export function auditMalloc(
     return machine.checkLevel >= CheckLevel.TRASH && read(state + MallocState.deaths) === 0;
   }
 
+  /** Whether a zone is of a type that follows a death: `malloc-64#3` is the third one's. */
+  function isFollowed(zone: string): boolean {
+    const number = Number(zone.split('#')[1] ?? 0);
+    const type = number >= 1 && number <= registry.count() ? registry.at(number - 1) : 0;
+    return type !== 0 && read(type + MallocType.onOwnerDeath) !== OwnerDeath.keep;
+  }
+
   /** What the blocks of each type have in use, as they say themselves. */
   function auditClaims(): void {
     const claimed = new Map<TypeRef, number>();
@@ -133,7 +140,7 @@ export function auditMalloc(
     uma.eachInUse(({ zone, start, size, tag }) => {
       if (tag === 0 || !isBlockZone(zone)) return;
       const type = marks.claimantOf(read(tag));
-      if (type === 0 && read(state + MallocState.deaths) !== 0) return;
+      if (type === 0 && read(state + MallocState.deaths) !== 0 && !isFollowed(zone)) return;
       if (type === 0) report('L8', `block ${hex(start)} of ${zone} is in use, and its tag is ${read(tag)}`);
       else count(type, size >>> GRANULE_SHIFT);
     });
