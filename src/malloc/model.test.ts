@@ -48,7 +48,7 @@ type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
 const step = fc.record({
   command,
   thread: fc.integer({ min: 0, max: 1 }),
-  type: fc.integer({ min: 0, max: 2 }),
+  type: fc.integer({ min: 0, max: 4 }),
 });
 
 class Model {
@@ -58,12 +58,14 @@ class Model {
   mark = 0;
 
   constructor(checkLevel: 0 | 2 | 3) {
-    const first = createMemory({ bytes: 4 * MIB, maxThreads: 2, timerMs: 0, checkLevel });
+    const first = createMemory({ bytes: 4 * MIB, maxThreads: 2, maxZones: 250, timerMs: 0, checkLevel });
     this.memories = [first, attachMemory(first.handle)];
     this.types = this.memories.map((memory) => [
       memory.mallocType({ name: 'first' }),
       memory.mallocType({ name: 'second' }),
       memory.mallocType({ name: 'own', zones: 'own' }),
+      memory.mallocType({ name: 'guarded', guard: true }),
+      memory.mallocType({ name: 'followed', zones: 'own', onOwnerDeath: 'free' }),
     ]);
   }
 
@@ -143,7 +145,7 @@ class Model {
 
   end(): void {
     const first = this.types[0] as MallocType[];
-    for (let number = 0; number < 3; number++) {
+    for (let number = 0; number < first.length; number++) {
       const own = this.blocks.filter(({ type }) => type === number);
       const stats = (first[number] as MallocType).stats();
       assert.equal(stats.used, own.length);

@@ -94,9 +94,9 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
 
   function damageOf(start: number): MbumaError | null {
     const page = start >>> PAGE_SHIFT;
+    if ((load(noteAt(page)) & GUARDED) === 0) return null;
     const length = lengthOf(page);
     const end = start + length * PAGE_SIZE;
-    if (length === pages.lengthOf(page)) return null;
     const behind = redzoneCountDamage(words, bytes, end, end + PAGE_SIZE);
     if (behind === 0) return null;
     const isBad = (at: number): boolean => at >= end && at < end + PAGE_SIZE && bytes[at] !== REDZONE_BYTE;
