@@ -43,6 +43,7 @@ export { attachMemory, createMemory } from './memory.js';
 export type { AuditReport, EpochStats, Memory, MemoryStats, Violation } from './memory-api.js';
 export type { MemoryOptions, WasmReservation } from './memory-options.js';
 export type { LockAsyncOptions, Mutex, MutexOptions, UnlockToken } from './mutex/index.js';
+export type { PagesStats, ReclaimHandler, ReclaimHandlerStats, Thresholds } from './phys/index.js';
 export type { Reaped, ReapListener } from './reaping.js';
 export {
   type Addr,

@@ -6,7 +6,7 @@ import type { MemoryHandle, ReadSection, ThreadName } from './machine/index.js';
 import type { MallocType, MallocTypeOptions, MallocTypeStats } from './malloc/index.js';
 import type { Mbufs } from './mbuf/index.js';
 import type { Mutex, MutexOptions } from './mutex/index.js';
-import type { PagesStats } from './phys/index.js';
+import type { PagesStats, ReclaimHandler, ReclaimHandlerStats } from './phys/index.js';
 import type { Reaped, ReapListener } from './reaping.js';
 import type { Ring, RingOptions } from './ring/index.js';
 import type { Sysctl } from './sysctl-api.js';
@@ -60,6 +60,8 @@ export interface MemoryStats {
   /** Calls that did not sleep, as this thread or another held a lock: see the setting `noSleepWithLocks`. */
   readonly sleepsRefused: number;
   readonly pages: PagesStats;
+  /** Reclaim handlers of this thread, in order. */
+  readonly reclaimHandlers: readonly ReclaimHandlerStats[];
   readonly zones: readonly ZoneStats[];
   /** Figures of the malloc types. */
   readonly malloc: readonly MallocTypeStats[];
@@ -112,6 +114,18 @@ export interface Memory {
    * listener they go to the console.
    */
   onWarning(listener: WarningListener): void;
+  /**
+   * Registers what this thread gives back when the memory is low: fewer free pages than `freeMin`, or a call that
+   * found none. Handlers run in the order of their registration, until enough is free: in the thread that lacks
+   * memory at once, in the others at their next slow path, sleep or `poll`, once in each time that the memory is
+   * low. What one says it has freed is written down; what counts are the pages that are free after it.
+   *
+   * @param handler is told how many bytes are wanted, and says how many it has freed. It must not sleep; its
+   *   allocations may take what `USE_RESERVE` may; an error of it is told to `onWarning`'s listeners
+   * @returns takes the handler out again
+   * @throws BAD_ARGUMENT for a name that this thread has given to another
+   */
+  onLowMemory(name: string, handler: ReclaimHandler): () => void;
   /**
    * Makes a malloc type, or finds the one of this name: blocks of any size, counted together.
    *

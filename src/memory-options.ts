@@ -12,6 +12,7 @@ import {
   requireObject,
 } from './check/index.js';
 import { type AreaPlanner, PAGE_SIZE, planLayout, SETTING_RANGES, THREADS_MAX } from './machine/index.js';
+import { THRESHOLD_NAMES, type Thresholds, thresholdReasons, thresholdsFor } from './phys/index.js';
 import { alignUp } from './record/index.js';
 
 /**
@@ -57,6 +58,11 @@ export interface MemoryOptions {
    * more. Default 20,000.
    */
   readonly timerMs?: number;
+  /**
+   * Free pages at which something happens; what is not said is computed from the memory's size: see the README.
+   * `vm.v_free_min` and its kin change them while the memory runs.
+   */
+  readonly pages?: Partial<Thresholds>;
   /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */
   readonly mbufs?: { readonly max?: number };
 }
@@ -66,6 +72,7 @@ const BYTES_MAX = 2 ** 31;
 /** The explorer audits a memory after every schedule: the smaller the better. */
 const MODEL_BYTES_MIN = 1 << 18;
 const UNIT = 65536;
+const PAGES_MAX: number = BYTES_MAX / PAGE_SIZE;
 
 /** Options that are well, in the units of the layers. */
 export interface CheckedOptions {
@@ -77,6 +84,29 @@ export interface CheckedOptions {
   readonly reservedPages: number;
   readonly mbufs: { max?: number };
   readonly timerMs: number;
+  readonly thresholds: Thresholds;
+}
+
+/** Thresholds of a memory of so many pages; what is wrong with them goes to `reasons`. */
+function readThresholds(given: unknown, pages: number, reasons: string[]): Thresholds {
+  const usual = thresholdsFor(Math.max(0, pages));
+  if (given === undefined) return usual;
+  const before = reasons.length;
+  const attempt = attemptWith(reasons);
+  const options = attempt(() => requireObject(given, 'pages'), {}) as Partial<Record<string, unknown>>;
+  const chosen: Record<string, number> = {};
+  for (const name of Object.keys(options))
+    if (!THRESHOLD_NAMES.some((known) => known === name)) reasons.push(`pages.${name} is no threshold`);
+  for (const name of THRESHOLD_NAMES)
+    chosen[name] = attempt(
+      () => optionalInteger(options[name], `pages.${name}`, 0, PAGES_MAX, usual[name]),
+      0,
+    );
+  const thresholds = chosen as unknown as Thresholds;
+  // One that is no number would be told twice.
+  if (reasons.length === before)
+    reasons.push(...thresholdReasons(thresholds, pages).map((reason) => `pages: ${reason}`));
+  return thresholds;
 }
 
 /** Bytes that the option `wasm` leaves to a module. */
@@ -136,6 +166,7 @@ export function readOptions(
         : `the ${reservedPages * PAGE_SIZE} of the module and the ${(firstPage - reservedPages) * PAGE_SIZE} that ${owners}`;
     reasons.push(`bytes: ${bytes} leave no room beside ${beside}`);
   }
+  const thresholds = readThresholds(options.pages, pageCount - firstPage, reasons);
   refuseFor('', reasons);
   return {
     pageCount,
@@ -146,5 +177,6 @@ export function readOptions(
     reservedPages,
     mbufs,
     timerMs,
+    thresholds,
   };
 }

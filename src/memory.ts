@@ -6,7 +6,14 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import { CheckLevel, MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
+import {
+  CheckLevel,
+  MbumaError,
+  requireFunction,
+  requireInteger,
+  requireName,
+  requireObject,
+} from './check/index.js';
 import { LAYOUT_HASH, planners } from './layout.js';
 import {
   type Attachment,
@@ -36,7 +43,7 @@ import { createMbufs, LAST_MBUF_ZONE, type Mbufs, mbufBranches } from './mbuf/in
 import type { Memory, Violation } from './memory-api.js';
 import { type MemoryOptions, readOptions } from './memory-options.js';
 import { createMutexes, type Mutexes } from './mutex/index.js';
-import { createPages, pagesBranches } from './phys/index.js';
+import { createPages, pagesBranches, type Thresholds } from './phys/index.js';
 import { agentHere, nativeThreads, warnPeople } from './platform.js';
 import { createReaping } from './reaping.js';
 import { isStruct, layoutOf, printRecord } from './record/index.js';
@@ -66,11 +73,13 @@ function assemble(
   agent: number,
   initialise: boolean,
   mbufOptions: { max?: number },
+  thresholds: Thresholds | null = null,
 ): Memory {
   const attachment = createAttachment(machine, agent, nativeThreads());
   const { threads, waiting, epochs } = attachment;
   const synchronising = createSynchronising(attachment);
   const pages = createPages(attachment, initialise);
+  if (thresholds !== null) pages.setThresholds(thresholds);
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
   const rings = createRings(context, uma.carry);
@@ -85,7 +94,7 @@ function assemble(
   const reaping = createReaping(
     attachment,
     uma,
-    [rings.leaveLines, mutexes.reap, (slot) => malloc?.reap(slot)],
+    [pages.line.reap, rings.leaveLines, mutexes.reap, (slot) => malloc?.reap(slot)],
     rings.inTransit,
     () => {
       if (hasMalloc()) openMalloc().prepare();
@@ -162,6 +171,11 @@ function assemble(
       assertAttached();
       requireFunction(listener, 'listener');
       uma.alarms.onWarning(listener);
+    },
+    onLowMemory(name, handler) {
+      assertAttached();
+      requireFunction(handler, 'handler');
+      return pages.lowMemory.register(requireName(name, 'name'), handler);
     },
     ring(options) {
       assertAttached();
@@ -263,6 +277,7 @@ function assemble(
         threads: threads.attachedCount(),
         sleepsRefused: machine.atomics.load(machine.layout.superblock + Superblock.sleepsRefused) >>> 0,
         pages: pages.stats(),
+        reclaimHandlers: pages.lowMemory.stats(),
         zones: uma.stats(),
         malloc: mallocStats(),
         guard: uma.guardStats(),
@@ -360,7 +375,7 @@ export function createMemoryOver(
 ): { memory: Memory; machine: Machine } {
   const checked = readOptions(options, planners, weave !== undefined);
   const machine = createMachine(checked, planners, LAYOUT_HASH, weave);
-  const memory = assemble(machine, agentHere(), true, checked.mbufs);
+  const memory = assemble(machine, agentHere(), true, checked.mbufs, checked.thresholds);
   attachmentOf(memory).settings.write('timerMs', checked.timerMs);
   publishMachine(machine);
   return { memory, machine };

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   ZONE_CLOSED: 'the zone has been closed or destroyed',
   HOOK_FAILED: 'a constructor or initialiser said that it failed',
   OUT_OF_MEMORY: 'there is no memory, and waiting was not wanted or could not help',
+  MEMORY_DEADLOCK: 'all threads wait for pages, and none can free any',
   TIMED_OUT: 'the wait took longer than the caller allowed',
   WOULD_BLOCK: 'this thread is not allowed to block',
   SLEEP_WITH_LOCK: 'a call that may sleep was made while a lock is held',

@@ -1,3 +1,4 @@
+export { type AsyncLine, type AsyncLines, createAsyncLines } from './async-line.js';
 export * from './attachment.js';
 export * from './audit.js';
 export * from './epochs.js';

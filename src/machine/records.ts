@@ -64,7 +64,7 @@ export const ThreadSlot = struct(
     counter: u32('T', 'Word index of the reference counter that this thread changes; 0 when none: see mbuf.'),
     counted: u32('T', 'Item that it counts references to. Written before.'),
     home: u32('const', 'Always 0: asynchronous calls of the thread that have no waiter sleep on it.'),
-    spare1: array(1, 'const', 'Fills the line.'),
+    lacking: u32('A', 'Lacking, in two bits, and which sleep it is: what this thread lacks while it sleeps.'),
     // Lines 2 and 3: what the thread is in the middle of, under a lock.
     intent: u32('T', 'Intent; 0 when none. Written last when armed, first when disarmed: see intents.ts.'),
     operands: array(31, 'T', 'Operands of the intent.'),
@@ -145,6 +145,15 @@ export const OPERANDS_MAX = 31;
 /** Life of a waiter: IDLE -> WAITING (enqueue) -> GRANTED (hand-over) or IDLE (gives up) -> IDLE. */
 export const WaiterState = { IDLE: 0, WAITING: 1, GRANTED: 2 } as const;
 
+/** What a thread that is asleep lacks. */
+export const Lacking = {
+  NOTHING: 0,
+  /** Pages; and it wakes up by itself some time. */
+  PAGES: 1,
+  /** Pages; and it does nothing else before it has them. */
+  PAGES_FOR_GOOD: 2,
+} as const;
+
 /** What may be asked of a thread. */
 export const Attention = {
   /** Give back what the caches of this thread hold. */
@@ -153,6 +162,8 @@ export const Attention = {
   RECLAIM: 2,
   /** A thread has died: clean up, unless somebody else has begun to. */
   REAP: 4,
+  /** Pages have come free: look, if that is what is waited for. */
+  PAGES: 8,
 } as const;
 
 /** Locks that one thread may hold at one time: the number of ranks, and room. */

@@ -14,7 +14,15 @@ import { CheckLevel, damaged, type ErrorCode, MbumaError } from '../check/index.
 import { asRef, type Ref } from '../record/index.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { ASYNC_WAITERS, Superblock, ThreadSlot, Waiter, WaiterState, WaitQueue } from './records.js';
+import {
+  ASYNC_WAITERS,
+  Attention,
+  Superblock,
+  ThreadSlot,
+  Waiter,
+  WaiterState,
+  WaitQueue,
+} from './records.js';
 import type { Threads } from './threads.js';
 import { createSettings } from './tunables.js';
 
@@ -87,6 +95,13 @@ export interface Waiting {
   sleepSlice(waiter: WaiterRef, timeoutMs: number): boolean;
   /** The same without blocking. Keeps the process alive meanwhile. */
   sleepSliceAsync(waiter: WaiterRef, timeoutMs: number): Promise<boolean>;
+  /** Wakes who stands in a line, without a grant: what it waits for may be there. */
+  ring(waiter: WaiterRef): void;
+  /**
+   * Wakes everybody who stands in a line, without a grant: something came free that may be what he lacks. Other
+   * threads find it asked of them: Attention.PAGES.
+   */
+  ringAll(): void;
   /** What to do between slices. Registered by the layers above. */
   onPoll(callback: () => void): void;
   /** Runs what is registered with `onPoll`. */
@@ -202,6 +217,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     );
   }
 
+  function ring(waiter: WaiterRef): void {
+    const slot = words[waiter + SLOT] as number;
+    // A thread that blocks is found by its attention, also between two slices of its sleep.
+    if (waiter !== threads.waiterRef(slot, 0)) notify(waiter + STATE, 1);
+    else if (slot !== threads.slot) threads.ask(slot, Attention.PAGES);
+  }
+
   function assertOutside(what: string): void {
     if (words[threads.self + SECTION] === 0) return;
     throw new MbumaError('READ_SECTION', `${what} would wait, and this thread is in a read section`);
@@ -296,6 +318,16 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       poll();
       await waitAsync(waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
       return load(waiter + STATE) === GRANTED;
+    },
+    ring,
+    ringAll() {
+      for (let slot = 1; slot <= threads.maxThreads; slot++) {
+        if (!threads.isLive(slot)) continue;
+        for (let index = 0; index < threads.waitersPerSlot; index++) {
+          const waiter = threads.waiterRef(slot, index);
+          if (load(waiter + STATE) === WAITING) ring(waiter);
+        }
+      }
     },
     onPoll(callback) {
       polls.push(callback);

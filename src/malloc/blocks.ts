@@ -1,9 +1,9 @@
 /** The slow half of malloc: from a request to a block, and back; charging, runs, waiting. */
 
 import { CheckLevel, describeValue, type ErrorCode, MbumaError, requireTimeout } from '../check/index.js';
-import { Hand, HandKind, PAGE_SIZE, ThreadSlot, type WaiterRef } from '../machine/index.js';
+import { Hand, HandKind, PAGE_SIZE, type WaiterRef } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
-import { CANFAIL, GRANULE_SHIFT, ZERO, type Zone } from '../uma/index.js';
+import { CANFAIL, GRANULE_SHIFT, type RunWait, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -30,14 +30,11 @@ export interface OpenType extends Marked {
   readonly show: (index: number) => void;
 }
 
-/** Why the last attempt found nothing. */
-const Lack = { ROOM: 1, MEMORY: 2 } as const;
+/** What an attempt answers that has found no block, and why. A block is a number above 0. */
+const Lack = { ROOM: -1, MEMORY: -2 } as const;
 
 /** What is told of a block when it is free. */
 const TOLD_LATER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['REDZONE_DAMAGED', 'MODIFIED_AFTER_FREE']);
-
-/** How often a call that waits for a run looks for one. */
-const RUN_SLICE_MS = 20;
 
 export interface Blocks {
   tryAlloc(of: OpenType, size: unknown, flags: unknown, alignment?: unknown): number;
@@ -76,9 +73,6 @@ export function createBlocks(
   const { HELD, SECOND: GRANULES } = Hand;
   const requestOf = createRequests(machine);
   const { kindOf, lengthOf } = createFinder(context, registry, runs, marks);
-  /** Where nobody is ever woken: a sleep that ends by its time. */
-  const homeWord = threads.self + ThreadSlot.home;
-  let lack: number = Lack.MEMORY;
 
   const read = (index: number): number => words[index] as number;
   const add = (index: number, n: number): void => {
@@ -114,12 +108,12 @@ export function createBlocks(
       if (item !== 0) show(index);
       return item;
     }
-    const address = runs.tryAlloc(type, pages, alignment, isGuarded);
+    const address = runs.tryAlloc(type, pages, alignment, flags, isGuarded);
     if (address !== 0) zeroRun(address, request, flags);
     return address;
   }
 
-  /** Takes a block for the room that the hand has; the hand is closed. 0: there is no memory. */
+  /** Takes a block for the room that the hand has; the hand is closed. The block, or Lack. */
   function takeCharged(of: OpenType, request: Request, flags: number, hand: number): number {
     let block = 0;
     try {
@@ -128,10 +122,7 @@ export function createBlocks(
     } finally {
       if (block === 0) accounts.discharge(of.type, hand);
     }
-    if (block === 0) {
-      lack = Lack.MEMORY;
-      return 0;
-    }
+    if (block === 0) return Lack.MEMORY;
     marks.claim(of, request.index, block);
     countBlock(of, request);
     hands.close(hand);
@@ -148,17 +139,15 @@ export function createBlocks(
     const hand = openHand(of);
     if (accounts.charge(of.type, request.granules, hand)) return takeCharged(of, request, flags, hand);
     hands.close(hand);
-    lack = Lack.ROOM;
-    return 0;
+    return Lack.ROOM;
   }
 
-  /** One attempt. */
+  /** One attempt: a block, or Lack. */
   function tryOnce(of: OpenType, request: Request, flags: number): number {
-    lack = Lack.MEMORY;
-    if (allocSite.fails(of.name)) return 0;
+    if (allocSite.fails(of.name)) return Lack.MEMORY;
     if (isCharged(of)) return tryCharged(of, request, flags);
     const block = take(of, request, flags);
-    if (block === 0) return 0;
+    if (block === 0) return Lack.MEMORY;
     countInBatch(of, request, block);
     return block;
   }
@@ -179,10 +168,6 @@ export function createBlocks(
     return new MbumaError('TIMED_OUT', text);
   }
 
-  function noPages({ name }: OpenType): MbumaError {
-    return new MbumaError('OUT_OF_MEMORY', `malloc type ${name}: there are no pages left`);
-  }
-
   /** A block that was waited for, in a zone's line: it is charged for now, or goes back. */
   function chargeLate(of: OpenType, request: Request, block: number): number {
     if (!isCharged(of)) {
@@ -199,11 +184,10 @@ export function createBlocks(
     }
     hands.close(hand);
     giveBackAt(of, request.index, block);
-    lack = Lack.ROOM;
-    return 0;
+    return Lack.ROOM;
   }
 
-  /** The room that a waiter was granted becomes a block; 0: there is no memory. */
+  /** The room that a waiter was granted becomes a block, or Lack. */
   const redeemer =
     (of: OpenType, request: Request, flags: number) =>
     (waiter: WaiterRef): number => {
@@ -214,17 +198,15 @@ export function createBlocks(
 
   // --- waiting ---
 
-  /** A run comes when pages do: nobody says when, so it is looked for now and then. */
-  function waitForRun(of: OpenType, deadline: number, size: unknown, timeoutMs: number): void {
-    const rest = deadline - now();
-    if (rest <= 0) {
-      fail(of);
-      throw timedOut(of, size, timeoutMs);
-    }
-    waiting.assertMayBlock(`alloc of malloc type ${of.name}`, 'OUT_OF_MEMORY');
-    waiting.poll();
-    machine.wait(homeWord, 0, Math.min(rest, RUN_SLICE_MS));
-  }
+  /** A call that waits for a run, until it has it or lacks room. */
+  const runWait = (of: OpenType, request: Request, flags: number, what: string): RunWait<number> => ({
+    what,
+    flags,
+    attempt() {
+      const got = tryOnce(of, request, flags);
+      return got === Lack.MEMORY ? null : got;
+    },
+  });
 
   function alloc(
     of: OpenType,
@@ -241,26 +223,22 @@ export function createBlocks(
     const what = `alloc of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, false);
     const deadline = now() + timeoutMs;
-    for (let block = tryOnce(of, request, flags); ; ) {
-      if (block !== 0) return block;
-      const rest = Math.max(0, deadline - now());
-      if (lack === Lack.ROOM) {
-        const got = waits.forRoom(of.type, request.granules, rest, what, redeemer(of, request, flags));
-        if (got === null) {
-          fail(of);
-          throw timedOut(of, size, timeoutMs);
-        }
-        block = got;
-      } else if ((flags & CANFAIL) !== 0) {
-        fail(of);
-        throw noPages(of);
-      } else if (request.index < 0) {
-        waitForRun(of, deadline, size, timeoutMs);
-        block = tryOnce(of, request, flags);
-      } else {
-        const zone: Zone = of.zoneSet.zoneOf(request.index);
-        block = chargeLate(of, request, zone.alloc(flags, rest));
-      }
+    /** One wait: for room, for a run, or in the line of a zone. null: the time is up. */
+    const waitOnce = (lack: number, rest: number): number | null => {
+      if (lack === Lack.ROOM)
+        return waits.forRoom(of.type, request.granules, rest, what, redeemer(of, request, flags));
+      if (request.index < 0) return uma.runWaits.wait(runWait(of, request, flags, what), rest);
+      const zone: Zone = of.zoneSet.zoneOf(request.index);
+      return chargeLate(of, request, zone.alloc(flags, rest));
+    };
+    try {
+      let got: number | null = tryOnce(of, request, flags);
+      while (got !== null && got < 0) got = waitOnce(got, Math.max(0, deadline - now()));
+      if (got === null) throw timedOut(of, size, timeoutMs);
+      return got;
+    } catch (error) {
+      fail(of);
+      throw error;
     }
   }
 
@@ -278,25 +256,22 @@ export function createBlocks(
     if (request === NEVER) throw neverFits(of, size);
     const what = `allocAsync of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, true);
-    for (let block = tryOnce(of, request, flags); ; ) {
-      if (block !== 0) return block;
+    const waitOnce = async (lack: number): Promise<number> => {
       if (lack === Lack.ROOM) {
         const redeem = redeemer(of, request, flags);
-        block = await waits.forRoomAsync(of.type, request.granules, signal, what, redeem);
-      } else if ((flags & CANFAIL) !== 0) {
-        fail(of);
-        throw noPages(of);
-      } else if (request.index < 0) {
-        waiting.assertMayAwait(what, 'OUT_OF_MEMORY');
-        waiting.poll();
-        await machine.waitAsync(homeWord, 0, RUN_SLICE_MS);
-        signal?.throwIfAborted();
-        threads.assertHere();
-        block = tryOnce(of, request, flags);
-      } else {
-        const zone: Zone = of.zoneSet.zoneOf(request.index);
-        block = chargeLate(of, request, await zone.allocAsync(flags, { ...(signal && { signal }) }));
+        return waits.forRoomAsync(of.type, request.granules, signal, what, redeem);
       }
+      if (request.index < 0) return uma.runWaits.waitAsync(runWait(of, request, flags, what), signal);
+      const zone: Zone = of.zoneSet.zoneOf(request.index);
+      return chargeLate(of, request, await zone.allocAsync(flags, { ...(signal && { signal }) }));
+    };
+    try {
+      let got = tryOnce(of, request, flags);
+      while (got < 0) got = await waitOnce(got);
+      return got;
+    } catch (error) {
+      fail(of);
+      throw error;
     }
   }
 
@@ -361,9 +336,10 @@ export function createBlocks(
       const wanted = requireFlags(flags);
       const request = requestOf(size, alignment, of.isGuarded);
       threads.assertHere();
-      const block = request === NEVER ? 0 : tryOnce(of, request, wanted);
-      if (block === 0) fail(of);
-      return block;
+      const got = request === NEVER ? Lack.MEMORY : tryOnce(of, request, wanted);
+      if (got > 0) return got;
+      fail(of);
+      return 0;
     },
     alloc,
     allocAsync,

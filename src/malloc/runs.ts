@@ -3,7 +3,7 @@
 import { CheckLevel, hex, hexDump, MbumaError, REDZONE_BYTE, redzoneCountDamage } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, siteHere } from '../machine/index.js';
 import { Page, PageState } from '../phys/index.js';
-import { redzoneMessage } from '../uma/index.js';
+import { inClassOf, redzoneMessage } from '../uma/index.js';
 import type { MallocContext } from './context.js';
 import { CLAIMED, GUARDED } from './marks.js';
 import type { TypeRef } from './records.js';
@@ -30,11 +30,11 @@ export interface FoundRun {
 
 export interface Runs {
   /**
-   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none.
+   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none for a call with `flags`.
    *
    * @param mayGuard with a page of redzone behind it, if it is chosen and there are pages for it
    */
-  tryAlloc(type: TypeRef, pages: number, alignment: number, mayGuard: boolean): number;
+  tryAlloc(type: TypeRef, pages: number, alignment: number, flags: number, mayGuard: boolean): number;
   /** Pages of the run of this type that begins at the address; 0: none does. */
   lengthAt(type: TypeRef, address: number): number;
   /** Gives back a run that this thread has unclaimed. */
@@ -71,7 +71,7 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     const aligned = Math.max(1, alignment >>> PAGE_SHIFT);
     const first = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
     if (first !== 0) return first;
-    uma.reclaimer.reclaim('threads');
+    if (!uma.reclaimer.reclaimRun(count)) return 0;
     return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
   }
 
@@ -131,12 +131,12 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
   }
 
   return {
-    tryAlloc(type, count, alignment, mayGuard) {
+    tryAlloc(type, count, alignment, flags, mayGuard) {
       const site = keepsSites ? sites.intern(siteHere(this.tryAlloc)) : 0;
       const hand = hands.open(HandKind.LARGE_BLOCK, 0, 0, count, 0);
       try {
         const guarded = mayGuard ? takeGuarded(count, alignment, hand) : 0;
-        const page = guarded || take(count, alignment, hand);
+        const page = guarded || inClassOf(pages, flags, () => take(count, alignment, hand));
         if (page !== 0) {
           pages.setObject(page, guarded === 0 ? count : count + 1, type);
           store(noteAt(page), (site << SITE_SHIFT) | (guarded === 0 ? 0 : GUARDED) | slot);

@@ -1,13 +1,10 @@
 /** Waiting for room under the limit of a type: blocking and asynchronous calls stand in one line. */
 
 import { MbumaError } from '../check/index.js';
-import { ThreadSlot, type WaiterRef } from '../machine/index.js';
+import { createAsyncLines, type WaiterRef } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import type { MallocContext } from './context.js';
 import type { TypeRef } from './records.js';
-
-/** How often an asynchronous call that found no free waiter tries again. */
-const RETRY_MS = 5;
 
 /** What is done with the room that a waiter was granted. */
 export type Redeem<Result> = (waiter: WaiterRef) => Result;
@@ -33,28 +30,10 @@ export interface Waits {
   leave(): void;
 }
 
-interface Call {
-  readonly type: TypeRef;
-  waiter: WaiterRef | 0;
-  inLine: boolean;
-  wake: () => void;
-}
-
 export function createWaits(context: MallocContext, accounts: Accounts): Waits {
-  const { machine, waiting, threads } = context;
+  const { machine, waiting } = context;
   const { now } = machine;
-  const { notify } = machine.atomics;
-  const homeWord = threads.self + ThreadSlot.home;
-  const calls = new Set<Call>();
-  let left = false;
-  machine.onRewind(() => {
-    calls.clear();
-    left = false;
-  });
-
-  function assertAttached(): void {
-    if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
-  }
+  const { stand, assertAttached, leave } = createAsyncLines(context);
 
   function forRoom<Result>(
     type: TypeRef,
@@ -82,55 +61,18 @@ export function createWaits(context: MallocContext, accounts: Accounts): Waits {
     }
   }
 
-  async function takeWaiter(call: Call, check: () => void): Promise<WaiterRef> {
-    for (;;) {
-      check();
-      const waiter = waiting.takeWaiter();
-      if (waiter !== 0) return waiter;
-      call.wake = () => void notify(homeWord, calls.size);
-      await machine.waitAsync(homeWord, 0, RETRY_MS);
-    }
-  }
-
   return {
     forRoom,
-    async forRoomAsync(type, granules, signal, what, redeem) {
-      const check = (): void => {
-        assertAttached();
-        signal?.throwIfAborted();
-      };
-      check();
-      waiting.assertMayAwait(what, 'OUT_OF_MEMORY');
-      const call: Call = { type, waiter: 0, inLine: false, wake: () => {} };
-      const wake = (): void => call.wake();
-      signal?.addEventListener('abort', wake);
-      calls.add(call);
-      try {
-        const waiter = waiting.takeWaiter() || (await takeWaiter(call, check));
-        call.waiter = waiter;
-        call.wake = () => void notify(waiter, 1);
-        accounts.enter(type, granules, waiter);
-        call.inLine = true;
-        while (!waiting.isGranted(waiter)) {
-          await waiting.sleepSliceAsync(waiter, Number.POSITIVE_INFINITY);
-          check();
-        }
-        call.inLine = false;
-        return redeem(waiter);
-      } finally {
-        signal?.removeEventListener('abort', wake);
-        calls.delete(call);
-        if (call.inLine) accounts.abandon(type, call.waiter as WaiterRef);
-        if (call.waiter !== 0) waiting.returnWaiter(call.waiter);
-      }
-    },
-    leave() {
-      left = true;
-      for (const call of calls) {
-        if (call.inLine) accounts.abandon(call.type, call.waiter as WaiterRef);
-        call.inLine = false;
-        call.wake();
-      }
-    },
+    forRoomAsync: (type, granules, signal, what, redeem) =>
+      stand(
+        {
+          what,
+          enter: (waiter) => accounts.enter(type, granules, waiter),
+          abandon: (waiter) => accounts.abandon(type, waiter),
+          redeem,
+        },
+        signal,
+      ),
+    leave,
   };
 }

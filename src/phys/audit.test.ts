@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Page, PageState, Phys } from './index.js';
+import { WaitQueue } from '../machine/index.js';
+import { Page, PageQueue, PageState, Phys } from './index.js';
 import { assertClean, brokenRules, type Kit, makeKit } from './phys.test-kit.js';
 
 const { SLAB, RUN, FREE, FREE_TAIL, BOOT } = PageState;
@@ -18,6 +19,13 @@ function prepare() {
   const third = pages.tryAllocRun(1, SLAB);
   pages.freeRun(gap, 1);
   pages.setObject(slab, 5, 99);
+  const old = pages.tryAllocRun(2, RUN);
+  const young = pages.tryAllocRun(3, RUN);
+  for (const [page, count] of [
+    [old, 2],
+    [young, 3],
+  ] as const)
+    pages.setAside(page, count, PageQueue.CACHE);
   const { words } = machine;
   const phys = machine.area('phys');
   /** First page of some block of the order. */
@@ -37,6 +45,8 @@ function prepare() {
     first,
     second,
     third,
+    old,
+    young,
     blockOf,
     lowOrder: orders[0] as number,
     highOrder: orders[orders.length - 1] as number,
@@ -115,6 +125,7 @@ const PLANTS: readonly (readonly [rule: string, what: string, plant: (place: Pla
   ],
   ['P7', 'a wrong number of blocks', (at) => at.physSet(Phys.blocks + at.lowOrder, 5)],
   ['P8', 'one free page too many', (at) => at.physSet(Phys.freePages, at.pages.freePages() + 1)],
+  ['P8', 'far too many free pages', (at) => at.physSet(Phys.freePages, 1 << 30)],
   ['P8', 'a negative number of free pages', (at) => at.physSet(Phys.freePages, -1)],
   ['P9', 'a free page with an object', (at) => at.set(at.blockOf(at.highOrder) + 1, Page.object, 7)],
   ['P9', 'a free page with a length', (at) => at.set(at.blockOf(at.highOrder), Page.length, 1)],
@@ -122,6 +133,29 @@ const PLANTS: readonly (readonly [rule: string, what: string, plant: (place: Pla
   ['P9', 'a free page that is wired', (at) => at.set(at.blockOf(at.highOrder), Page.wireCount, 1)],
   ['P10', 'a used page that is wired', (at) => at.set(at.run, Page.wireCount, 1)],
   ['P10', 'a page with a spare word', (at) => at.set(at.run, Page.spare, 1)],
+  ['P11', 'a run in a queue that does not exist', (at) => at.set(at.old, Page.queue, 4)],
+  ['P11', 'a run that is in a queue and in no list', (at) => at.set(at.run, Page.queue, PageQueue.ACTIVE)],
+  ['P11', 'a list with a run that is in none', (at) => at.set(at.young, Page.queue, PageQueue.NONE)],
+  ['P11', 'a run in the list of another queue', (at) => at.set(at.old, Page.queue, PageQueue.ACTIVE)],
+  ['P11', 'a run in a queue without a ticket', (at) => at.set(at.old, Page.ticket, 0)],
+  ['P11', 'a ticket of a run that is in none', (at) => at.set(at.slab, Page.ticket, 5)],
+  ['P11', 'a page inside of a run in a queue', (at) => at.set(at.run + 1, Page.queue, PageQueue.CACHE)],
+  ['P11', 'a queue that is lost', (at) => at.physSet(Phys.queueHeads + PageQueue.CACHE, 0)],
+  ['P11', 'a queue of none', (at) => at.physSet(Phys.queueHeads, at.pages.pageRef(at.run))],
+  ['P11', 'a queue with another end', (at) => at.physSet(Phys.queueTails + PageQueue.CACHE, 0)],
+  ['P11', 'a queue with another number of pages', (at) => at.physSet(Phys.queuePages + PageQueue.CACHE, 4)],
+  ['P11', 'a queue that is a circle', (at) => at.set(at.young, Page.queueNext, at.pages.pageRef(at.old))],
+  ['P11', 'a wrong link back in a queue', (at) => at.set(at.young, Page.queuePrevious, 0)],
+  ['P11', 'a free page in a queue', (at) => at.set(at.blockOf(at.highOrder), Page.queue, PageQueue.CACHE)],
+  ['P12', 'thresholds out of order', (at) => at.physSet(Phys.freeReserved, 3)],
+  ['P12', 'a threshold that is never met', (at) => at.physSet(Phys.freeTarget, 1000)],
+  ['P12', 'a negative threshold', (at) => at.physSet(Phys.cacheMin, -1)],
+  ['P12', 'a memory that is low by half', (at) => at.physSet(Phys.isLow, 2)],
+  ['P12', 'a low memory that does not say so', (at) => at.physSet(Phys.freeMin, at.pages.freePages() + 1)],
+  ['P12', 'somebody who starves in no class', (at) => at.physSet(Phys.starving, 3)],
+  ['P12', 'a ticket that cannot be', (at) => at.physSet(Phys.lastTicket, -1)],
+  ['P13', 'a line with nobody in it', (at) => at.physSet(Phys.line + WaitQueue.count, 1)],
+  ['P13', 'a line that begins nowhere', (at) => at.physSet(Phys.line + WaitQueue.head, 8)],
   ['P9', 'a free page on loan', (at) => at.set(at.blockOf(at.highOrder), Page.loanCount, 1)],
 ];
 
@@ -164,7 +198,10 @@ const ALONE = new Set([
   'a bit for no list',
   'a wrong number of blocks',
   'one free page too many',
-  'a negative number of free pages',
+  'far too many free pages',
+  'a queue with another number of pages',
+  'a queue with another end',
+  'thresholds out of order',
   'a free page with an object',
   'a free page with an offset',
   'a free page that is wired',

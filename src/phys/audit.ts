@@ -3,15 +3,27 @@
  * trusts nothing, ends whatever it finds.
  */
 
-import type { Machine } from '../machine/index.js';
+import { type Attachment, createLineAudit } from '../machine/index.js';
 import { isZero, layoutOf, unsoundFields } from '../record/index.js';
-import { FIRST_USED_STATE, LAST_USED_STATE, ORDER_MAX, Page, PageState, Phys } from './records.js';
+import { THRESHOLD_NAMES, type Thresholds, thresholdReasons } from './classes.js';
+import {
+  FIRST_USED_STATE,
+  LAST_USED_STATE,
+  ORDER_MAX,
+  Page,
+  PageQueue,
+  PageState,
+  Phys,
+  Starving,
+} from './records.js';
 
 type Report = (rule: string, message: string) => void;
 
 const RECORD_WORDS = layoutOf(Page).words;
 
-export function auditPages(machine: Machine, report: Report): void {
+export function auditPages(attachment: Attachment, report: Report): void {
+  const { machine } = attachment;
+  const { auditLine } = createLineAudit(attachment);
   const { words } = machine;
   const { firstPage } = machine.layout;
   const { pageCount } = machine.layout.parameters;
@@ -19,8 +31,8 @@ export function auditPages(machine: Machine, report: Report): void {
   const phys = machine.area('phys');
   const { FREE, FREE_TAIL, BOOT } = PageState;
 
-  const read = (page: number, field: number): number =>
-    words[records + page * RECORD_WORDS + field] as number;
+  const wordOf = (page: number, field: number): number => records + page * RECORD_WORDS + field;
+  const read = (page: number, field: number): number => words[wordOf(page, field)] as number;
   const physWord = (field: number): number => words[phys + field] as number;
   const stateOf = (page: number): number => read(page, Page.state);
   const isUsed = (page: number): boolean =>
@@ -173,6 +185,66 @@ export function auditPages(machine: Machine, report: Report): void {
     }
   }
 
+  /** Runs by queue, from the records: what the lists must hold. Reports what is in a queue and must not be. */
+  function findQueued(): Map<number, Set<number>> {
+    const { ACTIVE, INACTIVE, CACHE, NONE } = PageQueue;
+    const queued = new Map<number, Set<number>>([ACTIVE, INACTIVE, CACHE].map((queue) => [queue, new Set()]));
+    for (let page = firstPage; page < pageCount; page++) {
+      const queue = read(page, Page.queue);
+      const isHead = isUsed(page) && read(page, Page.length) > 0;
+      const isIdle = queue === NONE && isZero(words, wordOf(page, Page.queue), wordOf(page, Page.spare));
+      if (queued.get(queue)?.add(page) && isHead && read(page, Page.ticket) > 0) continue;
+      if (!isIdle) report('P11', `page ${page} has queue ${queue}, or links or a ticket, and is in none`);
+    }
+    return queued;
+  }
+
+  function auditQueue(queue: number, expected: ReadonlySet<number>): void {
+    const seen = new Set<number>();
+    let previous = 0;
+    let pages = 0;
+    for (let record = physWord(Phys.queueHeads + queue); record !== 0; ) {
+      const page = (record - records) / RECORD_WORDS;
+      if (!expected.has(page) || seen.has(page)) {
+        report(
+          'P11',
+          `queue ${queue} names the record at ${record}, page ${page}, which is not in it, or twice`,
+        );
+        return;
+      }
+      if (read(page, Page.queuePrevious) !== previous)
+        report('P11', `in queue ${queue} page ${page} follows another than it says`);
+      seen.add(page);
+      pages += read(page, Page.length);
+      previous = record;
+      record = read(page, Page.queueNext);
+    }
+    if (physWord(Phys.queueTails + queue) !== previous) report('P11', `queue ${queue} has another end`);
+    if (seen.size !== expected.size)
+      report('P11', `queue ${queue} has ${seen.size} runs, and ${expected.size} say that they are in it`);
+    if (physWord(Phys.queuePages + queue) !== pages)
+      report('P11', `queue ${queue} counts ${physWord(Phys.queuePages + queue)} pages, and has ${pages}`);
+  }
+
+  function auditQueues(): void {
+    for (const [queue, expected] of findQueued()) auditQueue(queue, expected);
+    for (const field of [Phys.queueHeads, Phys.queueTails, Phys.queuePages])
+      if (physWord(field) !== 0) report('P11', 'there is something in the queue that is none');
+  }
+
+  function auditLevel(): void {
+    const thresholds = Object.fromEntries(THRESHOLD_NAMES.map((name) => [name, physWord(Phys[name])]));
+    for (const reason of thresholdReasons(thresholds as unknown as Thresholds, pageCount - firstPage))
+      report('P12', `a threshold: ${reason}`);
+    const isLow = physWord(Phys.isLow);
+    const mayBeHigh = physWord(Phys.freePages) >= physWord(Phys.freeMin);
+    if (isLow !== 1 && !(isLow === 0 && mayBeHigh))
+      report('P12', `isLow is ${isLow} with ${physWord(Phys.freePages)} free pages`);
+    if (physWord(Phys.starving) >>> 0 > Starving.RESERVE)
+      report('P12', `starving is ${physWord(Phys.starving)}`);
+    if (physWord(Phys.lastTicket) < 0) report('P12', `the last ticket is ${physWord(Phys.lastTicket)}`);
+  }
+
   /**
    * What nothing uses is 0. In used pages nothing uses these either, until there are objects of many pages;
    * but who holds a run may note something in its first page.
@@ -203,4 +275,7 @@ export function auditPages(machine: Machine, report: Report): void {
   auditLists();
   auditCounts();
   auditFreeRecords();
+  auditQueues();
+  auditLevel();
+  auditLine(phys + Phys.line, 'P13', (rule, message) => report(rule, `the line for runs: ${message}`));
 }

@@ -1,3 +1,11 @@
+export {
+  PageClass,
+  THRESHOLD_NAMES,
+  type Thresholds,
+  thresholdReasons,
+  thresholdsFor,
+} from './classes.js';
 export { pagesBranches } from './leaves.js';
+export type { LowMemory, ReclaimHandler, ReclaimHandlerStats } from './low-memory.js';
 export { createPages, type Pages, type PagesStats, planPages } from './pages.js';
-export { ORDER_MAX, Page, type PageRef, PageState, Phys } from './records.js';
+export { ORDER_MAX, Page, PageQueue, type PageRef, PageState, Phys } from './records.js';

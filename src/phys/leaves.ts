@@ -1,12 +1,31 @@
 /** Pages in the tree of tunables and figures. A new leaf is a line in one of the lists. */
 
+import { refuseFor } from '../check/index.js';
 import { PAGE_SIZE } from '../machine/index.js';
 import { floorLog2 } from '../record/index.js';
-import { type Branch, branch, integer } from '../sysctl/index.js';
+import { type Branch, branch, flag, integer, type Leaf } from '../sysctl/index.js';
+import { type Thresholds, thresholdReasons } from './classes.js';
 import type { Pages } from './pages.js';
 import { ORDER_MAX } from './records.js';
 
 const PAGES_MAX = 2 ** ORDER_MAX;
+
+/** Leaf, threshold, sentence. The names are those of FreeBSD. */
+const thresholds: readonly (readonly [name: string, of: keyof Thresholds, description: string])[] = [
+  ['v_interrupt_free_min', 'interruptFreeMin', 'Free pages that only USE_INTERRUPT_RESERVE may take.'],
+  ['v_free_reserved', 'freeReserved', 'Free pages that a request without a flag leaves.'],
+  ['v_free_min', 'freeMin', 'With fewer free pages the memory is low.'],
+  ['v_free_target', 'freeTarget', 'Free pages with which it is low no more.'],
+  ['v_cache_min', 'cacheMin', 'Pages that ageing keeps in the cache queue.'],
+  ['v_inactive_target', 'inactiveTarget', 'Pages that ageing keeps in the inactive and the cache queue.'],
+];
+
+/** @throws BAD_CONFIGURATION with every reason, when it contradicts the others */
+function setThreshold(pages: Pages, name: keyof Thresholds, value: number): void {
+  const chosen = { ...pages.stats().thresholds, [name]: value };
+  refuseFor('', thresholdReasons(chosen, pages.pageCount - pages.firstPage));
+  pages.setThresholds(chosen);
+}
 
 export function pagesBranches(pages: Pages): readonly Branch[] {
   const { pageCount, firstPage } = pages;
@@ -20,6 +39,8 @@ export function pagesBranches(pages: Pages): readonly Branch[] {
       { most: PAGES_MAX },
     ),
   );
+  const figure = (name: string, of: 'active' | 'inactive' | 'cache', description: string): Leaf =>
+    integer(name, 'pages', description, () => pages.stats()[of], { most: PAGES_MAX });
   return [
     branch('hw', [
       integer('pagesize', 'bytes', 'Bytes of a page.', () => PAGE_SIZE),
@@ -32,8 +53,23 @@ export function pagesBranches(pages: Pages): readonly Branch[] {
         most: PAGES_MAX,
       }),
       integer('v_free_count', 'pages', 'Pages that are free.', pages.freePages, { most: PAGES_MAX }),
+      figure('v_active_count', 'active', 'Pages that are set aside, and were of use lately.'),
+      figure('v_inactive_count', 'inactive', 'Pages that are set aside.'),
+      figure('v_cache_count', 'cache', 'Pages that are set aside, and go first.'),
+      integer(
+        'v_tcached',
+        'pages',
+        'Pages that were set aside, and that requests have taken.',
+        () => pages.stats().discarded,
+      ),
     ]),
     branch('vm', [
+      ...thresholds.map(([name, of, description]) =>
+        integer(name, 'pages', description, () => pages.stats().thresholds[of], {
+          most: PAGES_MAX,
+          write: (_, value) => setThreshold(pages, of, value),
+        }),
+      ),
       integer(
         'uma_kmem_limit',
         'bytes',
@@ -52,6 +88,9 @@ export function pagesBranches(pages: Pages): readonly Branch[] {
           most: PAGES_MAX,
         },
       ),
+      flag('low', 'Whether the memory is low: handlers run.', () => pages.stats().isLow),
+      integer('episodes', 'times', 'Times that it became low.', () => pages.stats().episodes),
+      integer('reserve', 'times', 'Runs that were met from the reserves.', () => pages.stats().reserveTaken),
       integer('requests', 'times', 'Runs asked for.', () => pages.stats().requests),
       integer('failures', 'times', 'Runs that were not there.', () => pages.stats().failures),
       ...orders,

@@ -1,31 +1,31 @@
 /**
- * Runs of pages, from a buddy system.
- *
- * A request takes the smallest block that is long enough, keeps the front and gives the rest back as
- * blocks. A run that is freed is cut into blocks, and each joins with its buddy as long as that is
- * free. No list is ever searched: the mask says which orders have blocks, and the first one is taken.
- *
- * The order of the stores matters: after each of them the lists and counts can be rebuilt from the
- * first pages of the used runs (README.md, "After a death").
+ * The page layer, as one thread sees it: runs, requests and their classes, runs that may be taken. Here is the
+ * lock, and what is checked; what is done under it is in runs.ts, buddy.ts, queues.ts and level.ts.
  */
 
-import { damaged, LockRank, MbumaError, requireInteger } from '../check/index.js';
+import { LockRank, MbumaError, requireInteger } from '../check/index.js';
 import { type AreaPlanner, type Attachment, Hand, HandKind, PAGE_SHIFT } from '../machine/index.js';
 import { asRef, layoutOf } from '../record/index.js';
 import { auditPages } from './audit.js';
+import { createBuddy } from './buddy.js';
+import { PageClass, type Thresholds, thresholdsFor } from './classes.js';
+import { createLevel } from './level.js';
+import { createLowMemory, type LowMemory } from './low-memory.js';
+import { createPageLine, type PageLine } from './page-line.js';
+import { createQueues } from './queues.js';
 import {
   FIRST_USED_STATE,
   LAST_USED_STATE,
   ORDER_MAX,
   Page,
+  PageQueue,
   type PageRef,
   PageState,
   Phys,
+  RECORD_SHIFT,
+  RECORD_WORDS,
 } from './records.js';
-
-/** Page records are a power of two long: an index is shifted, not multiplied. */
-const RECORD_SHIFT = 4;
-const RECORD_WORDS = 16;
+import { createRuns } from './runs.js';
 
 /** What is told of the layer. Read without the lock: each figure is exact, their sum may be off. */
 export interface PagesStats {
@@ -38,6 +38,18 @@ export interface PagesStats {
   readonly byOrder: readonly number[];
   readonly requests: number;
   readonly failures: number;
+  /** Pages that are used, and may be taken: by the queue that they are in. */
+  readonly active: number;
+  readonly inactive: number;
+  readonly cache: number;
+  /** Pages of these that requests have taken. */
+  readonly discarded: number;
+  /** Requests that were met from the reserves. */
+  readonly reserveTaken: number;
+  /** Whether the memory is low now, and how often it has become so. */
+  readonly isLow: boolean;
+  readonly episodes: number;
+  readonly thresholds: Thresholds;
 }
 
 /** The page layer, as one thread sees it. */
@@ -47,7 +59,8 @@ export interface Pages {
   /** The first that is handed out. */
   readonly firstPage: number;
   /**
-   * Takes `count` contiguous pages. Never sleeps. Failpoint `phys.run`.
+   * Takes `count` contiguous pages, in the class of this thread's requests (see `setClass`). Never sleeps; takes
+   * runs of the cache queue if need be. Failpoint `phys.run`.
    *
    * @param use PageState of the pages: SLAB or RUN
    * @param held word of a hand of this thread: it names the run from the moment when the run is used
@@ -64,8 +77,38 @@ export interface Pages {
    * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`; nothing is changed
    */
   freeRun(page: number, count: number, held?: number): void;
+  /**
+   * Of which class the requests of this thread are from now on; the one before. What a request needs on its way,
+   * such as a header, is of its class: so it is the thread's, for as long as that is at it.
+   */
+  setClass(pageClass: PageClass): PageClass;
+  /** The same, unless this thread's class may take more already. */
+  raiseClass(pageClass: PageClass): PageClass;
   /** Free pages: a hint, read without the lock. */
   freePages(): number;
+  /** Pages of the runs that may be taken: a hint. */
+  queuedPages(): number;
+  /**
+   * Puts a run that the caller holds into a queue, at its young end: from now on it may be taken. By the holder.
+   *
+   * @returns a ticket, not 0, for `takeBack`
+   * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`, or it is in a queue already
+   */
+  setAside(page: number, count: number, queue: PageQueue): number;
+  /** Takes the run out of its queue again. False: it has been taken by somebody meanwhile. */
+  takeBack(page: number, ticket: number): boolean;
+  /** Which queue the run that begins at a page is in. */
+  queueOf(page: number): PageQueue;
+  /** Gets at least so many pages of the inactive and active queues into the cache queue, if there are. */
+  age(pagesWanted: number): void;
+  /** Changes thresholds that have been checked: `thresholdReasons`. */
+  setThresholds(thresholds: Thresholds): void;
+  /** Asks to be woken when pages come free for a request of this thread's class: once, by `ringAll`. */
+  starve(): void;
+  /** Those who wait for runs. */
+  readonly line: PageLine;
+  /** Reclaim handlers of this thread. */
+  readonly lowMemory: LowMemory;
   /** Pages of the used run that starts at a page; 0 when none does. Exact for who holds the run. */
   lengthOf(page: number): number;
   /** Says what the pages of a run belong to. By the holder of the run. */
@@ -96,121 +139,45 @@ export const planPages: AreaPlanner = ({ pageCount }) => [
  *   become free
  */
 export function createPages(attachment: Attachment, initialise: boolean): Pages {
-  const { machine, locks, hands } = attachment;
+  const { machine, locks, hands, waiting } = attachment;
   const { words, floats } = machine;
   const { acquire, release } = locks;
   const { firstPage } = machine.layout;
   const { pageCount } = machine.layout.parameters;
-  const { state: STATE, length: LENGTH, order: ORDER, next: NEXT, previous: PREVIOUS } = Page;
-  const { object: OBJECT, offset: OFFSET, wireCount: WIRE_COUNT, loanCount: LOAN_COUNT } = Page;
-  const { FREE, FREE_TAIL, BOOT } = PageState;
+  const { state: STATE, object: OBJECT, queue: QUEUE, ticket: TICKET } = Page;
   const FIRST_USED = FIRST_USED_STATE;
-  const orderMax = ORDER_MAX;
   const recordShift = RECORD_SHIFT;
   const records = machine.area('pages');
   const phys = machine.area('phys');
   const LOCK = phys + Phys.lock;
   const NON_EMPTY = phys + Phys.nonEmpty;
   const FREE_PAGES = phys + Phys.freePages;
-  const HEADS = phys + Phys.heads;
   const BLOCKS = phys + Phys.blocks;
   const REQUESTS = (phys + Phys.requests) >> 1;
   const FAILURES = (phys + Phys.failures) >> 1;
+  const { ACTIVE, INACTIVE, CACHE } = PageQueue;
   const rank = LockRank.PAGES;
   const runSite = machine.failpoints.site('phys.run', 'a run of pages, for whatever use');
+  const buddy = createBuddy(machine);
+  const queues = createQueues(machine);
+  const level = createLevel(machine);
+  const runs = createRuns(machine, buddy, queues, level);
+  const line = createPageLine(attachment);
+  const { runLength } = runs;
+  let pageClass: PageClass = PageClass.NORMAL;
+  machine.onRewind(() => {
+    pageClass = PageClass.NORMAL;
+  });
 
-  function listAdd(record: number, order: number): void {
-    const head = words[HEADS + order] as number;
-    words[record + NEXT] = head;
-    words[record + PREVIOUS] = 0;
-    if (head !== 0) words[head + PREVIOUS] = record;
-    words[HEADS + order] = record;
-    words[BLOCKS + order] = (words[BLOCKS + order] as number) + 1;
-    words[NON_EMPTY] = (words[NON_EMPTY] as number) | (1 << order);
-  }
+  const recordOf = (page: number): number => records + (page << recordShift);
 
-  function listRemove(record: number, order: number): void {
-    const next = words[record + NEXT] as number;
-    const previous = words[record + PREVIOUS] as number;
-    if (next !== 0) words[next + PREVIOUS] = previous;
-    if (previous !== 0) words[previous + NEXT] = next;
-    else {
-      words[HEADS + order] = next;
-      if (next === 0) words[NON_EMPTY] = (words[NON_EMPTY] as number) & ~(1 << order);
+  function locked<Result>(work: () => Result): Result {
+    acquire(LOCK, rank);
+    try {
+      return work();
+    } finally {
+      release(LOCK);
     }
-    words[BLOCKS + order] = (words[BLOCKS + order] as number) - 1;
-  }
-
-  /** Makes a block of free pages that stand in none, joined with its buddy as often as that is free. */
-  function blockAdd(start: number, startOrder: number): void {
-    let page = start;
-    let order = startOrder;
-    for (; order < orderMax; order++) {
-      const buddy = page ^ (1 << order);
-      if (buddy >= pageCount) break;
-      const record = records + (buddy << recordShift);
-      if (words[record + STATE] !== FREE || words[record + ORDER] !== order) break;
-      listRemove(record, order);
-      words[record + STATE] = FREE_TAIL;
-      page &= ~(1 << order);
-    }
-    const record = records + (page << recordShift);
-    words[record + ORDER] = order;
-    words[record + STATE] = FREE;
-    listAdd(record, order);
-  }
-
-  /** Cuts free pages that stand in no block into blocks: at each place the longest aligned one that fits. */
-  function extentAdd(start: number, end: number): void {
-    for (let page = start; page < end; ) {
-      const aligned = 31 - Math.clz32(page & -page);
-      const fitting = 31 - Math.clz32(end - page);
-      const order = aligned < fitting ? aligned : fitting;
-      blockAdd(page, order);
-      page += 1 << order;
-    }
-  }
-
-  /** The first pages of a block become a run; its rest becomes blocks. */
-  function blockToRun(record: number, blockOrder: number, count: number, use: number, held: number): number {
-    const page = (record - records) >> recordShift;
-    listRemove(record, blockOrder);
-    extentAdd(page + count, page + (1 << blockOrder));
-    for (let tail = record + ((count - 1) << recordShift); tail > record; tail -= RECORD_WORDS) {
-      words[tail + STATE] = use;
-    }
-    words[FREE_PAGES] = (words[FREE_PAGES] as number) - count;
-    words[record + LENGTH] = count;
-    if (held !== 0) words[held] = page;
-    words[record + STATE] = use; // from here on the run is used
-    return page;
-  }
-
-  function clearRecord(record: number): void {
-    words[record + STATE] = FREE_TAIL;
-    words[record + LENGTH] = 0;
-    words[record + OBJECT] = 0;
-    words[record + OFFSET] = 0;
-    words[record + WIRE_COUNT] = 0;
-    words[record + LOAN_COUNT] = 0;
-  }
-
-  function runToBlocks(page: number, count: number): void {
-    const record = records + (page << recordShift);
-    const end = record + (count << recordShift);
-    // The first page goes first: from here on the run is free.
-    for (let each = record; each < end; each += RECORD_WORDS) clearRecord(each);
-    extentAdd(page, page + count);
-    words[FREE_PAGES] = (words[FREE_PAGES] as number) + count;
-  }
-
-  /** Pages of the used run that starts at `page`; 0 when none starts there. */
-  function runLength(page: number): number {
-    const record = records + (page << recordShift);
-    const length = words[record + LENGTH] as number;
-    return (words[record + STATE] as number) >= FIRST_USED && length > 0 && page + length <= pageCount
-      ? length
-      : 0;
   }
 
   function tryAllocRun(count: number, use: number, held = 0, alignment = 1): number {
@@ -219,24 +186,18 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     const forbidden = runSite.fails();
     // Blocks start at multiples of their length.
     const length = count > alignment ? count : alignment;
-    const order = length === 1 ? 0 : 32 - Math.clz32(length - 1);
     acquire(LOCK, rank);
-    floats[REQUESTS] = (floats[REQUESTS] as number) + 1;
-    const mask = (words[NON_EMPTY] as number) & (-1 << order);
-    if (forbidden || mask === 0 || length > pageCount) {
+    try {
+      floats[REQUESTS] = (floats[REQUESTS] as number) + 1;
+      const block =
+        forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);
+      if (block !== 0) return runs.blockToRun(block, count, use, held);
       floats[FAILURES] = (floats[FAILURES] as number) + 1;
-      release(LOCK);
+      level.beLow();
       return 0;
-    }
-    const blockOrder = 31 - Math.clz32(mask & -mask);
-    const head = words[HEADS + blockOrder] as number;
-    if (words[head + STATE] !== FREE || words[head + ORDER] !== blockOrder) {
+    } finally {
       release(LOCK);
-      throw damaged(`the list of blocks of 2^${blockOrder} pages begins at ${head}`);
     }
-    const page = blockToRun(head, blockOrder, count, use, held);
-    release(LOCK);
-    return page;
   }
 
   function freeRun(page: number, count: number, held = 0): void {
@@ -249,11 +210,14 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
       release(LOCK);
       return;
     }
+    let someoneStarves = false;
     if (length === count) {
-      runToBlocks(page, count);
+      runs.runToBlocks(page, count);
       if (held !== 0) words[held] = 0;
+      someoneStarves = level.takeStarving();
     }
     release(LOCK);
+    if (someoneStarves) waiting.ringAll();
     if (length !== count) refuseFree(page, count, length);
   }
 
@@ -264,30 +228,26 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     });
   }
 
-  function rebuildLocked(): void {
-    words[NON_EMPTY] = 0;
-    words.fill(0, HEADS, HEADS + orderMax + 1);
-    words.fill(0, BLOCKS, BLOCKS + orderMax + 1);
-    // First all records, then the blocks: a FREE page left over from before must not be joined with.
-    for (let page = firstPage; page < pageCount; ) {
-      const length = runLength(page);
-      const record = records + (page << recordShift);
-      if (length === 0) clearRecord(record);
-      for (let tail = 1; tail < length; tail++) {
-        words[record + (tail << recordShift) + STATE] = words[record + STATE] as number;
-        words[record + (tail << recordShift) + LENGTH] = 0;
-      }
-      page += Math.max(length, 1);
-    }
-    let free = 0;
-    for (let page = firstPage; page < pageCount; ) {
-      const start = page;
-      while (page < pageCount && runLength(page) === 0) page++;
-      extentAdd(start, page);
-      free += page - start;
-      if (page < pageCount) page += runLength(page);
-    }
-    words[FREE_PAGES] = free;
+  function setAside(page: number, count: number, queue: PageQueue): number {
+    requireInteger(page, 'page', firstPage, pageCount - 1);
+    requireInteger(queue, 'queue', ACTIVE, CACHE);
+    return locked(() => {
+      const record = recordOf(page);
+      if (runLength(page) === count && words[record + QUEUE] === PageQueue.NONE)
+        return queues.add(record, queue);
+      const text = `no run of ${count} pages begins at page ${page}, or it is in a queue already`;
+      throw new MbumaError('BAD_ARGUMENT', text, { address: page << PAGE_SHIFT });
+    });
+  }
+
+  function takeBack(page: number, ticket: number): boolean {
+    requireInteger(page, 'page', firstPage, pageCount - 1);
+    return locked(() => {
+      const record = recordOf(page);
+      const isThere = words[record + QUEUE] !== PageQueue.NONE && words[record + TICKET] === ticket;
+      if (isThere) queues.remove(record);
+      return isThere;
+    });
   }
 
   /** What hands may name that is a run. */
@@ -306,55 +266,88 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
   }
 
   locks.onTakeOver(LOCK, LOCK + 1, rank, () => {
-    rebuildLocked();
+    runs.rebuild();
+    line.repairLocked();
     settleHandsLocked();
   });
 
   if (initialise) {
-    for (let page = 0; page < firstPage; page++) words[records + (page << recordShift) + STATE] = BOOT;
-    extentAdd(firstPage, pageCount);
+    for (let page = 0; page < firstPage; page++) words[recordOf(page) + STATE] = PageState.BOOT;
+    buddy.addExtent(firstPage, pageCount);
     words[FREE_PAGES] = pageCount - firstPage;
+    level.setThresholds(thresholdsFor(pageCount - firstPage));
   }
+
+  function setClass(asked: PageClass): PageClass {
+    const before = pageClass;
+    pageClass = asked;
+    return before;
+  }
+
+  const freePages = (): number => words[FREE_PAGES] as number;
+
+  function age(pagesWanted: number): void {
+    if (queues.pagesIn(ACTIVE) + queues.pagesIn(INACTIVE) > 0) locked(() => queues.age(pagesWanted));
+  }
+
+  const lowMemory = createLowMemory(machine, { ...level, freePages, setClass, age });
 
   return {
     pageCount,
     firstPage,
     tryAllocRun,
     freeRun,
-    freePages: () => words[FREE_PAGES] as number,
+    setClass,
+    raiseClass: (asked) => setClass(asked > pageClass ? asked : pageClass),
+    freePages,
+    queuedPages: () => queues.pagesIn(ACTIVE) + queues.pagesIn(INACTIVE) + queues.pagesIn(CACHE),
+    setAside,
+    takeBack,
+    queueOf: (page) => (page >>> 0 < pageCount ? words[recordOf(page) + QUEUE] : PageQueue.NONE) as PageQueue,
+    age,
+    setThresholds(thresholds) {
+      locked(() => level.setThresholds(thresholds));
+    },
+    starve() {
+      locked(() => level.starve(pageClass));
+    },
+    line,
+    lowMemory,
     lengthOf: (page) => (page >= firstPage && page < pageCount ? runLength(page) : 0),
     setObject(page, count, object) {
       requireInteger(page, 'page', firstPage, pageCount - 1);
       requireInteger(count, 'count', 1, pageCount - page);
-      const end = records + ((page + count) << recordShift);
-      for (let record = records + (page << recordShift); record < end; record += RECORD_WORDS) {
+      const end = recordOf(page + count);
+      for (let record = recordOf(page); record < end; record += RECORD_WORDS) {
         words[record + OBJECT] = object;
       }
     },
-    objectOf: (page) =>
-      page >>> 0 < pageCount ? (words[records + (page << recordShift) + OBJECT] as number) : 0,
-    pageRef: (page) => asRef<'page'>(records + (page << recordShift)),
+    objectOf: (page) => (page >>> 0 < pageCount ? (words[recordOf(page) + OBJECT] as number) : 0),
+    pageRef: (page) => asRef<'page'>(recordOf(page)),
     stats() {
       const nonEmpty = words[NON_EMPTY] as number;
       return {
         pages: pageCount - firstPage,
         free: words[FREE_PAGES] as number,
         largestRun: nonEmpty === 0 ? 0 : 1 << (31 - Math.clz32(nonEmpty)),
-        byOrder: Array.from(words.subarray(BLOCKS, BLOCKS + orderMax + 1)),
+        byOrder: Array.from(words.subarray(BLOCKS, BLOCKS + ORDER_MAX + 1)),
         requests: floats[REQUESTS] as number,
         failures: floats[FAILURES] as number,
+        active: queues.pagesIn(ACTIVE),
+        inactive: queues.pagesIn(INACTIVE),
+        cache: queues.pagesIn(CACHE),
+        discarded: runs.discarded(),
+        reserveTaken: level.reserveTaken(),
+        isLow: level.isLow(),
+        episodes: level.episodes() >>> 0,
+        thresholds: level.thresholds(),
       };
     },
     audit(report) {
-      acquire(LOCK, rank);
       const findings: [rule: string, message: string][] = [];
-      try {
-        auditPages(machine, (rule, message) => findings.push([rule, message]));
-      } finally {
-        release(LOCK);
-      }
+      locked(() => auditPages(attachment, (rule, message) => findings.push([rule, message])));
       for (const [rule, message] of findings) report(rule, message);
     },
-    rebuildLocked,
+    rebuildLocked: runs.rebuild,
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Hand, HandKind } from '../machine/index.js';
 import { Death } from '../machine/mortal.test-kit.js';
-import { Page, PageState, type Pages, Phys } from './index.js';
+import { Page, PageQueue, PageState, type Pages, Phys } from './index.js';
 import { assertClean, freeShape, joinMortal, type Kit, type MortalKit, makeKit } from './phys.test-kit.js';
 
 const { SLAB, RUN } = PageState;
@@ -102,6 +102,59 @@ describe('page runs: after a death', () => {
         }
         assert.match(outcomes, /^n+d+$/, 'one store decides');
         assert.ok(outcomes.length > 3);
+      });
+    }
+  }
+
+  /** What is done to a run of 12 pages, the oldest of three in a queue or in none; whether it is in one then. */
+  const queueStories: readonly (readonly [name: string, act: (pages: Pages, page: number) => void])[] = [
+    ['setAside', (pages, page) => void pages.setAside(page, 12, PageQueue.INACTIVE)],
+    ['takeBack', (pages, page) => void pages.takeBack(page, 1)],
+    ['freeRun of what is set aside', (pages, page) => pages.freeRun(page, 12)],
+    ['age', (pages) => pages.age(12)],
+    ['a request that takes it', (pages) => void pages.tryAllocRun(pages.freePages() + 12, RUN)],
+    ['a request that takes it for one page', (pages) => void pages.tryAllocRun(1, RUN)],
+  ];
+
+  /** A full memory but for what is set aside: the run of 12, where the story needs it, and two others. */
+  function prepareQueues(name: string): { kit: Kit; victim: MortalKit; page: number } {
+    const kit = makeKit(64);
+    const { pages } = kit;
+    const queue = name === 'age' || name === 'takeBack' ? PageQueue.INACTIVE : PageQueue.CACHE;
+    const page = pages.tryAllocRun(12, RUN);
+    const others = [pages.tryAllocRun(2, RUN), pages.tryAllocRun(3, RUN)];
+    while (pages.tryAllocRun(1, SLAB) !== 0);
+    if (name !== 'setAside') pages.setAside(page, 12, queue);
+    for (const [index, other] of others.entries()) pages.setAside(other, index + 2, queue);
+    return { kit, victim: joinMortal(kit.machine.handle), page };
+  }
+
+  const queueShape = ({ pages }: Kit, page: number): unknown => {
+    const { active, inactive, cache, free } = pages.stats();
+    return { active, inactive, cache, free, queue: pages.queueOf(page), length: pages.lengthOf(page) };
+  };
+
+  for (const [name, act] of queueStories) {
+    for (const [how, survive] of Object.entries(SURVIVALS)) {
+      it(`${name}, cut short before each store, leaves sound queues: taken over ${how}`, () => {
+        const rehearsed = prepareQueues(name);
+        const first = rehearsed.victim.mortal.stores();
+        act(rehearsed.victim.pages, rehearsed.page);
+        const stores = rehearsed.victim.mortal.stores() - first;
+        assert.ok(stores > 5);
+        const seen = new Set<string>();
+        for (let store = 1; store <= stores; store++) {
+          const { kit, victim, page } = prepareQueues(name);
+          victim.mortal.dieAt(store);
+          assert.throws(() => act(victim.pages, page), Death);
+          assert.equal(kit.threads.declareDead(victim.threads.slot, victim.threads.generation), true);
+          // Else the next who needs a page would take one of those that are looked at.
+          if (how === 'by its reaper' || kit.pages.freePages() > 0) survive(kit, victim);
+          else kit.pages.age(0);
+          assertClean(kit.pages);
+          seen.add(JSON.stringify(queueShape(kit, page)));
+        }
+        assert.ok(seen.size >= 2 && seen.size <= 4, [...seen].join('\n'));
       });
     }
   }

@@ -32,6 +32,8 @@ export {
   UmaState,
   Zone as ZoneRecord,
 } from './records.js';
+export { inClassOf } from './request-class.js';
+export type { RunWait } from './run-waits.js';
 export type { AsyncOptions } from './sleepers.js';
 export { createUma } from './uma.js';
 export type { Uma } from './uma-api.js';

@@ -61,6 +61,16 @@ export interface Reclaimer {
    * something; asks the other threads if none has. True: something came free, and it is worth another try.
    */
   reclaimPages(keg: KegState): boolean;
+  /** The same for who needs a run, and has no keg: drains all that this thread can, and runs the handlers. */
+  reclaimRun(pagesWanted: number): boolean;
+  /** Times that `reclaimPages` has got something free in this thread. */
+  gains(): number;
+  /** Asks every other thread for what it caches, counted, unless one still owes an answer. */
+  askForPages(): void;
+  /** Times that this thread was told that pages had come free. */
+  bells(): number;
+  /** Gives back what this thread and its zones cache, so that it becomes pages. Errors of hooks are dropped. */
+  settle(): void;
   /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
@@ -92,8 +102,12 @@ export function createReclaimer(
   /** The counted requests of this thread that have not been answered, by slot. */
   const requests = new Map<number, { readonly thread: ThreadName; readonly request: number }>();
   let reclaiming = false;
+  let gains = 0;
+  let bells = 0;
   machine.onRewind(() => {
     reclaiming = false;
+    gains = 0;
+    bells = 0;
     requests.clear();
   });
 
@@ -287,6 +301,36 @@ export function createReclaimer(
     compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }
 
+  function settle(): void {
+    drainEach(zones.filter(isManaged), new HookErrors());
+  }
+
+  /** What caches and zones have, then what handlers give; of all of that, whether something came free. */
+  function reclaimAround(keg: KegState): boolean {
+    // What hooks throw is dropped: who lacks pages is none of those whose hooks they are.
+    const errors = new HookErrors();
+    if (rotate(keg, errors)) return true;
+    if (keg.backend !== OWN_PAGES) return false;
+    return pages.lowMemory.relieve(keg.pagesPerSlab, settle) > 0 || pages.queuedPages() > 0;
+  }
+
+  /** Whether `reclaimOwn` has got something free; if not, the others are asked. */
+  function reclaimBy(reclaimOwn: () => boolean): boolean {
+    // A hook that is run here may lack pages itself: it does without.
+    if (reclaiming) return false;
+    reclaiming = true;
+    try {
+      if (reclaimOwn()) {
+        gains++;
+        return true;
+      }
+      askAll(threads, Attention.RECLAIM);
+      return false;
+    } finally {
+      reclaiming = false;
+    }
+  }
+
   return {
     register(zone) {
       zones.push(zone);
@@ -306,29 +350,33 @@ export function createReclaimer(
     },
     overdue,
     tick,
-    reclaimPages(keg) {
-      // A hook that is run here may lack pages itself: it does without.
-      if (reclaiming) return false;
-      reclaiming = true;
-      try {
-        // What hooks throw is dropped: who lacks pages is none of those whose hooks they are.
-        if (rotate(keg, new HookErrors())) return true;
-        askAll(threads, Attention.RECLAIM);
-        return false;
-      } finally {
-        reclaiming = false;
-      }
+    reclaimPages: (keg) => reclaimBy(() => reclaimAround(keg)),
+    reclaimRun: (pagesWanted) =>
+      reclaimBy(() => {
+        const before = pages.freePages();
+        settle();
+        if (pages.freePages() === before) pages.lowMemory.relieve(pagesWanted, settle);
+        return pages.freePages() > before;
+      }),
+    gains: () => gains,
+    askForPages() {
+      if (overdue().length === 0) askOthers(Attention.RECLAIM);
     },
+    bells: () => bells,
+    settle,
     answerAttention() {
       const asked = threads.takeAttention();
+      if ((asked & Attention.PAGES) !== 0) bells++;
       if ((asked & Attention.RECLAIM) !== 0) {
         // Looked at between taking the bit and doing it: what was counted by now is done then.
         const until = threads.askedUntilNow();
-        drainEach(zones.filter(isManaged), new HookErrors());
+        settle();
+        pages.lowMemory.relieve(1, settle);
         threads.answered(until);
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);
       }
+      pages.lowMemory.poll(settle);
     },
     leave() {
       for (const zone of zones) {

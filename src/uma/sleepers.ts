@@ -18,6 +18,9 @@ import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
+import { inClassOf, USES_RESERVE } from './request-class.js';
+import type { Shortage, Shortages } from './shortage.js';
+import { CANFAIL } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 /** Options of the asynchronous calls. */
@@ -27,10 +30,13 @@ export interface AsyncOptions {
 }
 
 export interface Sleepers {
-  /** Blocks until an item is there. Throws TIMED_OUT, WOULD_BLOCK, SLEEP_WITH_LOCK, a hook's error. */
-  allocBlocking(zone: ZoneState, timeoutMs: number): number;
+  /**
+   * Blocks until an item is there. Throws TIMED_OUT, WOULD_BLOCK, SLEEP_WITH_LOCK, a hook's error; OUT_OF_MEMORY and
+   * MEMORY_DEADLOCK as shortage.ts says.
+   */
+  allocBlocking(zone: ZoneState, flags: number, timeoutMs: number): number;
   /** The same without blocking. */
-  allocWaiting(zone: ZoneState, options: AsyncOptions): Promise<number>;
+  allocWaiting(zone: ZoneState, flags: number, options: AsyncOptions): Promise<number>;
   /** Changes the limit and serves whoever fits under the new one. */
   setLimit(zone: ZoneState, limit: number): void;
   /**
@@ -57,6 +63,9 @@ interface Latecomer {
   refuse(error: unknown): void;
 }
 
+/** Least time between a ring and the look that follows: two who look and give back would ring for each other. */
+const BELL_MS = 5;
+
 export function createSleepers(
   context: UmaContext,
   kegs: Kegs,
@@ -65,8 +74,9 @@ export function createSleepers(
   deferral: Deferral,
   drains: Drains,
   reclaimer: Reclaimer,
+  shortages: Shortages,
 ): Sleepers {
-  const { machine, threads, locks, waiting, hands, intents } = context;
+  const { machine, threads, locks, waiting, hands, intents, pages } = context;
   const { words, now } = machine;
   const { waitHead: QUEUE, limit: LIMIT, itemsOut: ITEMS_OUT } = Zone;
   const calls = new Set<Call>();
@@ -133,21 +143,23 @@ export function createSleepers(
     return item;
   }
 
-  /** Whether the waiter is the head, and lacks pages. */
-  function isStarvingHead(zone: ZoneState, waiter: WaiterRef): boolean {
-    return waiting.isFirst(zone.record + QUEUE, waiter) && accounts.lacksMemory(waiter);
+  /** Whether the waiter lacks pages, and it is its turn: it is the head, or may take what the head may not. */
+  function mayLook(zone: ZoneState, waiter: WaiterRef, flags: number): boolean {
+    const isFirst = (flags & USES_RESERVE) !== 0 || waiting.isFirst(zone.record + QUEUE, waiter);
+    return isFirst && accounts.lacksMemory(waiter);
   }
 
   /**
-   * An item for the head of the line, on a unit of its own; 0 when there is none, or it is the head no more.
+   * An item for who may look, on a unit of its own; 0 when there is none, or it is another's turn by now.
    */
-  function takeAsHead(zone: ZoneState, waiter: WaiterRef): number {
+  function takeInTurn(zone: ZoneState, waiter: WaiterRef, flags: number): number {
     const { record } = zone;
     const hand = hands.open(HandKind.ITEM, zone.number, 0, 0, 0);
     locks.acquire(record, LockRank.ZONE);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    const mayTry = !waiting.isGranted(waiter) && isStarvingHead(zone, waiter) && (limit === 0 || out < limit);
+    const hasRoom = limit === 0 || out < limit;
+    const mayTry = hasRoom && !waiting.isGranted(waiter) && mayLook(zone, waiter, flags);
     if (mayTry) {
       intents.begin(record);
       intents.set(record + ITEMS_OUT, out + 1);
@@ -155,21 +167,26 @@ export function createSleepers(
       intents.commit();
     }
     locks.release(record);
-    if (mayTry) return ladder.takeReserved(zone, hand, How.NOWAIT);
+    const usesReserve = (flags & USES_RESERVE) !== 0;
+    if (mayTry) return ladder.takeReserved(zone, hand, How.NOWAIT, 0, usesReserve);
     hands.close(hand);
     return 0;
   }
 
-  /** Under no lock: what the head of the line does when it lacks memory. 0: nothing yet. */
-  function retryAsHead(zone: ZoneState, waiter: WaiterRef): number {
-    if (!isStarvingHead(zone, waiter)) return 0;
+  /** Under no lock: what who lacks memory does in his turn. 0: nothing yet; `shortage` knows that it is pages. */
+  function look(zone: ZoneState, waiter: WaiterRef, flags: number, shortage: Shortage): number {
+    if (!mayLook(zone, waiter, flags)) return 0;
+    const before = kegs.shortages();
+    shortage.beforeLook();
     zone.onExhausted?.();
-    const shortages = kegs.shortages();
-    let item = takeAsHead(zone, waiter);
+    let item = takeInTurn(zone, waiter, flags);
     // A hook that lacks memory is no lack of pages.
-    const shortOfPages = item === 0 && kegs.shortages() !== shortages;
-    if (shortOfPages && reclaimer.reclaimPages(zone.kegState)) item = takeAsHead(zone, waiter);
-    if (item === 0) return 0;
+    const shortOfPages = item === 0 && kegs.shortages() !== before;
+    if (shortOfPages && reclaimer.reclaimPages(zone.kegState)) item = takeInTurn(zone, waiter, flags);
+    if (item === 0) {
+      if (shortOfPages) shortage.foundNothing();
+      return 0;
+    }
     try {
       // Granted at the same time: what was granted goes to the next.
       abandon(zone, waiter);
@@ -186,7 +203,11 @@ export function createSleepers(
     });
   }
 
-  function allocBlocking(zone: ZoneState, timeoutMs: number): number {
+  function allocBlocking(zone: ZoneState, flags: number, timeoutMs: number): number {
+    return inClassOf(pages, flags, () => allocInClass(zone, flags, timeoutMs));
+  }
+
+  function allocInClass(zone: ZoneState, flags: number, timeoutMs: number): number {
     const what = `alloc of zone ${zone.name}`;
     assertAttached();
     waiting.assertMayBlock(what, 'OUT_OF_MEMORY');
@@ -196,6 +217,8 @@ export function createSleepers(
       throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
     }
     const deadline = now() + timeoutMs;
+    const kind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
+    const shortage = shortages.begin(what, flags, kind);
     // Others wake it to ask for what it has cached. If it looked again then, it would ask and wake them, too:
     // two who wait for pages would do nothing else.
     let lookAt = 0;
@@ -205,8 +228,9 @@ export function createSleepers(
         inLine = true;
         while (!waiting.isGranted(waiter)) {
           if (deferral.ripen(zone) && waiting.isGranted(waiter)) break;
+          const bells = reclaimer.bells();
           if (now() >= lookAt) {
-            const item = retryAsHead(zone, waiter);
+            const item = look(zone, waiter, flags, shortage);
             if (item !== 0) {
               inLine = false;
               return item;
@@ -216,9 +240,12 @@ export function createSleepers(
           const time = now();
           if (time < deadline) {
             const period = deferral.isWaiting(zone) ? deferral.periodMs : SLICE_MS;
+            if (accounts.lacksMemory(waiter)) shortage.beforeSleep();
             waiting.sleepSlice(waiter, Math.min(deadline - time, lookAt - time, period));
+            if (reclaimer.bells() !== bells) lookAt = Math.min(lookAt, now() + BELL_MS);
           } else if (!leaveLine(zone, waiter)) {
             inLine = false;
+            if ((flags & CANFAIL) !== 0 && zone.lack === Lack.MEMORY) throw shortage.outOfMemory();
             throw timedOut(zone, timeoutMs);
           }
         }
@@ -227,6 +254,7 @@ export function createSleepers(
         if (item !== 0) return item;
       }
     } finally {
+      shortage.end();
       if (inLine) abandon(zone, waiter);
     }
   }
@@ -258,7 +286,7 @@ export function createSleepers(
     else next.take(waiter);
   }
 
-  async function allocWaiting(zone: ZoneState, { signal }: AsyncOptions): Promise<number> {
+  async function allocWaiting(zone: ZoneState, flags: number, { signal }: AsyncOptions): Promise<number> {
     assertAttached();
     signal?.throwIfAborted();
     waiting.assertMayAwait(`allocAsync of zone ${zone.name}`, 'OUT_OF_MEMORY');
@@ -271,6 +299,7 @@ export function createSleepers(
       machine.atomics.notify(waiter, 1);
     };
     signal?.addEventListener('abort', wake);
+    const shortage = shortages.begin(`allocAsync of zone ${zone.name}`, flags, 'awaits');
     try {
       assertAttached();
       signal?.throwIfAborted();
@@ -278,21 +307,26 @@ export function createSleepers(
         call.inLine = true;
         assertAttached();
         signal?.throwIfAborted();
+        let lookAt = 0;
         while (!waiting.isGranted(waiter)) {
           deferral.ripen(zone);
-          const item = retryAsHead(zone, waiter);
-          if (item !== 0) {
-            call.inLine = false;
-            return item;
+          const early = lookAt - now();
+          if (early <= 0) {
+            const item = inClassOf(pages, flags, () => look(zone, waiter, flags, shortage));
+            if (item !== 0) {
+              call.inLine = false;
+              return item;
+            }
+            lookAt = now() + BELL_MS;
           }
           const slice = deferral.isWaiting(zone) ? deferral.periodMs : Number.POSITIVE_INFINITY;
-          await waiting.sleepSliceAsync(waiter, slice);
+          await waiting.sleepSliceAsync(waiter, early > 0 ? early : slice);
           assertAttached();
           // An abort wins over a grant: nobody looks at what an aborted call answers.
           signal?.throwIfAborted();
         }
         call.inLine = false;
-        const item = redeem(zone, waiter, How.NOWAIT);
+        const item = inClassOf(pages, flags, () => redeem(zone, waiter, How.NOWAIT));
         if (item !== 0) return item;
       }
     } finally {

@@ -11,6 +11,7 @@ import type { FoundItem } from './items.js';
 import type { Leak } from './leaks.js';
 import type { UmaReaper } from './reaper.js';
 import type { Reclaimer } from './reclaim.js';
+import type { RunWaits } from './run-waits.js';
 import type { Tags } from './tags.js';
 import type { Backend, CountedZone, Zone } from './zone-api.js';
 import type { Objector } from './zone-end.js';
@@ -83,6 +84,8 @@ export interface Uma {
   guardStats(): GuardStats;
   readonly reclaimer: Reclaimer;
   readonly reaper: UmaReaper;
+  /** Waiting for runs of pages, for the layers above. */
+  readonly runWaits: RunWaits;
   /** Puts away what this thread has freed in epoch zones, so that it gets ripe with the next grace. */
   putAwayFreed(): void;
   audit(report: (rule: string, message: string) => void): void;

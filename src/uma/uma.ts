@@ -40,7 +40,9 @@ import {
   Zone as ZoneRecord,
 } from './records.js';
 import { createRegistry } from './registry.js';
+import { createRunWaits } from './run-waits.js';
 import { createRunningHooks } from './running-hooks.js';
+import { createShortages } from './shortage.js';
 import { createSleepers } from './sleepers.js';
 import { createTagNames, createTags } from './tags.js';
 import type { Uma } from './uma-api.js';
@@ -90,8 +92,21 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const ladder = createLadder(context, kegs, accounts, drains, owners, deferral, dead, checks.duplicate);
   const guard = createGuard(context, kegs, accounts, maps, (number) => reaper.stateOf(number));
   const reclaimer = createReclaimer(context, kegs, backends, drains, guard, owners);
-  const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer);
-  const slow = createZoneSlow(context, kegs, ladder, deferral, reclaimer, alarms, maps, checks, guard);
+  const shortages = createShortages(context, reclaimer, alarms);
+  const runWaits = createRunWaits(context, reclaimer, shortages);
+  const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer, shortages);
+  const slow = createZoneSlow(
+    context,
+    kegs,
+    ladder,
+    deferral,
+    reclaimer,
+    shortages,
+    alarms,
+    maps,
+    checks,
+    guard,
+  );
   const tuning = createZoneTuning(context, kegs, drains, sleepers);
   const end = (): ZoneEnd => zoneEnd;
   const zoneParts = { context, kegs, ladder, drains, sleepers, maps, reclaimer, slow, tuning, end };
@@ -277,6 +292,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   if (machine.checkLevel > CHECK_LEVEL_MAX) throw new MbumaError('BAD_HANDLE', 'the check level is unknown');
   resetCaches(threads.slot);
   waiting.onPoll(() => reclaimer.answerAttention());
+  context.pages.lowMemory.onFailure(alarms.warn);
   const foreign = createForeignKegApi(context, kegs, registry, reaper);
   const inUse = createInUse(context, kegs, maps, items);
   const zoneEnd = createZoneEnd({
@@ -353,6 +369,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       ...reclaimer,
       leave() {
         sleepers.leave();
+        runWaits.leave();
         reclaimer.leave();
         for (const { state } of opened.values()) machine.atomics.store(state.realCache + ThreadCache.open, 0);
         left = true;
@@ -360,6 +377,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
       },
     },
     reaper,
+    runWaits,
     putAwayFreed() {
       for (const each of opened.values()) deferral.putAway(each.state);
     },

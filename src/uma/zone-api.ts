@@ -8,11 +8,17 @@ import type { ZoneStats } from './zone-stats.js';
 
 /** Fills the item with zeros before it is constructed. */
 export const ZERO = 1;
-/** Ends a call that would sleep for lack of pages with OUT_OF_MEMORY instead. */
+/**
+ * Ends a call that waits for pages with OUT_OF_MEMORY when nobody can give any back; half a second after threads
+ * have been asked that do not answer. UVM_KMF_CANFAIL of NetBSD.
+ */
 export const CANFAIL = 2;
-/** May take the items that the keg's `reserve` keeps back from others: for calls that free more than they take. */
+/**
+ * May take the items that the keg's `reserve` keeps back from others, and free pages that others leave, but for the
+ * last: for calls that free more than they take.
+ */
 export const USE_RESERVE = 4;
-/** May take the very last page. */
+/** The same, down to the very last page. With USE_RESERVE, a call that waits ends with an item or MEMORY_DEADLOCK. */
 export const USE_INTERRUPT_RESERVE = 8;
 /** Every flag that a call may carry. */
 export const ALL_FLAGS = 15;

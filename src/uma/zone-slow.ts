@@ -14,7 +14,9 @@ import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
 import { GRANULE_SHIFT, KegFlag } from './records.js';
-import { ALL_FLAGS, CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE, ZERO } from './zone-api.js';
+import { inClassOf, USES_RESERVE } from './request-class.js';
+import type { Shortages } from './shortage.js';
+import { ALL_FLAGS, CANFAIL, ZERO } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
 /**
@@ -22,9 +24,6 @@ import { Lack, type ZoneState } from './zone-state.js';
  * so that each call comes here.
  */
 export const ALLOC_SITE = 'uma.alloc';
-
-/** Who may go below the last reserve may go below the one before. */
-const USES_RESERVE: number = USE_RESERVE | USE_INTERRUPT_RESERVE;
 
 export interface ZoneSlow {
   /** An item, constructed; 0 when there is none. `how` says whether hooks may sleep; this never does. */
@@ -35,8 +34,8 @@ export interface ZoneSlow {
    * @param site of the call, where sites are kept
    */
   finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number;
-  /** Throws OUT_OF_MEMORY where sleeping cannot help, or CANFAIL asks for it. */
-  refuseIfCanFail(zone: ZoneState, flags: number): void;
+  /** Throws OUT_OF_MEMORY where sleeping cannot help: a constructor lacks memory, or there is no hope (CANFAIL). */
+  refuseToSleep(zone: ZoneState, flags: number): void;
   /** Checks, destructs and takes back. */
   freeSlow(zone: ZoneState, item: unknown): void;
 }
@@ -47,6 +46,7 @@ export function createZoneSlow(
   ladder: Ladder,
   deferral: Deferral,
   reclaimer: Reclaimer,
+  shortages: Shortages,
   alarms: Alarms,
   maps: Maps,
   checks: ItemChecks,
@@ -65,6 +65,11 @@ export function createZoneSlow(
     context.threads.assertHere();
     if (flags !== 0) checkFlags(zone, flags);
     reclaimer.answerAttention();
+    if ((flags & USES_RESERVE) === 0) return allocInClass(zone, flags, how);
+    return inClassOf(context.pages, flags, () => allocInClass(zone, flags, how));
+  }
+
+  function allocInClass(zone: ZoneState, flags: number, how: How): number {
     let item = 0;
     try {
       item = findItem(zone, how, (flags & USES_RESERVE) !== 0);
@@ -109,7 +114,8 @@ export function createZoneSlow(
   }
 
   function finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number {
-    if (constructItem(zone, item, flags, how, site) === 0) refuseIfCanFail(zone, flags);
+    const made = inClassOf(context.pages, flags, () => constructItem(zone, item, flags, how, site));
+    if (made === 0) refuseForCtor(zone);
     return item;
   }
 
@@ -176,10 +182,13 @@ export function createZoneSlow(
     }
   }
 
-  function refuseIfCanFail(zone: ZoneState, flags: number): void {
-    if (zone.lack === Lack.CTOR)
-      throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${zone.name} lacks memory`, { zone: zone.name });
-    if ((flags & CANFAIL) === 0 || zone.lack !== Lack.MEMORY) return;
+  function refuseForCtor({ name }: ZoneState): never {
+    throw new MbumaError('OUT_OF_MEMORY', `ctor of zone ${name} lacks memory`, { zone: name });
+  }
+
+  function refuseToSleep(zone: ZoneState, flags: number): void {
+    if (zone.lack === Lack.CTOR) refuseForCtor(zone);
+    if ((flags & CANFAIL) === 0 || zone.lack !== Lack.MEMORY || !shortages.isHopeless()) return;
     ladder.countFailure(zone);
     throw new MbumaError('OUT_OF_MEMORY', `zone ${zone.name}: there are no pages left`, { zone: zone.name });
   }
@@ -222,5 +231,5 @@ export function createZoneSlow(
     return guard.aroundFreed(zone, item);
   }
 
-  return { allocSlow, finishAlloc, refuseIfCanFail, freeSlow };
+  return { allocSlow, finishAlloc, refuseToSleep, freeSlow };
 }

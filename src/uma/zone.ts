@@ -52,7 +52,7 @@ export type MakeZone = (state: ZoneState, frontCache?: number) => OpenZone;
 
 export function createZoneClass(parts: ZoneParts): MakeZone {
   const { context, kegs, drains, sleepers, maps, reclaimer, tuning } = parts;
-  const { allocSlow, finishAlloc, refuseIfCanFail, freeSlow } = parts.slow;
+  const { allocSlow, finishAlloc, refuseToSleep, freeSlow } = parts.slow;
   const { words, owners, pageKegs } = maps;
   const { slot } = context.threads;
   const { compareExchangeByte } = context.machine.atomics;
@@ -129,8 +129,8 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       const how = waiting.mustStayAwake(false) ? How.NOWAIT : How.WAITOK;
       const item = allocSlow(this.state, flags, how);
       if (item !== 0) return item as Addr;
-      refuseIfCanFail(this.state, flags);
-      const waited = sleepers.allocBlocking(this.state, timeout);
+      refuseToSleep(this.state, flags);
+      const waited = sleepers.allocBlocking(this.state, flags, timeout);
       const site = maps.items.siteHere(this.state, this.alloc);
       return finishAlloc(this.state, waited, flags, How.WAITOK, site) as Addr;
     }
@@ -142,10 +142,10 @@ export function createZoneClass(parts: ZoneParts): MakeZone {
       if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(`allocAsync of zone ${this.name}`, true);
       const item = allocSlow(this.state, flags, How.NOWAIT);
       if (item !== 0) return item as Addr;
-      refuseIfCanFail(this.state, flags);
+      refuseToSleep(this.state, flags);
       // Behind the wait nobody can tell who called.
       const site = maps.items.siteHere(this.state, this.allocAsync);
-      const waited = await sleepers.allocWaiting(this.state, options);
+      const waited = await sleepers.allocWaiting(this.state, flags, options);
       return finishAlloc(this.state, waited, flags, How.NOWAIT, site) as Addr;
     }
 

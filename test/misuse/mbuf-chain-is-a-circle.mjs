@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'CHAIN_CYCLE',
-  message: 'mbuf 0xe5e00 is met twice on the way through the chains',
-  address: 0xe5e00,
+  message: 'mbuf 0xe6e00 is met twice on the way through the chains',
+  address: 0xe6e00,
 };
 
 // Nothing was freed, and the circle is still there.

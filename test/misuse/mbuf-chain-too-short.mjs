@@ -13,6 +13,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'CHAIN_TOO_SHORT',
-  message: 'the chain of 0xd9e00 has 10 bytes, 0 to 20 were wanted',
-  address: 0xd9e00,
+  message: 'the chain of 0xdae00 has 10 bytes, 0 to 20 were wanted',
+  address: 0xdae00,
 };

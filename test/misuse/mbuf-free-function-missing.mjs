@@ -16,6 +16,6 @@ export function misuse() {
 export const refusal = {
   code: 'HOOKS_MISSING',
   message:
-    'free function give tile back of the external buffer of mbuf 0xe5e00 is not registered in this thread',
-  address: 0xe5e00,
+    'free function give tile back of the external buffer of mbuf 0xe6e00 is not registered in this thread',
+  address: 0xe6e00,
 };

@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'mbuf 0xd9e00 is free already',
+  message: 'mbuf 0xdae00 is free already',
   zone: 'mbuf',
-  address: 0xd9e00,
+  address: 0xdae00,
   owner: 0,
 };

@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'MEMORY_DAMAGED',
-  message: 'the memory is damaged: an mbuf has 4194304 bytes at 0xfa800',
-  address: 0xfa800,
+  message: 'the memory is damaged: an mbuf has 4194304 bytes at 0xfb800',
+  address: 0xfb800,
 };
 
 export const damage = ['M3'];

@@ -14,8 +14,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'NOT_AN_MBUF',
-  message: '0x10fd00, next of 0xd9e00, is not an mbuf that is in use',
-  address: 0x10fd00,
+  message: '0x110d00, next of 0xdae00, is not an mbuf that is in use',
+  address: 0x110d00,
 };
 
 // The chain points to a free mbuf until somebody ends it there.

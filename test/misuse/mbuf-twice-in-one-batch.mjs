@@ -14,6 +14,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'CHAIN_CYCLE',
-  message: 'mbuf 0xd9e00 is met twice on the way through the chains',
-  address: 0xd9e00,
+  message: 'mbuf 0xdae00 is met twice on the way through the chains',
+  address: 0xdae00,
 };

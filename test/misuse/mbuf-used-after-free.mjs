@@ -13,6 +13,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'NOT_AN_MBUF',
-  message: '0xd9e00 is not an mbuf that is in use',
-  address: 0xd9e00,
+  message: '0xdae00 is not an mbuf that is in use',
+  address: 0xdae00,
 };

@@ -19,10 +19,10 @@ export function misuse() {
 export const refusal = {
   code: 'USE_AFTER_FREE',
   message:
-    '4 bytes at 0xd4fa0: in item 0xd4f90 of zone frames, which is free\n' +
+    '4 bytes at 0xd6fa0: in item 0xd6f90 of zone frames, which is free\n' +
     'Most recently used by frames (thread 1 (generation 1), at {site})',
   zone: 'frames',
-  address: 0xd4fa0,
+  address: 0xd6fa0,
   owner: 0,
-  details: ['address   0xd4fa0, byte 16 of it', 'freed     by thread 1 (generation 1), at {site}'],
+  details: ['address   0xd6fa0, byte 16 of it', 'freed     by thread 1 (generation 1), at {site}'],
 };

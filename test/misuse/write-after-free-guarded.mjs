@@ -15,10 +15,10 @@ export function misuse() {
 export const refusal = {
   code: 'MODIFIED_AFTER_FREE',
   message:
-    'Memory modified after free 0xd4fe0(32) val=0x0 @ 0xd4fe0 (zone keys)\n' +
+    'Memory modified after free 0xd6fe0(32) val=0x0 @ 0xd6fe0 (zone keys)\n' +
     'Most recently used by keys (thread 1 (generation 1), at {site})',
   zone: 'keys',
-  address: 0xd4fe0,
+  address: 0xd6fe0,
   owner: 0,
   details: ['owner     nobody: it is free', 'freed     by thread 1 (generation 1), at {site}'],
 };

@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'REDZONE_DAMAGED',
-  message: 'REDZONE: Buffer underflow detected. 1 byte corrupted before 0xd4f90 (100 bytes allocated).',
+  message: 'REDZONE: Buffer underflow detected. 1 byte corrupted before 0xd6f90 (100 bytes allocated).',
   zone: 'samples',
-  address: 0xd4f8f,
+  address: 0xd6f8f,
   owner: 1,
 };

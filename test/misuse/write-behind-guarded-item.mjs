@@ -13,9 +13,9 @@ export function misuse() {
 
 export const refusal = {
   code: 'REDZONE_DAMAGED',
-  message: 'REDZONE: Buffer overflow detected. 1 byte corrupted after 0xd4f90 (100 bytes allocated).',
+  message: 'REDZONE: Buffer overflow detected. 1 byte corrupted after 0xd6f90 (100 bytes allocated).',
   zone: 'paths',
-  address: 0xd4ff4,
+  address: 0xd6ff4,
   owner: 1,
-  details: ['item      0xd4f90, on pages of its own', 'allocated by thread 1 (generation 1), at {site}'],
+  details: ['item      0xd6f90, on pages of its own', 'allocated by thread 1 (generation 1), at {site}'],
 };

@@ -1,0 +1,385 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import {
+  type Addr,
+  attachMemory,
+  CANFAIL,
+  createMemory,
+  type Memory,
+  type MemoryOptions,
+  USE_INTERRUPT_RESERVE,
+  USE_RESERVE,
+  type Zone,
+} from './index.js';
+
+const CRITICAL = USE_RESERVE | USE_INTERRUPT_RESERVE;
+const PAGE = 4096;
+
+function make(options: Partial<MemoryOptions> = {}): Memory {
+  const memory = createMemory({ bytes: 1 << 21, timerMs: 0, wasm: false, ...options });
+  memory.onWarning(() => {});
+  return memory;
+}
+
+function join(memory: Memory): Memory {
+  const other = attachMemory(memory.handle);
+  other.onWarning(() => {});
+  return other;
+}
+
+/** Items of one page, without a cache: one free item is one free page. */
+function pagesOf(memory: Memory, name = 'pages'): Zone {
+  return memory.zone({ name, size: PAGE, noBucket: true });
+}
+
+/** Takes all that a call without flags gets. */
+function fill(zone: Zone): Addr[] {
+  const items: Addr[] = [];
+  for (let item = zone.tryAlloc(); item !== 0; item = zone.tryAlloc()) items.push(item);
+  return items;
+}
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  return 'nothing';
+}
+
+const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
+
+describe('classes under real exhaustion', () => {
+  const pages = { interruptFreeMin: 3, freeReserved: 10, freeMin: 20, freeTarget: 40 };
+
+  it('leave what is another’s, whatever the depth', () => {
+    const memory = make({ pages });
+    const zone = pagesOf(memory);
+    const normal = fill(zone);
+    assert.equal(memory.stats().pages.free, 10);
+    assert.equal(memory.stats().pages.isLow, true);
+    const take = (flags: number): number => {
+      let count = 0;
+      for (let item = zone.tryAlloc(flags); item !== 0; item = zone.tryAlloc(flags)) {
+        normal.push(item);
+        count++;
+      }
+      return count;
+    };
+    assert.equal(take(USE_RESERVE), 7);
+    assert.equal(memory.stats().pages.free, 3);
+    assert.equal(take(USE_INTERRUPT_RESERVE), 3);
+    assert.equal(take(CRITICAL), 0);
+    assert.equal(memory.stats().pages.free, 0);
+    assert.equal(memory.stats().pages.reserveTaken, 10);
+    for (const item of normal) zone.free(item);
+    memory.drain();
+    assert.equal(memory.stats().pages.isLow, false);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
+  it('are those of malloc, of blocks and of runs', () => {
+    const memory = make({ pages });
+    const type = memory.mallocType({ name: 'temp' });
+    const blocks: Addr[] = [];
+    const take = (size: number, flags: number): number => {
+      let count = 0;
+      for (let block = type.tryAlloc(size, flags); block !== 0; block = type.tryAlloc(size, flags)) {
+        blocks.push(block);
+        count++;
+      }
+      return count;
+    };
+    take(100_000, 0);
+    take(65536, 0);
+    take(4096, 0);
+    assert.ok(memory.stats().pages.free >= 10);
+    assert.ok(take(4096, USE_RESERVE) > 0);
+    assert.ok(memory.stats().pages.free >= 3);
+    assert.ok(take(4096, USE_INTERRUPT_RESERVE) > 0);
+    for (const block of blocks) type.free(block);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
+  it('give what a hook needs on the way to the call that it is for', () => {
+    const memory = make({ pages });
+    const inner = pagesOf(memory, 'inner');
+    const held = new Map<Addr, Addr>();
+    const outer = memory.zone({
+      name: 'outer',
+      size: 64,
+      ctor(item) {
+        const own = inner.tryAlloc();
+        if (own === 0) return 1;
+        held.set(item, own);
+        return 0;
+      },
+      dtor(item) {
+        inner.free(held.get(item) as Addr);
+      },
+    });
+    outer.free(outer.alloc());
+    const rest = fill(inner);
+    assert.equal(outer.tryAlloc(), 0, 'its constructor finds nothing above the reserve');
+    const item = outer.tryAlloc(USE_RESERVE);
+    assert.notEqual(item, 0);
+    assert.equal(inner.tryAlloc(), 0, 'and the call after it is of class normal');
+    outer.free(item);
+    for (const each of rest) inner.free(each);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+});
+
+describe('a call that finds no pages', () => {
+  /** What makes something reclaimable, in a memory where nothing is free: a page of `kept`. */
+  const reclaimable: Record<string, (memory: Memory, kept: Zone, item: Addr) => () => void> = {
+    'nothing to be given back': () => () => {},
+    'a handler that gives': (memory, zone, item) => {
+      const remove = memory.onLowMemory('kept', () => {
+        zone.free(item);
+        remove();
+        return PAGE;
+      });
+      return remove;
+    },
+  };
+
+  for (const [what, prepare] of Object.entries(reclaimable)) {
+    for (const [how, expected] of [
+      ['nowait', what.startsWith('nothing') ? '0' : 'ok'],
+      ['CANFAIL', what.startsWith('nothing') ? 'OUT_OF_MEMORY' : 'ok'],
+      ['wait', what.startsWith('nothing') ? 'TIMED_OUT' : 'ok'],
+      ['critical', what.startsWith('nothing') ? 'MEMORY_DEADLOCK' : 'ok'],
+    ] as const) {
+      it(`with ${what}: ${how} is ${expected}`, () => {
+        const memory = make();
+        const kept = pagesOf(memory, 'kept');
+        const item = kept.alloc();
+        const zone = pagesOf(memory);
+        fill(zone);
+        const remove = prepare(memory, kept, item);
+        const call = {
+          nowait: () => zone.tryAlloc(),
+          CANFAIL: () => zone.alloc(CANFAIL),
+          wait: () => zone.alloc(0, 20),
+          critical: () => zone.alloc(CRITICAL),
+        }[how];
+        let got: Addr | 0 = 0;
+        const code = codeOf(() => {
+          got = call();
+        });
+        assert.equal(code === 'nothing' ? (got === 0 ? '0' : 'ok') : code, expected);
+        if (got !== 0) zone.free(got);
+        remove();
+        assert.deepEqual(memory.audit().violations, []);
+      });
+    }
+  }
+
+  it('asks other threads first, and fails when they have answered', async () => {
+    const memory = make();
+    const other = join(memory);
+    const zone = pagesOf(memory);
+    const type = memory.mallocType({ name: 'other' });
+    fill(zone);
+    const failed = assert.rejects(type.allocAsync(1 << 17, CANFAIL), { code: 'OUT_OF_MEMORY' });
+    const failing = assert.rejects(zone.allocAsync(CANFAIL), { code: 'OUT_OF_MEMORY' });
+    await pause(10);
+    assert.deepEqual(memory.overdue(), [other.name]);
+    other.poll();
+    await Promise.all([failing, failed]);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
+  it('with CANFAIL does not wait for good for a thread that never answers', () => {
+    const memory = make();
+    join(memory);
+    const zone = pagesOf(memory);
+    fill(zone);
+    assert.equal(
+      codeOf(() => zone.alloc(CANFAIL)),
+      'OUT_OF_MEMORY',
+    );
+    assert.equal(
+      codeOf(() => memory.mallocType({ name: 't' }).alloc(1 << 17, CANFAIL)),
+      'OUT_OF_MEMORY',
+    );
+  });
+
+  it('is reported, with the handlers and what they have said', () => {
+    const memory = make();
+    const reports: string[] = [];
+    memory.onWarning((message) => reports.push(message));
+    const zone = pagesOf(memory);
+    fill(zone);
+    memory.onLowMemory('boaster', () => 12_345);
+    memory.onLowMemory('miser', () => 0);
+    assert.equal(
+      codeOf(() => zone.alloc(0, 450)),
+      'TIMED_OUT',
+    );
+    assert.equal(reports.length, 1, reports.join('\n'));
+    assert.match(reports[0] as string, /alloc of zone pages has found no pages 3 times/);
+    assert.match(reports[0] as string, /boaster said that it freed 12345 bytes, miser freed nothing/);
+    assert.throws(() => zone.alloc(CANFAIL), { code: 'OUT_OF_MEMORY' });
+    const [boaster, miser] = memory.stats().reclaimHandlers;
+    assert.equal(boaster?.pagesFreed, 0);
+    assert.equal(boaster?.bytesSaid, 12_345 * (boaster?.calls ?? 0));
+    assert.equal(miser?.calls, boaster?.calls);
+  });
+
+  it('is served when another thread frees, at once and not after a slice', async () => {
+    const memory = make();
+    const other = join(memory);
+    const zone = pagesOf(memory);
+    const type = memory.mallocType({ name: 'runs' });
+    const items = fill(pagesOf(other));
+    const waiting = [zone.allocAsync(), type.allocAsync(70_000)];
+    await pause(10);
+    for (const item of items) pagesOf(other).free(item);
+    const [item, run] = await Promise.all(waiting);
+    zone.free(item as Addr);
+    type.free(run as Addr);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+});
+
+describe('a deadlock of memory', () => {
+  /** A worker that takes what it gets, and then waits for one more for good. */
+  const source = `
+    const { workerData, parentPort } = require('node:worker_threads');
+    import(workerData.index).then(({ attachMemory }) => {
+      const memory = attachMemory(workerData.handle);
+      memory.onWarning(() => {});
+      const zone = memory.zone({ name: 'pages', size: 4096, noBucket: true });
+      const items = [];
+      for (let item = zone.tryAlloc(); item !== 0; item = zone.tryAlloc()) items.push(item);
+      parentPort.postMessage(items.length);
+      if (workerData.flags === null) {
+        Atomics.wait(memory.words, workerData.gate, 0);
+        for (const item of items) zone.free(item);
+      } else {
+        items.push(zone.alloc(workerData.flags));
+      }
+      memory.detach();
+    });`;
+
+  async function start(memory: Memory, gate: Addr, flags: number | null): Promise<Worker> {
+    const worker = new Worker(source, {
+      eval: true,
+      workerData: {
+        index: new URL('./index.js', import.meta.url).href,
+        handle: memory.handle,
+        gate: gate >>> 2,
+        flags,
+      },
+    });
+    await once(worker, 'message');
+    return worker;
+  }
+
+  it('is told to a critical call, when all others wait for good as well', async () => {
+    const memory = make();
+    const zone = pagesOf(memory);
+    const gate = memory.mallocType({ name: 'gate' }).calloc(1, 64);
+    const worker = await start(memory, gate, 0);
+    const untilItFails = (): void => {
+      // What the two can still give back is used up first.
+      for (;;) zone.alloc(CRITICAL);
+    };
+    assert.throws(untilItFails, {
+      code: 'MEMORY_DEADLOCK',
+      message: /no thread can free any page: all wait for some/,
+    });
+    memory.adopt(worker);
+    await worker.terminate();
+    while (memory.stats().threads > 1) memory.reap();
+  });
+
+  it('is none while one of them may still free something', async () => {
+    const memory = make();
+    const zone = pagesOf(memory);
+    const gate = memory.mallocType({ name: 'gate' }).calloc(1, 64);
+    const worker = await start(memory, gate, null);
+    const ended = once(worker, 'exit');
+    fill(zone);
+    assert.equal(
+      codeOf(() => zone.alloc(CRITICAL, 250)),
+      'TIMED_OUT',
+    );
+    Atomics.store(memory.words, gate >>> 2, 1);
+    Atomics.notify(memory.words, gate >>> 2);
+    const item = zone.alloc(CRITICAL);
+    await ended;
+    zone.free(item);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+});
+
+describe('waiting for runs', () => {
+  it('is first come, first served: a short one does not pass a long one', async () => {
+    const memory = make();
+    const other = join(memory);
+    const type = memory.mallocType({ name: 'runs' });
+    const items = fill(pagesOf(other));
+    const order: string[] = [];
+    const long = type.allocAsync(64 * PAGE).then((block) => {
+      order.push('long');
+      type.free(block);
+    });
+    const short = type.allocAsync(17 * PAGE).then((block) => {
+      order.push('short');
+      type.free(block);
+    });
+    await pause(5);
+    for (const item of items.sort((one, two) => one - two)) {
+      pagesOf(other).free(item);
+      await new Promise((done) => setImmediate(done));
+    }
+    await Promise.all([long, short]);
+    assert.deepEqual(order, ['long', 'short']);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
+  it('is left by who aborts, and the next is told', async () => {
+    const memory = make();
+    const other = join(memory);
+    const type = memory.mallocType({ name: 'runs' });
+    const items = fill(pagesOf(other));
+    const controller = new AbortController();
+    const long = assert.rejects(type.allocAsync(100 * PAGE, 0, { signal: controller.signal }), {
+      name: 'AbortError',
+    });
+    const short = type.allocAsync(17 * PAGE);
+    await pause(5);
+    for (const item of items.sort((one, two) => one - two).slice(0, 70)) pagesOf(other).free(item);
+    await pause(20);
+    controller.abort();
+    await long;
+    type.free(await short);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
+  it('blocks until its time is up', () => {
+    const memory = make();
+    const type = memory.mallocType({ name: 'runs' });
+    fill(pagesOf(memory));
+    assert.equal(
+      codeOf(() => type.alloc(70_000, 0, 30)),
+      'TIMED_OUT',
+    );
+    assert.equal(
+      codeOf(() => type.alloc(70_000, CRITICAL)),
+      'MEMORY_DEADLOCK',
+    );
+    assert.equal(
+      codeOf(() => type.alloc(70_000, CANFAIL)),
+      'OUT_OF_MEMORY',
+    );
+    assert.equal(type.stats().failures, 3);
+    assert.deepEqual(memory.audit().violations, []);
+  });
+});

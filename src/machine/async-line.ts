@@ -1,0 +1,121 @@
+/**
+ * Asynchronous calls of one thread that stand in a line: each takes a waiter, waits for its grant or for what it finds
+ * itself, and gives the waiter back. A call that finds all waiters of the thread taken tries again now and then.
+ */
+
+import { MbumaError } from '../check/index.js';
+import type { Attachment } from './attachment.js';
+import { ThreadSlot } from './records.js';
+import type { WaiterRef } from './waiting.js';
+
+/** How often a call that found no free waiter tries again. */
+const RETRY_MS = 5;
+
+/** A line as one call sees it. */
+export interface AsyncLine<Result> {
+  /** What the call is called in errors. */
+  readonly what: string;
+  enter(waiter: WaiterRef): void;
+  /** Leaves the line; what was granted meanwhile goes to the next. */
+  abandon(waiter: WaiterRef): void;
+  /** Makes an answer of what the waiter was granted. It stands in no line any more. */
+  redeem(waiter: WaiterRef): Result;
+  /** What the call finds without a grant, standing in line; null: nothing yet. */
+  look?(waiter: WaiterRef): Result | null;
+  /** How long it sleeps at most before it looks again. */
+  sliceMs?(): number;
+}
+
+export interface AsyncLines {
+  /** Stands in line until there is an answer. Rejects with the signal's reason, DETACHED, or what the line throws. */
+  stand<Result>(line: AsyncLine<Result>, signal: AbortSignal | undefined): Promise<Result>;
+  /** Throws DETACHED after `leave`. */
+  assertAttached(): void;
+  /** This thread detaches: its calls leave their lines, and end with DETACHED. */
+  leave(): void;
+}
+
+interface Call {
+  readonly line: AsyncLine<unknown>;
+  waiter: WaiterRef | 0;
+  inLine: boolean;
+  wake: () => void;
+}
+
+export function createAsyncLines({ machine, waiting, threads }: Attachment): AsyncLines {
+  const { notify } = machine.atomics;
+  const homeWord = threads.self + ThreadSlot.home;
+  const calls = new Set<Call>();
+  let left = false;
+  machine.onRewind(() => {
+    calls.clear();
+    left = false;
+  });
+
+  function assertAttached(): void {
+    if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
+  }
+
+  async function takeWaiter(call: Call, check: () => void): Promise<WaiterRef> {
+    for (;;) {
+      check();
+      const waiter = waiting.takeWaiter();
+      if (waiter !== 0) return waiter;
+      call.wake = () => void notify(homeWord, calls.size);
+      await machine.waitAsync(homeWord, 0, RETRY_MS);
+    }
+  }
+
+  async function standIn<Result>(call: Call, line: AsyncLine<Result>, check: () => void): Promise<Result> {
+    // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
+    const waiter = waiting.takeWaiter() || (await takeWaiter(call, check));
+    call.waiter = waiter;
+    call.wake = () => void notify(waiter, 1);
+    line.enter(waiter);
+    call.inLine = true;
+    while (!waiting.isGranted(waiter)) {
+      const found = line.look?.(waiter) ?? null;
+      if (found !== null) return found;
+      await waiting.sleepSliceAsync(waiter, line.sliceMs?.() ?? Number.POSITIVE_INFINITY);
+      // An abort wins over a grant: nobody looks at what an aborted call answers.
+      check();
+    }
+    call.inLine = false;
+    return line.redeem(waiter);
+  }
+
+  return {
+    assertAttached,
+    async stand(line, signal) {
+      const check = (): void => {
+        assertAttached();
+        signal?.throwIfAborted();
+      };
+      check();
+      waiting.assertMayAwait(line.what, 'OUT_OF_MEMORY');
+      const call: Call = { line, waiter: 0, inLine: false, wake: () => {} };
+      const wake = (): void => call.wake();
+      signal?.addEventListener('abort', wake);
+      calls.add(call);
+      try {
+        return await standIn(call, line, check);
+      } finally {
+        signal?.removeEventListener('abort', wake);
+        calls.delete(call);
+        try {
+          if (call.inLine) line.abandon(call.waiter as WaiterRef);
+        } finally {
+          if (call.waiter !== 0) waiting.returnWaiter(call.waiter);
+        }
+      }
+    },
+    leave() {
+      left = true;
+      for (const call of calls) {
+        if (call.inLine) call.line.abandon(call.waiter as WaiterRef);
+        call.inLine = false;
+        call.wake();
+      }
+    },
+  };
+}
