@@ -356,6 +356,7 @@ describe('waiting for runs', () => {
     const short = type.allocAsync(17 * PAGE);
     await pause(5);
     for (const item of items.sort((one, two) => one - two).slice(0, 70)) pagesOf(other).free(item);
+    other.drain();
     await pause(20);
     controller.abort();
     await long;

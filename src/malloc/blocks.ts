@@ -1,9 +1,8 @@
 /** The slow half of malloc: from a request to a block, and back; charging, runs, waiting. */
 
-import { CheckLevel, describeValue, type ErrorCode, MbumaError, requireTimeout } from '../check/index.js';
+import { CheckLevel, describeValue, MbumaError, requireInteger, requireTimeout } from '../check/index.js';
 import { Hand, HandKind, PAGE_SIZE, type WaiterRef } from '../machine/index.js';
-import type { Addr } from '../record/index.js';
-import { CANFAIL, GRANULE_SHIFT, type RunWait, ZERO, type Zone } from '../uma/index.js';
+import { CANFAIL, type RunWait, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -11,7 +10,8 @@ import { createFinder } from './finder.js';
 import type { Marked, Marks } from './marks.js';
 import { TypeCell } from './records.js';
 import type { Registry } from './registry.js';
-import { createRequests, NEVER, type Request, requireFlags, requireOptions } from './requests.js';
+import { createRequests, NEVER, type Request, requireFlags, requireOptions, runOf } from './requests.js';
+import { createReturns } from './returns.js';
 import type { Runs } from './runs.js';
 import type { Waits } from './waits.js';
 import type { ZoneSet } from './zone-set.js';
@@ -33,9 +33,6 @@ export interface OpenType extends Marked {
 /** What an attempt answers that has found no block, and why. A block is a number above 0. */
 const Lack = { ROOM: -1, MEMORY: -2 } as const;
 
-/** What is told of a block when it is free. */
-const TOLD_LATER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['REDZONE_DAMAGED', 'MODIFIED_AFTER_FREE']);
-
 export interface Blocks {
   tryAlloc(of: OpenType, size: unknown, flags: unknown, alignment?: unknown): number;
   alloc(of: OpenType, size: unknown, flags: unknown, timeoutMs: unknown, alignment?: unknown): number;
@@ -47,6 +44,9 @@ export interface Blocks {
     alignment?: unknown,
   ): Promise<number>;
   free(of: OpenType, block: unknown): void;
+  /** Lends a run to the memory; its ticket. */
+  setAside(of: OpenType, block: unknown, queue: unknown): number;
+  takeBack(of: OpenType, block: unknown, ticket: unknown): boolean;
   usableSize(of: OpenType, block: unknown): number;
   /** Looks around a block in use, as `free` does. @throws REDZONE_DAMAGED: it is in use as before */
   requireWhole(of: OpenType, block: number): void;
@@ -61,18 +61,23 @@ export function createBlocks(
   marks: Marks,
 ): Blocks {
   const { machine, threads, hands, waiting, uma } = context;
-  const { words, now } = machine;
+  const { words, bytes, now } = machine;
   const { checkLevel } = machine;
   const allocSite = machine.failpoints.site(
     'malloc.alloc',
     'an allocation of a malloc type, of whatever size',
   );
-  const { pending: PENDING, most: MOST, least: LEAST } = TypeCell;
+  const { pending: PENDING, most: MOST } = TypeCell;
   const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH } = TypeCell;
-  const { frees: FREES, failures: FAILURES, sizes: SIZES } = TypeCell;
-  const { HELD, SECOND: GRANULES } = Hand;
+  const { failures: FAILURES, sizes: SIZES } = TypeCell;
+  const { HELD } = Hand;
   const requestOf = createRequests(machine);
-  const { kindOf, lengthOf } = createFinder(context, registry, runs, marks);
+  const finder = createFinder(context, registry, runs, marks);
+  const { kindOf, lengthOf } = finder;
+  /** Each block is charged for by itself, and no sooner or later than it is claimed. */
+  const isCharged = (of: OpenType): boolean => of.isFollowed || accounts.isLimited(of.type);
+  const returns = createReturns(context, registry, accounts, runs, marks, finder, isCharged);
+  const { giveBackAt } = returns;
 
   const read = (index: number): number => words[index] as number;
   const add = (index: number, n: number): void => {
@@ -131,9 +136,6 @@ export function createBlocks(
 
   const openHand = ({ type }: OpenType): number =>
     hands.open(HandKind.CHARGE, registry.indexOf(type), 0, 0, 0);
-
-  /** Each block is charged for by itself, and no sooner or later than it is claimed. */
-  const isCharged = (of: OpenType): boolean => of.isFollowed || accounts.isLimited(of.type);
 
   function tryCharged(of: OpenType, request: Request, flags: number): number {
     const hand = openHand(of);
@@ -275,60 +277,16 @@ export function createBlocks(
     }
   }
 
-  // --- giving back ---
-
-  /** Gives a block back that is unclaimed. What was found out about it is answered: it is free then. */
-  function giveBackAt({ zoneSet, show }: OpenType, index: number, block: number): MbumaError | null {
-    if (index < 0) {
-      const damage = runs.damageOf(block);
-      runs.free(block);
-      return damage;
-    }
-    try {
-      zoneSet.zoneOf(index).free(block as Addr);
-    } catch (error) {
-      if (error instanceof MbumaError && TOLD_LATER.has(error.code)) return error;
-      throw error;
-    }
-    show(index);
-    return null;
-  }
-
-  /** Whose charge is in a hand until the block is free, or back with the block if it is none. */
-  function freeCharged(of: OpenType, index: number, block: number, granules: number): MbumaError | null {
-    const hand = hands.open(HandKind.CHARGE, registry.indexOf(of.type), block, granules, 0);
-    let found: MbumaError | null;
-    try {
-      marks.unclaim(of, index, block);
-      // From here on the room is the hand's: the block may soon be another's.
-      words[hand + HELD] = 0;
-      found = giveBackAt(of, index, block);
-    } catch (error) {
-      words[hand + GRANULES] = 0;
-      hands.close(hand);
-      throw error;
-    }
-    accounts.discharge(of.type, hand);
-    return found;
-  }
-
-  function freeInBatch(of: OpenType, index: number, block: number, granules: number): MbumaError | null {
-    marks.unclaim(of, index, block);
-    const found = giveBackAt(of, index, block);
-    add(of.cell + PENDING, -granules);
-    if (read(of.cell + PENDING) < read(of.cell + LEAST)) accounts.settle(of.type);
-    return found;
-  }
-
-  function free(of: OpenType, block: unknown): void {
-    if (block === 0) return;
+  /** Back in use, if it is still there; and charged for, if there is room. */
+  function takeBack(of: OpenType, block: unknown, ticket: unknown): boolean {
+    const address = requireInteger(block, 'block', 1, bytes.length - 1);
+    const stay = requireInteger(ticket, 'ticket', 1, 0x7fffffff);
     threads.assertHere();
-    const index = kindOf(of, block, true);
-    const granules = lengthOf(index) >>> GRANULE_SHIFT;
-    const freeOne = isCharged(of) ? freeCharged : freeInBatch;
-    const found = freeOne(of, index, block as number, granules);
-    add(of.cell + FREES, 1);
-    if (found !== null) throw found;
+    const length = runs.lengthAside(of.type, address);
+    if (length === 0 || !runs.takeBack(address, stay)) return false;
+    // It is this thread's, and nobody's: who dies here leaves a run that is given back.
+    const got = chargeLate(of, runOf(length), address);
+    return got > 0;
   }
 
   return {
@@ -343,7 +301,9 @@ export function createBlocks(
     },
     alloc,
     allocAsync,
-    free,
+    free: returns.free,
+    setAside: returns.setAside,
+    takeBack,
     usableSize(of, block) {
       threads.assertHere();
       const index = kindOf(of, block, false);

@@ -2,6 +2,7 @@
 
 import { type ErrorCode, hex, MbumaError, requireInteger } from '../check/index.js';
 import { PAGE_SHIFT, PAGE_SIZE } from '../machine/index.js';
+import { PageQueue } from '../phys/index.js';
 import type { OpenType } from './blocks.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -57,6 +58,8 @@ export function createFinder(
     const refuse = (code: ErrorCode, text: string): MbumaError =>
       new MbumaError(code, `${what} ${text}`, { address: block });
     const object = pages.objectOf(block >>> PAGE_SHIFT);
+    if (pages.queueOf(block >>> PAGE_SHIFT) !== PageQueue.NONE)
+      return refuse('FREE_TWICE', 'has been set aside: take it back first');
     if (object === type) return refuse('FREE_UNALIGNED', `lies inside a run of malloc type ${name}`);
     if (registry.isType(object))
       return refuse(

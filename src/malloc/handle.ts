@@ -222,6 +222,14 @@ export function createHandles(
       return (await reallocation.later(this.state, block, size, flags, options)) as Addr;
     }
 
+    setAside(block: Addr, queue: 'active' | 'inactive' | 'cache' = 'inactive'): number {
+      return blocks.setAside(this.state, block, queue);
+    }
+
+    takeBack(block: Addr, ticket: number): boolean {
+      return blocks.takeBack(this.state, block, ticket);
+    }
+
     usableSize(block: Addr): number {
       return blocks.usableSize(this.state, block);
     }
@@ -251,7 +259,10 @@ export function createHandles(
   }
 
   /** What the fast path of a class looks at, of a class whose first block has come. */
-  function show({ state: { name, zoneSet, isFollowed }, fronts, kegFronts }: OpenHandle, index: number): void {
+  function show(
+    { state: { name, zoneSet, isFollowed }, fronts, kegFronts }: OpenHandle,
+    index: number,
+  ): void {
     const zone = zoneSet.zoneOf(index);
     const front = isFollowed || allocSite.concerns(name) ? deadFront : uma.frontOf(zone);
     fronts.fill(front, classOf.indexOf(index), classOf.lastIndexOf(index) + 1);

@@ -2,6 +2,7 @@
 
 import { CheckLevel, MbumaError, requireInteger, requireObject, requireSignal } from '../check/index.js';
 import { type Machine, PAGE_SIZE } from '../machine/index.js';
+import { PageQueue } from '../phys/index.js';
 import { ALL_FLAGS, type AsyncOptions, GRANULE, GRANULE_SHIFT } from '../uma/index.js';
 import { CLASS_OF, CLASS_SIZES, powerClassOf, SMALL_MAX } from './classes.js';
 
@@ -38,6 +39,20 @@ export function product(count: unknown, size: unknown): number {
   return Math.min(things * each, Number.MAX_SAFE_INTEGER);
 }
 
+/** A run of so many pages. */
+export function runOf(pages: number, alignment = 1): Request {
+  return { index: -1, pages, alignment, granules: (pages * PAGE_SIZE) >>> GRANULE_SHIFT };
+}
+
+const QUEUES = { active: PageQueue.ACTIVE, inactive: PageQueue.INACTIVE, cache: PageQueue.CACHE } as const;
+
+/** The queue of a name. @throws BAD_ARGUMENT */
+export function requireQueue(name: unknown): PageQueue {
+  const queue = typeof name === 'string' && Object.hasOwn(QUEUES, name) ? name : null;
+  if (queue === null) throw new MbumaError('BAD_ARGUMENT', "queue must be 'active', 'inactive' or 'cache'");
+  return QUEUES[queue as keyof typeof QUEUES];
+}
+
 export function createRequests({
   layout,
   checkLevel,
@@ -50,7 +65,7 @@ export function createRequests({
   function runRequest(size: number, alignment: number): Request {
     const pages = Math.ceil(size / PAGE_SIZE);
     if (pages > pagesMost || alignment > pageCount * PAGE_SIZE) return NEVER;
-    return { index: -1, pages, alignment, granules: (pages * PAGE_SIZE) >>> GRANULE_SHIFT };
+    return runOf(pages, alignment);
   }
 
   function classRequest(index: number): Request {

@@ -2,7 +2,7 @@
 
 import { CheckLevel, hex, hexDump, MbumaError, REDZONE_BYTE, redzoneCountDamage } from '../check/index.js';
 import { Hand, HandKind, PAGE_SHIFT, PAGE_SIZE, siteHere } from '../machine/index.js';
-import { Page, PageState } from '../phys/index.js';
+import { Page, PageQueue, PageState } from '../phys/index.js';
 import { inClassOf, redzoneMessage } from '../uma/index.js';
 import type { MallocContext } from './context.js';
 import { CLAIMED, GUARDED } from './marks.js';
@@ -47,7 +47,13 @@ export interface Runs {
   isClaimed(address: number): boolean;
   /** Makes a run that is its owner's another's, unless it is being freed. */
   bequeath(address: number, owner: number, heir: number): void;
-  /** Visits the runs of every type. */
+  /** Puts a run that this thread has unclaimed where it may be taken. @returns its ticket */
+  setAside(address: number, queue: PageQueue): number;
+  /** Pages of the run of this type that begins at the address and is set aside; 0: none. A hint. */
+  lengthAside(type: TypeRef, address: number): number;
+  /** The run is this thread's, and unclaimed. False: it has been taken meanwhile. */
+  takeBack(address: number, ticket: number): boolean;
+  /** Visits the runs of every type that are in use. */
   each(visit: (run: FoundRun) => void): void;
 }
 
@@ -72,6 +78,10 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     const first = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
     if (first !== 0) return first;
     if (!uma.reclaimer.reclaimRun(count)) return 0;
+    const second = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
+    if (second !== 0 || pages.queuedPages() === 0) return second;
+    // What has come of age lies in the wrong places: all that is set aside goes, as far as it must.
+    pages.age(pages.pageCount);
     return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
   }
 
@@ -90,6 +100,11 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
   function lengthOf(page: number): number {
     const length = pages.lengthOf(page);
     return length !== 0 && (load(noteAt(page)) & GUARDED) !== 0 ? length - 1 : length;
+  }
+
+  function lengthIn(type: TypeRef, address: number): number {
+    const page = address >>> PAGE_SHIFT;
+    return (address & (PAGE_SIZE - 1)) === 0 && pages.objectOf(page) === type ? lengthOf(page) : 0;
   }
 
   function damageOf(start: number): MbumaError | null {
@@ -147,9 +162,22 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
         hands.close(hand);
       }
     },
-    lengthAt(type, address) {
+    lengthAt: (type, address) =>
+      pages.queueOf(address >>> PAGE_SHIFT) === PageQueue.NONE ? lengthIn(type, address) : 0,
+    lengthAside: (type, address) =>
+      pages.queueOf(address >>> PAGE_SHIFT) === PageQueue.NONE ? 0 : lengthIn(type, address),
+    setAside(address, queue) {
       const page = address >>> PAGE_SHIFT;
-      return (address & (PAGE_SIZE - 1)) === 0 && pages.objectOf(page) === type ? lengthOf(page) : 0;
+      return pages.setAside(page, pages.lengthOf(page), queue);
+    },
+    takeBack(address, ticket) {
+      const page = address >>> PAGE_SHIFT;
+      const hand = hands.open(HandKind.LARGE_BLOCK, 0, 0, pages.lengthOf(page), 0);
+      const isOurs = pages.takeBack(page, ticket, hand + Hand.HELD);
+      const at = noteAt(page);
+      if (isOurs) store(at, (load(at) & ~SLOT_MASK) | slot);
+      hands.close(hand);
+      return isOurs;
     },
     free(address) {
       const page = address >>> PAGE_SHIFT;
@@ -173,7 +201,7 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
       for (let page = pages.firstPage; page < pages.pageCount; page++) {
         const type = pages.objectOf(page);
         const count = registry.isType(type) ? pages.lengthOf(page) : 0;
-        if (count === 0 || !registry.isType(type)) continue;
+        if (count === 0 || !registry.isType(type) || pages.queueOf(page) !== PageQueue.NONE) continue;
         const note = load(noteAt(page));
         visit({
           type,

@@ -141,6 +141,24 @@ export interface MallocType {
    * @throws BAD_ARGUMENT, FREE_FOREIGN, FREE_WRONG_TYPE, FREE_UNALIGNED, FREE_TWICE: nothing has changed then
    */
   free(block: Addr | 0): void;
+  /**
+   * Lends a large block to the memory: as long as there are free pages it stays as it is, and when they run short
+   * it is taken, the oldest first, before a request goes into the reserves. It counts as freed meanwhile. For what
+   * can be made anew: decoded images, compiled code, pages of a file.
+   *
+   * @param block of more than 64 KiB; it must not be touched until it has been taken back
+   * @param queue `cache` goes first, then `inactive`, then `active`
+   * @returns a ticket, for `takeBack`
+   * @throws BAD_ARGUMENT for a small block; as `free` for what is no block of this type
+   */
+  setAside(block: Addr, queue?: 'active' | 'inactive' | 'cache'): number;
+  /**
+   * Asks for a block back. True: it is the caller's again, with all that was in it. False: it is gone, or there is
+   * no room for it under the limit, and it is gone now. Any thread may; one of them gets it. About 0.5 us.
+   *
+   * @throws BAD_ARGUMENT
+   */
+  takeBack(block: Addr, ticket: number): boolean;
   /** Bytes of a block that the caller may use. @throws as `free`, for what is no block of this type */
   usableSize(block: Addr): number;
   stats(): MallocTypeStats;

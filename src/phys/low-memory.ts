@@ -68,6 +68,7 @@ export interface LowMemoryPages {
   isLow(): boolean;
   episodes(): number;
   freeTarget(): number;
+  reserved(): number;
   setClass(pageClass: PageClass): PageClass;
   age(pagesWanted: number): void;
 }
@@ -153,7 +154,7 @@ export function createLowMemory(machine: Machine, pages: LowMemoryPages): LowMem
     relieve(pagesWanted, settle) {
       if (running) return 0;
       const before = pages.freePages();
-      pages.age(pagesWanted);
+      pages.age(pagesWanted + pages.reserved());
       run(Math.max(before + pagesWanted, pages.freeTarget()), settle);
       return Math.max(0, pages.freePages() - before);
     },

@@ -95,8 +95,12 @@ export interface Pages {
    * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`, or it is in a queue already
    */
   setAside(page: number, count: number, queue: PageQueue): number;
-  /** Takes the run out of its queue again. False: it has been taken by somebody meanwhile. */
-  takeBack(page: number, ticket: number): boolean;
+  /**
+   * Takes the run out of its queue again. False: it has been taken by somebody meanwhile.
+   *
+   * @param held word of a hand of this thread: it names the run from the moment when it is out of the queue
+   */
+  takeBack(page: number, ticket: number, held?: number): boolean;
   /** Which queue the run that begins at a page is in. */
   queueOf(page: number): PageQueue;
   /** Gets at least so many pages of the inactive and active queues into the cache queue, if there are. */
@@ -240,13 +244,15 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     });
   }
 
-  function takeBack(page: number, ticket: number): boolean {
+  function takeBack(page: number, ticket: number, held = 0): boolean {
     requireInteger(page, 'page', firstPage, pageCount - 1);
     return locked(() => {
       const record = recordOf(page);
       const isThere = words[record + QUEUE] !== PageQueue.NONE && words[record + TICKET] === ticket;
-      if (isThere) queues.remove(record);
-      return isThere;
+      if (!isThere) return false;
+      if (held !== 0) words[held] = page;
+      queues.remove(record);
+      return true;
     });
   }
 

@@ -356,7 +356,7 @@ export function createReclaimer(
         const before = pages.freePages();
         settle();
         if (pages.freePages() === before) pages.lowMemory.relieve(pagesWanted, settle);
-        return pages.freePages() > before;
+        return pages.freePages() > before || pages.queuedPages() > 0;
       }),
     gains: () => gains,
     askForPages() {
