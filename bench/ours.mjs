@@ -1,5 +1,6 @@
 // One cell of ours: node bench/ours.mjs SUITE SIZE [TRACE]. Prints one JSON line.
 import { createMemory } from '../dist/index.js';
+import { createMallocImports } from '../dist/wasm.js';
 import { makeHandoffLoop, makeMallocHandoffLoop, makeRingLoop } from './handoff.mjs';
 import { makeBatchLoop, makeFullSlabsLoop } from './kegs.mjs';
 import { LEVEL_SUITES, LEVELS } from './levels.mjs';
@@ -13,6 +14,9 @@ import { makeTraceLoop } from './trace.mjs';
 import { makeCallerLoop } from './wasm-modules.mjs';
 
 const MEMORY_BYTES = 256 * 2 ** 20;
+const WASM_SUITES = ['wasmPair', 'wasmBurst'];
+/** The module has no data, and no stack: something must be its own all the same. */
+const MODULE_BYTES = 4096;
 /** Room for 10,000 blocks of 64 KiB. */
 const MALLOC_MEMORY_BYTES = 2 ** 30;
 
@@ -61,11 +65,7 @@ function traceWay(memory) {
 
 /** A module that calls our malloc. */
 function makeWasmLoop(memory, suite, size) {
-  const type = memory.mallocType({ name: 'bench' });
-  return makeCallerLoop(suite, size, memory.handle.wasm, {
-    malloc: (bytes) => type.tryAlloc(bytes >>> 0),
-    free: (block) => type.free(block >>> 0),
-  });
+  return makeCallerLoop(suite, size, memory.handle.wasm, createMallocImports(memory));
 }
 
 /** A read section in the place of the item. */
@@ -143,14 +143,14 @@ for (const count of [10, 1000, 100_000]) MAKERS[`lookup${count}`] = (memory) => 
 for (const [suite, loop] of Object.entries(MALLOC_LOOPS))
   MAKERS[suite] =
     loop === 'd' ? makeMallocHandoffLoop : (memory, size) => makeLoop(loop, mallocWay(memory, size));
-for (const suite of ['wasmPair', 'wasmBurst'])
-  MAKERS[suite] = (memory, size) => makeWasmLoop(memory, suite, size);
+for (const suite of WASM_SUITES) MAKERS[suite] = (memory, size) => makeWasmLoop(memory, suite, size);
 for (const suite of LEVEL_SUITES) MAKERS[suite] = zoneLoop('a', LEVELS[suite].zone);
 
 /** Memories that are not as the others'. */
 const MEMORIES = {
   ...Object.fromEntries(LEVEL_SUITES.map((suite) => [suite, LEVELS[suite].memory])),
   full100000: { bytes: 512 * 2 ** 20 },
+  ...Object.fromEntries(WASM_SUITES.map((suite) => [suite, { wasm: { reservedBytes: MODULE_BYTES } }])),
   ...Object.fromEntries(Object.keys(MALLOC_LOOPS).map((suite) => [suite, { bytes: MALLOC_MEMORY_BYTES }])),
 };
 

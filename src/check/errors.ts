@@ -32,7 +32,8 @@ export const ERROR_CODES = {
   MEMORY_DAMAGED: 'the memory contradicts itself',
   FREE_FOREIGN: 'the address does not lie in a slab of this memory',
   FREE_WRONG_ZONE: 'the item belongs to another zone',
-  FREE_WRONG_TYPE: 'the block belongs to a malloc type with other zones, or is another type’s run',
+  FREE_WRONG_TYPE:
+    'the block belongs to a malloc type with other zones, or is another type’s run; from check level 2 on: to another type',
   FREE_UNALIGNED: 'the address lies inside an item, not at its start',
   FREE_TWICE: 'the item is free already',
   STILL_REFERENCED: 'the item has more than one reference',
