@@ -81,6 +81,30 @@ describe('classes under real exhaustion', () => {
     assert.deepEqual(memory.audit().violations, []);
   });
 
+  for (const options of [{ noBucket: true }, {}]) {
+    it(`are not held up by a line of those who may take less: ${JSON.stringify(options)}`, async () => {
+      const memory = make({ pages: { freeReserved: 100, freeMin: 100, freeTarget: 100 } });
+      const zone = memory.zone({ name: 'pages', size: PAGE, ...options });
+      const type = memory.mallocType({ name: 'runs' });
+      const items = fill(zone);
+      fill(pagesOf(memory, 'rest'));
+      const controller = new AbortController();
+      const waiting = zone.allocAsync(0, { signal: controller.signal }).catch(() => 0);
+      const run = type.allocAsync(80_000, 0, { signal: controller.signal }).catch(() => 0);
+      await pause(5);
+      for (const flags of [USE_RESERVE, USE_INTERRUPT_RESERVE, CRITICAL]) {
+        const item = zone.alloc(flags, 0);
+        const block = type.alloc(80_000, flags, 0);
+        zone.free(item);
+        type.free(block);
+      }
+      controller.abort();
+      await Promise.all([waiting, run]);
+      for (const item of items) zone.free(item);
+      assert.deepEqual(memory.audit().violations, []);
+    });
+  }
+
   it('are those of malloc, of blocks and of runs', () => {
     const memory = make({ pages });
     const type = memory.mallocType({ name: 'temp' });
@@ -133,10 +157,70 @@ describe('classes under real exhaustion', () => {
   });
 });
 
+describe('who may take what: free pages, pages of the cache queue, class, and how it waits', () => {
+  const pages = { interruptFreeMin: 3, freeReserved: 10, freeMin: 10, freeTarget: 10, cacheMin: 0 };
+  const RUN = 18;
+  const classes = [
+    { name: 'normal', flags: 0, leaves: 10 },
+    { name: 'system', flags: USE_RESERVE, leaves: 3 },
+    { name: 'interrupt', flags: USE_INTERRUPT_RESERVE, leaves: 0 },
+  ];
+  const waits = {
+    nowait: async (zone: Zone, flags: number) => zone.tryAlloc(flags) || null,
+    blocking: async (zone: Zone, flags: number) => zone.alloc(flags, 0),
+    awaiting: (zone: Zone, flags: number) => zone.allocAsync(flags, { signal: AbortSignal.timeout(15) }),
+  };
+
+  /** A memory with so many free pages, and a run in the cache queue or none; all else is in use. */
+  function prepare(free: number, cached: number): { memory: Memory; zone: Zone } {
+    const memory = make({ pages });
+    const zone = pagesOf(memory);
+    const type = memory.mallocType({ name: 'runs' });
+    const runs = cached === 0 ? [] : [type.alloc(RUN * PAGE)];
+    // What caches and kegs could give back is not what is looked at here.
+    for (let pass = 0; pass < 2; pass++) {
+      while (memory.stats().pages.free > free) zone.alloc(USE_INTERRUPT_RESERVE);
+      memory.drain();
+    }
+    for (const run of runs) type.setAside(run, 'cache');
+    assert.deepEqual([memory.stats().pages.free, memory.stats().pages.cache], [free, cached]);
+    return { memory, zone };
+  }
+
+  for (const free of [11, 10, 4, 3, 1, 0]) {
+    for (const cached of [0, RUN]) {
+      for (const { name, flags, leaves } of classes) {
+        for (const [how, call] of Object.entries(waits)) {
+          it(`${free} free, ${cached} cached, ${name}, ${how}`, async () => {
+            const { memory, zone } = prepare(free, cached);
+            const item = await call(zone, flags).catch(() => null);
+            const mayTake = free + cached - 1 >= leaves;
+            assert.equal(item !== null, mayTake);
+            const { discarded } = memory.stats().pages;
+            assert.equal(discarded, mayTake && free - 1 < 10 ? cached : 0, 'the reserve fills up first');
+            if (item !== null) zone.free(item);
+            assert.deepEqual(memory.audit().violations, []);
+          });
+        }
+      }
+    }
+  }
+});
+
 describe('a call that finds no pages', () => {
   /** What makes something reclaimable, in a memory where nothing is free: a page of `kept`. */
   const reclaimable: Record<string, (memory: Memory, kept: Zone, item: Addr) => () => void> = {
     'nothing to be given back': () => () => {},
+    'a page that this thread caches': (_memory, zone, item) => {
+      zone.free(item);
+      return () => {};
+    },
+    'a run that is set aside': (memory) => {
+      const type = memory.mallocType({ name: 'runs' });
+      const [leak] = memory.leaks().filter((each) => each.type === 'runs');
+      type.setAside(leak?.addresses[0] as Addr);
+      return () => {};
+    },
     'a handler that gives': (memory, zone, item) => {
       const remove = memory.onLowMemory('kept', () => {
         zone.free(item);
@@ -158,6 +242,7 @@ describe('a call that finds no pages', () => {
         const memory = make();
         const kept = pagesOf(memory, 'kept');
         const item = kept.alloc();
+        memory.mallocType({ name: 'runs' }).alloc(1 << 17);
         const zone = pagesOf(memory);
         fill(zone);
         const remove = prepare(memory, kept, item);

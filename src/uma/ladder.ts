@@ -256,7 +256,8 @@ export function createLadder(
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
     const full = (limit !== 0 && out >= limit) || limitSite.fails(zone.name);
-    const refused = full || words[record + WAIT_COUNT] !== 0;
+    // Who waits may wait for what is above the reserve.
+    const refused = full || (words[record + WAIT_COUNT] !== 0 && !usesReserve);
     if (!refused) {
       intents.begin(record);
       intents.set(record + ITEMS_OUT, out + 1);
@@ -279,7 +280,7 @@ export function createLadder(
     }
     if (!refillCache(zone, how)) {
       // Without a bucket there may still be an item: UMA must work with no bucket at all. And the reserve.
-      return zone.lack === Lack.MEMORY ? takeUncached(zone, how, usesReserve) : 0;
+      return zone.lack === Lack.MEMORY || usesReserve ? takeUncached(zone, how, usesReserve) : 0;
     }
     const top = words[cache] as number;
     const item = words[top] as number;

@@ -97,7 +97,10 @@ export function createSleepers(
     // What this thread has cached meanwhile nobody could hand to it.
     drains.drainCache(zone);
     locks.acquire(zone.record, LockRank.ZONE);
-    accounts.lineUp(zone, waiter, zone.lack === Lack.MEMORY ? WaitFor.MEMORY : WaitFor.UNIT);
+    const limit = words[zone.record + LIMIT] as number;
+    // With room, who stands before it lacks memory, and so does it.
+    const hasRoom = limit === 0 || (words[zone.record + ITEMS_OUT] as number) < limit;
+    accounts.lineUp(zone, waiter, hasRoom ? WaitFor.MEMORY : WaitFor.UNIT);
     accounts.serveWaiters(zone);
     waiting.unlock(locks, zone.record);
     askAllToDrain(threads);
