@@ -230,11 +230,64 @@ describe('figures', () => {
   });
 });
 
+const ORDERED_THRESHOLDS: readonly string[] = [
+  'vm.v_interrupt_free_min',
+  'vm.v_free_reserved',
+  'vm.v_free_min',
+  'vm.v_free_target',
+];
+
+describe('thresholds', () => {
+  it('are raised from the last on, lowered from the first on, and never out of order', () => {
+    const { memory, other } = makeFull();
+    const pages = memory.stats().pages.pages;
+    for (const [index, name] of [...ORDERED_THRESHOLDS].reverse().entries())
+      other.sysctl.set(name, 50 - index);
+    assert.deepEqual(ORDERED_THRESHOLDS.map(memory.sysctl.get), [47, 48, 49, 50]);
+    assert.equal(memory.stats().pages.thresholds.freeReserved, 48);
+    for (const [name, value] of [
+      ['vm.v_free_reserved', 50],
+      ['vm.v_free_reserved', 46],
+      ['vm.v_free_target', pages + 1],
+      ['vm.v_interrupt_free_min', -1],
+    ] as const)
+      assert.equal(
+        codeOf(() => memory.sysctl.set(name, value)),
+        'BAD_ARGUMENT',
+        name,
+      );
+    for (const name of ORDERED_THRESHOLDS) memory.sysctl.set(name, 0);
+    assert.deepEqual(ORDERED_THRESHOLDS.map(memory.sysctl.get), [0, 0, 0, 0]);
+    assertClean(memory);
+  });
+
+  it('say whether the memory is low as soon as they are met', () => {
+    const memory = make();
+    const zone = memory.zone({ name: 'z', size: 4096 });
+    const kept = memory.zone({ name: 'kept', size: 64 }).alloc();
+    const { pages, free } = memory.stats().pages;
+    memory.sysctl.set('vm.v_free_target', pages);
+    memory.sysctl.set('vm.v_free_min', free);
+    assert.equal(memory.sysctl.get('vm.phys.low'), false);
+    memory.sysctl.set('vm.v_free_min', free + 1);
+    assert.equal(memory.sysctl.get('vm.phys.low'), true);
+    memory.sysctl.set('vm.v_free_min', free);
+    memory.sysctl.set('vm.v_free_target', free);
+    assert.equal(memory.sysctl.get('vm.phys.low'), false);
+    zone.free(zone.tryAlloc());
+    assert.equal(memory.sysctl.get('vm.phys.low'), true);
+    assert.equal(memory.sysctl.get('vm.phys.episodes'), 2);
+    memory.zone({ name: 'kept', size: 64 }).free(kept);
+    assertClean(memory);
+  });
+});
+
 describe('tunables', () => {
   it('are written, at the edges of their ranges too, and read by every thread', () => {
     const { memory, other } = makeFull();
-    // Marks must agree with each other and with the limit: see sysctl-limits.test.ts.
-    const isMark = (name: string): boolean => /\.keg\.(reserve|low_water|high_water)$/.test(name);
+    // Marks must agree with each other and with the limit: see sysctl-limits.test.ts. So must thresholds: below.
+    const isMark = (name: string): boolean =>
+      /\.keg\.(reserve|low_water|high_water)$/.test(name) || ORDERED_THRESHOLDS.includes(name);
     const writable = memory.sysctl.list().filter((leaf) => leaf.writable && !isMark(leaf.name));
     assert.ok(writable.length >= 6 + 5 + 10, `${writable.length} tunables`);
     for (const { name, type, value, least, most } of writable) {
@@ -255,7 +308,9 @@ describe('tunables', () => {
 
   it('are all settings of the memory, in the ranges that these have, and what they are at first', () => {
     const { sysctl } = make();
-    const settings = sysctl.list().filter(({ name, writable }) => writable && !name.startsWith('kern.ipc.'));
+    const settings = sysctl
+      .list()
+      .filter(({ name, writable }) => writable && !/^kern\.ipc\.|^vm\.v_/.test(name));
     assert.equal(settings.length, Object.keys(SETTING_RANGES).length);
     const told = settings.map(({ value, least, most }) =>
       least === null ? [Number(value), 0, 1] : [value, least, most],

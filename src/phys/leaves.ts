@@ -66,7 +66,7 @@ export function pagesBranches(pages: Pages): readonly Branch[] {
     branch('vm', [
       ...thresholds.map(([name, of, description]) =>
         integer(name, 'pages', description, () => pages.stats().thresholds[of], {
-          most: PAGES_MAX,
+          most: pageCount - firstPage,
           write: (_, value) => setThreshold(pages, of, value),
         }),
       ),

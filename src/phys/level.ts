@@ -57,6 +57,14 @@ export function createLevel(machine: Machine): Level {
     words[EPISODES] = (read(EPISODES) + 1) | 0;
   }
 
+  function noteTaken(): void {
+    if (read(FREE_PAGES) < read(FREE_MIN)) beLow();
+  }
+
+  function noteFreed(): void {
+    if (read(FREE_PAGES) >= read(FREE_TARGET)) words[IS_LOW] = 0;
+  }
+
   return {
     floorOf(pageClass) {
       if (pageClass === PageClass.NORMAL) return read(FREE_RESERVED);
@@ -67,12 +75,8 @@ export function createLevel(machine: Machine): Level {
       floats[RESERVE_TAKEN] = (floats[RESERVE_TAKEN] as number) + 1;
     },
     reserveTaken: () => floats[RESERVE_TAKEN] as number,
-    noteTaken() {
-      if (read(FREE_PAGES) < read(FREE_MIN)) beLow();
-    },
-    noteFreed() {
-      if (read(FREE_PAGES) >= read(FREE_TARGET)) words[IS_LOW] = 0;
-    },
+    noteTaken,
+    noteFreed,
     beLow,
     isLow: () => read(IS_LOW) !== 0,
     episodes: () => read(EPISODES),
@@ -90,6 +94,9 @@ export function createLevel(machine: Machine): Level {
     },
     setThresholds(thresholds) {
       for (const name of THRESHOLD_NAMES) words[phys + Phys[name]] = thresholds[name];
+      // What was enough may be little now, and the other way round.
+      noteTaken();
+      noteFreed();
     },
     thresholds() {
       const found = THRESHOLD_NAMES.map((name) => [name, read(phys + Phys[name])]);
