@@ -294,6 +294,30 @@ describe('a call that finds no pages', () => {
     );
   });
 
+  it('does not sleep in a handler', () => {
+    const memory = make();
+    const messages: string[] = [];
+    memory.onWarning((message) => messages.push(message));
+    const zone = pagesOf(memory);
+    const type = memory.mallocType({ name: 'runs', max: 1 << 20 });
+    const mutex = memory.mutex('held');
+    fill(zone);
+    const other = join(memory).mutex('held').lock();
+    for (const [name, sleep] of [
+      ['zone', () => zone.alloc()],
+      ['run', () => type.alloc(1 << 17)],
+      ['room', () => type.alloc(1 << 17, 0, 10)],
+      ['mutex', () => mutex.lock()],
+    ] as const)
+      memory.onLowMemory(name, () => sleep() && 0);
+    assert.equal(zone.tryAlloc(), 0);
+    assert.equal(messages.length, 4, messages.join('\n'));
+    for (const message of messages)
+      assert.match(message, /^reclaim handler \w+ failed: .* would block, and a reclaim handler is running/);
+    other[Symbol.dispose]?.();
+    assert.deepEqual(memory.audit().violations, []);
+  });
+
   it('is reported, with the handlers and what they have said', () => {
     const memory = make();
     const reports: string[] = [];

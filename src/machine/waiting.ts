@@ -77,8 +77,10 @@ export interface Waiting {
   takeGrant(waiter: WaiterRef): number;
   /** Throws READ_SECTION in a read section: nobody could reuse anything while this thread waits. */
   assertOutside(what: string): void;
-  /** Throws WOULD_BLOCK where this thread must not block. */
+  /** Throws WOULD_BLOCK where this thread must not block, or not now. */
   assertCanBlock(what: string): void;
+  /** `reason` says why this thread must not block now, or '': layers above know that. */
+  forbidBlocking(reason: () => string): void;
   /**
    * Throws WOULD_BLOCK where this thread must not block; READ_SECTION. While it holds a lock: SLEEP_WITH_LOCK
    * where locks are witnessed; or `refusal`, where the setting `noSleepWithLocks` says that such a call does
@@ -193,7 +195,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     store(waiter + STATE, IDLE);
   }
 
+  const forbidders: (() => string)[] = [];
+
   function assertCanBlock(what: string): void {
+    for (const each of forbidders) {
+      const reason = each();
+      if (reason !== '') throw new MbumaError('WOULD_BLOCK', `${what} would block, and ${reason}`);
+    }
     if (mayBlock) return;
     throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread must not: use the async form`);
   }
@@ -295,6 +303,9 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       return gift;
     },
     assertCanBlock,
+    forbidBlocking(reason) {
+      forbidders.push(reason);
+    },
     assertMayBlock(what, refusal = 'WOULD_BLOCK') {
       assertCanBlock(what);
       assertSleeps(what, false, refusal);

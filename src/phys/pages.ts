@@ -297,6 +297,9 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
   }
 
   const lowMemory = createLowMemory(machine, { ...level, freePages, setClass, age });
+  waiting.forbidBlocking(() =>
+    lowMemory.isRunning() ? 'a reclaim handler is running: it must not sleep' : '',
+  );
 
   return {
     pageCount,

@@ -5,7 +5,7 @@ import { createAsyncLines, SLICE_MS, type WaiterRef } from '../machine/index.js'
 import type { UmaContext } from './context.js';
 import type { Reclaimer } from './reclaim.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
-import type { Shortage, Shortages, WaitKind } from './shortage.js';
+import { BELL_MS, type Shortage, type Shortages, type WaitKind } from './shortage.js';
 
 /** A call that waits for a run. */
 export interface RunWait<Result> {
@@ -24,9 +24,6 @@ export interface RunWaits {
   /** This thread detaches: its asynchronous calls end with DETACHED. */
   leave(): void;
 }
-
-/** Least time between a ring and the look that follows it. */
-const BELL_MS = 5;
 
 export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shortages: Shortages): RunWaits {
   const { machine, waiting, pages } = context;

@@ -45,6 +45,9 @@ export interface Shortages {
   begin(what: string, flags: number, kind: WaitKind): Shortage;
 }
 
+/** Least time between a ring and the look that follows: two who look and give back would ring for each other. */
+export const BELL_MS = 5;
+
 /** Looks after which a call with CANFAIL ends, whoever has not answered. */
 const CANFAIL_LOOKS = 5;
 

@@ -19,7 +19,7 @@ import type { Ladder } from './ladder.js';
 import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
-import type { Shortage, Shortages } from './shortage.js';
+import { BELL_MS, type Shortage, type Shortages } from './shortage.js';
 import { CANFAIL } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
@@ -62,9 +62,6 @@ interface Latecomer {
   take(waiter: WaiterRef): void;
   refuse(error: unknown): void;
 }
-
-/** Least time between a ring and the look that follows: two who look and give back would ring for each other. */
-const BELL_MS = 5;
 
 export function createSleepers(
   context: UmaContext,
