@@ -259,15 +259,15 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
   /** What hands may name that is a run. */
   const runKinds: readonly number[] = [HandKind.SLAB, HandKind.RUN, HandKind.GUARD, HandKind.LARGE_BLOCK];
 
-  /** A run that a dead thread was about to take, or has given back, is not in its hand. */
+  /** A run that a dead thread was about to take, or to take back, or has given back, is not in its hand. */
   function settleHandsLocked(): void {
     hands.eachOfDead((hand) => {
       const kind = hands.kindOf(hand);
       const page = words[hand + Hand.HELD] as number;
-      const isRun = runKinds.includes(kind);
-      if (isRun && page !== 0 && runLength(page) === 0) {
-        words[hand + Hand.HELD] = 0;
-      }
+      if (!runKinds.includes(kind) || page === 0) return;
+      // What is in a queue another thread may take, and use, before the hand is emptied.
+      const isHeld = runLength(page) !== 0 && words[recordOf(page) + QUEUE] === PageQueue.NONE;
+      if (!isHeld) words[hand + Hand.HELD] = 0;
     });
   }
 

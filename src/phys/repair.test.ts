@@ -159,6 +159,28 @@ describe('page runs: after a death', () => {
     }
   }
 
+  it('a run that a thread died of taking back is in its hand, or in its queue: never in both', () => {
+    const seen = new Set<string>();
+    for (let store = 1, died = true; died; store++) {
+      const { kit, victim, page } = prepareQueues('takeBack');
+      const hand = victim.hands.open(HandKind.LARGE_BLOCK, 0, 0, 12, 0);
+      victim.mortal.dieAt(store);
+      try {
+        victim.pages.takeBack(page, 1, hand + Hand.HELD);
+        died = false;
+      } catch (error) {
+        assert.ok(error instanceof Death, String(error));
+      }
+      kit.threads.declareDead(victim.threads.slot, victim.threads.generation);
+      kit.locks.takeOverAll(victim.threads.slot);
+      const inHand = kit.machine.words[hand + Hand.HELD] === page;
+      const inQueue = kit.pages.queueOf(page) !== PageQueue.NONE;
+      assert.notEqual(inHand, inQueue, `before store ${store}`);
+      seen.add(inHand ? 'hand' : 'queue');
+    }
+    assert.equal(seen.size, 2);
+  });
+
   it('the repair itself may be cut short, and done again', () => {
     let died = true;
     for (let store = 1; died; store += 7) {
