@@ -13,6 +13,7 @@ import { kegScenarios } from './scenarios/kegs.mjs';
 import { memory as small } from './scenarios/kit.mjs';
 import { mallocScenarios } from './scenarios/mallocs.mjs';
 import { mutexScenarios } from './scenarios/mutexes.mjs';
+import { pageScenarios } from './scenarios/pages.mjs';
 import { ringScenarios } from './scenarios/rings.mjs';
 import { threadScenarios } from './scenarios/threads.mjs';
 import { zoneScenarios } from './scenarios/zones.mjs';
@@ -25,7 +26,7 @@ const FINDINGS_MOST = 100;
 
 /** Their `after` looks at what was answered: it does not hold when something has failed. */
 const NEED_SUCCESS =
-  /^ring: (?!it carries)|^mutex: |^both open the same new zone|^each opens a new zone|^two clean up/;
+  /^ring: (?!it carries)|^mutex: |^both open the same new zone|^each opens a new zone|^two clean up|^pages: a (normal|run)/;
 
 const shared = [
   ...zoneScenarios,
@@ -37,6 +38,7 @@ const shared = [
   ...threadScenarios,
   ...mutexScenarios,
   ...mallocScenarios,
+  ...pageScenarios,
 ].map((scenario) => ({
   memory: small,
   afterNeedsSuccess: NEED_SUCCESS.test(scenario.name),

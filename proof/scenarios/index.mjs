@@ -9,6 +9,7 @@ import { afterDeaths, allowedRaces, memory } from './kit.mjs';
 import { mallocScenarios } from './mallocs.mjs';
 import { mbufScenarios } from './mbufs.mjs';
 import { mutexScenarios } from './mutexes.mjs';
+import { pageScenarios } from './pages.mjs';
 import { ringScenarios } from './rings.mjs';
 import { sysctlScenarios } from './sysctl.mjs';
 import { threadScenarios } from './threads.mjs';
@@ -27,6 +28,7 @@ export const scenarios = [
   ...threadScenarios,
   ...mbufScenarios,
   ...mallocScenarios,
+  ...pageScenarios,
   ...sysctlScenarios,
   ...guardScenarios,
   ...mutexScenarios,

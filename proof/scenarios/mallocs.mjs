@@ -159,6 +159,38 @@ const scenarios = [
     after: nothingCounted,
   },
   {
+    name: 'malloc: one makes a block larger, then smaller, while the other takes both sizes',
+    setup(memories, observer) {
+      const shared = openTypes(memories, observer);
+      for (const type of [...shared.types, shared.observers]) type.free(type.tryAlloc(100));
+      const block = shared.types[0].tryAlloc(64);
+      memories[0].words.fill(7, block >> 2, (block >> 2) + 16);
+      return { ...shared, block };
+    },
+    threads: [
+      ({ words }, { types, block }) => {
+        let mine = block;
+        for (const size of [100, 64]) mine = types[0].tryRealloc(mine, size) || mine;
+        const isWhole = words.subarray(mine >> 2, (mine >> 2) + 16).every((word) => word === 7);
+        types[0].free(mine);
+        return isWhole;
+      },
+      ({ words }, { types }) => {
+        for (const size of [64, 100]) {
+          const other = types[1].tryAlloc(size);
+          if (other === 0) continue;
+          words.fill(9, other >> 2, (other >> 2) + 16);
+          types[1].free(other);
+        }
+      },
+    ],
+    third: (_memory, { types }) => pair(types[2]),
+    after(memories, shared, outcome) {
+      if (outcome.results[0] === false) throw new Error('what was in the block is not there');
+      nothingCounted(memories, shared, outcome);
+    },
+  },
+  {
     name: 'malloc: a run each',
     memory: { ...memory, bytes: 8 << 16 },
     setup: (memories, observer) => openTypes(memories, observer, { max: 1 << 20 }),

@@ -1,0 +1,277 @@
+// Requests for pages: their classes, runs that are set aside, waiting for runs, reclaim handlers, deadlocks of memory.
+
+import { alike, expectUsed, nothingUsed, ofOneBody, openZones, timedOut } from './kit.mjs';
+
+const PAGE = 4096;
+/** In the larger memory one page is at a multiple of this: a run that is soon made, and that there is once. */
+const ALONE = 64 * PAGE;
+const larger = { bytes: 8 << 16, maxZones: 24 };
+/** `USE_RESERVE`; `USE_INTERRUPT_RESERVE`; a call with both is critical. */
+const SYSTEM = 4;
+const INTERRUPT = 8;
+const CRITICAL = SYSTEM | INTERRUPT;
+
+/** Read without the lock of the pages. */
+const races = [
+  ...['phys.queuePages', 'phys.isLow', 'phys.episodes', 'phys.line'].map((where) => ({
+    where,
+    reason: 'a hint; decided upon under the lock',
+    switches: false,
+  })),
+  ...['page.queue', 'page.state', 'page.length', 'page.object', 'page.offset'].map((where) => ({
+    where,
+    reason: 'who asks for a run back looks whether there may be one; the ticket decides, under the lock',
+    switches: false,
+  })),
+];
+
+/** A zone whose items are pages, past all caches. */
+const pageZones = (memories, observer) =>
+  openZones(memories, observer, { name: 'pages', size: PAGE, noBucket: true, max: 0 });
+
+/** The observer takes pages, for good, until so many are free. */
+function takeAllBut(observer, left) {
+  const zone = observer.zone({ name: 'all', size: PAGE, noBucket: true });
+  while (observer.stats().pages.free > left && zone.tryAlloc(CRITICAL) !== 0);
+  const { free } = observer.stats().pages;
+  if (free !== left) throw new Error(`${free} pages are free, and not ${left}`);
+}
+
+/** The type in every thread, and the one run that there is, in the hands of thread 0. */
+function withRun(memories, observer, options = {}, prepare = () => {}) {
+  const open = (memory) => memory.mallocType({ name: 't', zones: 'own', onOwnerDeath: 'free', ...options });
+  const types = memories.map(open);
+  const observers = open(observer);
+  // What takes pages later takes those behind the run, which then is there no more when it is free.
+  prepare([...types, observers]);
+  const block = types[0].tryAlignedAlloc(ALONE, 1);
+  if (block === 0) throw new Error('there is no run');
+  return { types, observers, block };
+}
+
+const takeRun = (type, timeoutMs) => type.alignedAlloc(ALONE, 1, 0, timeoutMs);
+
+/** A page, or none, of a zone of pages; it goes back to the pages. */
+function pair(zone, flags = 0) {
+  const item = zone.tryAlloc(flags);
+  if (item === 0) return false;
+  zone.free(item);
+  zone.drain();
+  return true;
+}
+
+/** As many as there are, up to three, at once. */
+function takeAndFree(zone) {
+  const items = [zone.tryAlloc(), zone.tryAlloc(), zone.tryAlloc()].filter((item) => item !== 0);
+  for (const item of items) zone.free(item);
+  zone.drain();
+  return items.length;
+}
+
+function codeOf(work) {
+  try {
+    work();
+    return 'ok';
+  } catch (error) {
+    if (typeof error?.code !== 'string') throw error;
+    return error.code;
+  }
+}
+
+/** Nobody but for the dead has waited in vain. */
+function nobodyInVain({ killed, results }) {
+  if (killed.length === 0 && results.some((result) => result?.code === 'TIMED_OUT'))
+    throw new Error('somebody waited in vain');
+}
+
+/** All blocks of the type are free, those of the dead too. */
+function nothingCounted(_memories, { observers }, outcome) {
+  nobodyInVain(outcome);
+  const { bytes } = observers.stats();
+  if (bytes !== 0) throw new Error(`${bytes} bytes are in use`);
+}
+
+/** The one run is free, or set aside: it is lost to nobody. */
+function runIsThere(memories, shared, outcome) {
+  nothingCounted(memories, shared, outcome);
+  const block = shared.observers.tryAlignedAlloc(ALONE, 1);
+  if (block !== shared.block) throw new Error(`the run is at ${shared.block}, and ${block} was found`);
+  shared.observers.free(block);
+}
+
+/** Set aside by one who asks for it back, while the other asks for a page, and there is no other. */
+const asideAndWanted = (queue) => ({
+  name: `pages: a run is set aside, ${queue}, and the other needs its page`,
+  memory: larger,
+  setup(memories, observer) {
+    const { types, observers: type, block } = withRun(memories, observer);
+    const shared = { ...pageZones(memories, observer), types, type, block };
+    takeAllBut(observer, 0);
+    return shared;
+  },
+  threads: [
+    (_memory, { types, block }) => types[0].takeBack(block, types[0].setAside(block, queue)),
+    (_memory, { zones }) => pair(zones[1]),
+  ],
+  third: (_memory, { zones }) => pair(zones[2]),
+  after(memories, shared, { killed, results: [isBack, ...gave] }) {
+    nothingUsed(memories, shared);
+    const { bytes } = shared.type.stats();
+    if (bytes > PAGE || (killed.includes(0) && bytes !== 0)) throw new Error(`${bytes} bytes are in use`);
+    if (bytes === PAGE && gave.includes(true)) throw new Error('the page was given, and was taken back');
+    if (killed.length === 0 && isBack === gave.includes(true))
+      throw new Error(isBack ? 'the page was given, and was taken back' : 'the page is lost');
+    // In use, or to be had: free, or set aside.
+    const item = shared.observers.tryAlloc();
+    if ((item === 0) !== (bytes === PAGE)) throw new Error(`the page is at ${item}, and ${bytes} in use`);
+    if (item !== 0) shared.observers.free(item);
+    expectUsed(shared.observers, 0);
+  },
+});
+
+const scenarios = [
+  {
+    name: 'pages: a normal request leaves the reserves, and others find them',
+    memory: {
+      bytes: 4 << 16,
+      maxZones: 16,
+      pages: { interruptFreeMin: 1, freeReserved: 2, freeMin: 2, freeTarget: 2 },
+    },
+    setup(memories, observer) {
+      const shared = pageZones(memories, observer);
+      takeAllBut(observer, 3);
+      return { ...shared, observer };
+    },
+    threads: [(_memory, { zones }) => takeAndFree(zones[0]), (_memory, { zones }) => pair(zones[1], SYSTEM)],
+    third: (_memory, { zones }) => pair(zones[2], INTERRUPT),
+    after(memories, shared, { results }) {
+      if (results.includes(false)) throw new Error('a reserve was gone');
+      nothingUsed(memories, shared);
+      shared.observer.drain();
+      const { free } = shared.observer.stats().pages;
+      if (free !== 3) throw new Error(`${free} pages are free, and not 3`);
+    },
+  },
+  asideAndWanted('cache'),
+  asideAndWanted('active'),
+  {
+    name: 'pages: two take back the same run',
+    memory: larger,
+    setup(memories, observer) {
+      const shared = withRun(memories, observer);
+      return { ...shared, ticket: shared.types[0].setAside(shared.block, 'cache') };
+    },
+    // Who has it sets it aside anew: that is another stay, of which the other knows nothing.
+    ...alike((_memory, { types, block, ticket }, id) => {
+      const isBack = types[id].takeBack(block, ticket);
+      if (isBack) types[id].setAside(block, 'cache');
+      return isBack;
+    }),
+    after(memories, shared, outcome) {
+      const { killed, results } = outcome;
+      const times = results.filter((isBack) => isBack === true).length;
+      if (times > 1 || times + killed.length < 1) throw new Error(`${times} have taken the run back`);
+      runIsThere(memories, shared, outcome);
+    },
+  },
+  {
+    name: 'pages: one sets aside what the other waits to have room for',
+    memory: larger,
+    setup: (memories, observer) => withRun(memories, observer, { max: PAGE }),
+    threads: [
+      (_memory, { types, block }) => {
+        if (types[0].takeBack(block, types[0].setAside(block, 'cache'))) types[0].free(block);
+      },
+      (_memory, { types }) => types[1].free(takeRun(types[1], 300)),
+    ],
+    third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: runIsThere,
+  },
+  {
+    name: 'pages: one frees the run that the other waits for',
+    memory: larger,
+    setup: (memories, observer) => withRun(memories, observer),
+    threads: [
+      (_memory, { types, block }) => types[0].free(block),
+      (_memory, { types }) => types[1].free(takeRun(types[1], 300)),
+    ],
+    third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: runIsThere,
+  },
+  {
+    name: 'pages: one gives up waiting for a run while it comes',
+    memory: larger,
+    setup: (memories, observer) => withRun(memories, observer),
+    threads: [
+      (_memory, { types, block }) => types[0].free(block),
+      (_memory, { types }) => {
+        const code = codeOf(() => types[1].free(takeRun(types[1], 50)));
+        if (code !== 'ok' && code !== 'TIMED_OUT') throw new Error(code);
+      },
+    ],
+    third: (_memory, { types }) => types[2].free(takeRun(types[2], 300)),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: runIsThere,
+  },
+  {
+    name: 'pages: both wait for the same run',
+    memory: larger,
+    setup(memories, observer) {
+      const shared = withRun(memories, observer);
+      shared.types[0].free(shared.block);
+      return shared;
+    },
+    ...alike((_memory, { types }, id) => types[id].free(takeRun(types[id], 300))),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after: runIsThere,
+  },
+  {
+    name: 'pages: a reclaim handler frees what the other waits for',
+    memory: larger,
+    setup(memories, observer) {
+      const [memory] = memories;
+      let sleep;
+      let kept;
+      const shared = withRun(memories, observer, {}, (types) => {
+        // Zones that are opened on the way stay open in the next schedule.
+        for (const type of types) type.free(type.tryAlloc(64));
+        kept = types[0].tryAlloc(64) >> 2;
+        sleep = memory.ring({ name: 'nothing comes', capacity: 4 });
+      });
+      for (const each of memories) each.onWarning(() => {});
+      // The word says whether there is still something to be given.
+      memory.words[kept] = 1;
+      memory.onLowMemory('the run', () => {
+        if (memory.words[kept] === 0) return 0;
+        memory.words[kept] = 0;
+        shared.types[0].free(shared.block);
+        return PAGE;
+      });
+      return { ...shared, sleep };
+    },
+    threads: [
+      (_memory, { sleep }) => codeOf(() => sleep.take(250)),
+      (_memory, { types }) => types[1].free(takeRun(types[1], 300)),
+    ],
+    third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
+    expected: timedOut,
+    slicesMayHelp: true,
+    after(_memories, shared, outcome) {
+      nobodyInVain(outcome);
+      const { bytes } = shared.observers.stats();
+      const most = outcome.killed.includes(0) ? 0 : 64 + PAGE;
+      if (bytes > most) throw new Error(`${bytes} bytes are in use`);
+    },
+  },
+];
+
+export const pageScenarios = scenarios.map((scenario) => ({
+  ...scenario,
+  races: [...races, ...(scenario.races ?? [])],
+}));
