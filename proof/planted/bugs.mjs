@@ -12,6 +12,7 @@ import { machineBugs } from './machine.mjs';
 import { mallocsBugs } from './mallocs.mjs';
 import { mutexesBugs } from './mutexes.mjs';
 import { othersBugs } from './others.mjs';
+import { pagesBugs } from './pages.mjs';
 import { sysctlBugs } from './sysctl.mjs';
 import { zonesBugs } from './zones.mjs';
 
@@ -29,6 +30,7 @@ const list = [
   ...mallocsBugs,
   ...mutexesBugs,
   ...othersBugs,
+  ...pagesBugs,
   ...sysctlBugs,
 ];
 

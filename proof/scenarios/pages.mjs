@@ -1,15 +1,14 @@
-// Requests for pages: their classes, runs that are set aside, waiting for runs, reclaim handlers, deadlocks of memory.
+// Requests for pages: their classes, runs that are set aside, waiting for runs, reclaim handlers.
 
-import { alike, expectUsed, nothingUsed, ofOneBody, openZones, timedOut } from './kit.mjs';
+import { alike, expectUsed, nothingUsed, openZones, timedOut } from './kit.mjs';
 
 const PAGE = 4096;
 /** In the larger memory one page is at a multiple of this: a run that is soon made, and that there is once. */
 const ALONE = 64 * PAGE;
 const larger = { bytes: 8 << 16, maxZones: 24 };
-/** `USE_RESERVE`; `USE_INTERRUPT_RESERVE`; a call with both is critical. */
+/** `USE_RESERVE`; `USE_INTERRUPT_RESERVE`. */
 const SYSTEM = 4;
 const INTERRUPT = 8;
-const CRITICAL = SYSTEM | INTERRUPT;
 
 /** Read without the lock of the pages. */
 const races = [
@@ -29,10 +28,11 @@ const races = [
 const pageZones = (memories, observer) =>
   openZones(memories, observer, { name: 'pages', size: PAGE, noBucket: true, max: 0 });
 
-/** The observer takes pages, for good, until so many are free. */
-function takeAllBut(observer, left) {
+/** The observer takes pages, for good, until so many are free; nobody caches any that could be given back. */
+function takeAllBut(memories, observer, left) {
+  for (const memory of [...memories, observer]) memory.drain();
   const zone = observer.zone({ name: 'all', size: PAGE, noBucket: true });
-  while (observer.stats().pages.free > left && zone.tryAlloc(CRITICAL) !== 0);
+  while (observer.stats().pages.free > left && zone.tryAlloc(SYSTEM | INTERRUPT) !== 0);
   const { free } = observer.stats().pages;
   if (free !== left) throw new Error(`${free} pages are free, and not ${left}`);
 }
@@ -46,6 +46,7 @@ function withRun(memories, observer, options = {}, prepare = () => {}) {
   prepare([...types, observers]);
   const block = types[0].tryAlignedAlloc(ALONE, 1);
   if (block === 0) throw new Error('there is no run');
+  for (const memory of memories) memory.onWarning(() => {});
   return { types, observers, block };
 }
 
@@ -106,7 +107,7 @@ const asideAndWanted = (queue) => ({
   setup(memories, observer) {
     const { types, observers: type, block } = withRun(memories, observer);
     const shared = { ...pageZones(memories, observer), types, type, block };
-    takeAllBut(observer, 0);
+    takeAllBut(memories, observer, 0);
     return shared;
   },
   threads: [
@@ -139,7 +140,7 @@ const scenarios = [
     },
     setup(memories, observer) {
       const shared = pageZones(memories, observer);
-      takeAllBut(observer, 3);
+      takeAllBut(memories, observer, 3);
       return { ...shared, observer };
     },
     threads: [(_memory, { zones }) => takeAndFree(zones[0]), (_memory, { zones }) => pair(zones[1], SYSTEM)],
@@ -156,6 +157,7 @@ const scenarios = [
   asideAndWanted('active'),
   {
     name: 'pages: two take back the same run',
+    heavy: false,
     memory: larger,
     setup(memories, observer) {
       const shared = withRun(memories, observer);
@@ -244,7 +246,6 @@ const scenarios = [
         kept = types[0].tryAlloc(64) >> 2;
         sleep = memory.ring({ name: 'nothing comes', capacity: 4 });
       });
-      for (const each of memories) each.onWarning(() => {});
       // The word says whether there is still something to be given.
       memory.words[kept] = 1;
       memory.onLowMemory('the run', () => {
@@ -272,6 +273,8 @@ const scenarios = [
 ];
 
 export const pageScenarios = scenarios.map((scenario) => ({
+  // A death in the middle of a switch makes tens of thousands of schedules of nearly all of them.
+  heavy: true,
   ...scenario,
   races: [...races, ...(scenario.races ?? [])],
 }));

@@ -1,0 +1,72 @@
+// Planted in requests for pages: floors, queues, tickets, hands, the line. Entries: see bugs.mjs.
+
+import { kill } from './names.mjs';
+
+const wanted = 'pages: a run is set aside, cache, and the other needs its page';
+const takenBack = 'pages: two take back the same run';
+const once = { kill, preemptions: 1 };
+
+export const pagesBugs = [
+  [
+    'phys/runs.js',
+    'a normal request takes what is reserved',
+    'if (left + cached < level.floorOf(pageClass))',
+    'if (left + cached < 0)',
+    'pages: a normal request leaves the reserves, and others find them',
+    { preemptions: 1 },
+  ],
+  [
+    'phys/pages.js',
+    'who takes a run back does not look at the ticket',
+    ' && words[record + TICKET] === ticket;',
+    ';',
+    takenBack,
+    { preemptions: 1 },
+  ],
+  [
+    'phys/pages.js',
+    'a run is out of its queue before a hand has it',
+    `            if (held !== 0)
+                words[held] = page;
+            queues.remove(record);`,
+    `            queues.remove(record);
+            if (held !== 0)
+                words[held] = page;`,
+    takenBack,
+    once,
+  ],
+  [
+    'phys/pages.js',
+    'a dead thread’s hand keeps a run that is in a queue',
+    ' && words[recordOf(page) + QUEUE] === PageQueue.NONE;',
+    ';',
+    wanted,
+    once,
+  ],
+  [
+    'phys/runs.js',
+    'a run is out of its queue before it is free',
+    `        words[record + STATE] = FREE_TAIL;
+        queues.remove(record);`,
+    `        queues.remove(record);
+        words[record + STATE] = FREE_TAIL;`,
+    wanted,
+    once,
+  ],
+  [
+    'phys/runs.js',
+    'who takes the lock over links runs into queues that have them',
+    '            queues.clear();',
+    '',
+    wanted,
+    once,
+  ],
+  [
+    'phys/page-line.js',
+    'a dead thread stays in the line of those who wait for runs',
+    '            change(() => waiting.removeAllOf(queue, slot));',
+    '',
+    'pages: both wait for the same run',
+    once,
+  ],
+];
