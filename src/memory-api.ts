@@ -115,10 +115,11 @@ export interface Memory {
    */
   onWarning(listener: WarningListener): void;
   /**
-   * Registers what this thread gives back when the memory is low: fewer free pages than `freeMin`, or a call that
-   * found none. Handlers run in the order of their registration, until enough is free: in the thread that lacks
-   * memory at once, in the others at their next slow path, sleep or `poll`, once in each time that the memory is
-   * low. What one says it has freed is written down; what counts are the pages that are free after it.
+   * Registers what this thread gives back when the memory is low: fewer free pages than `freeMin`, or a
+   * call that found none. Handlers run in the order of their registration, until enough is free: in the
+   * thread that lacks memory at once, in the others at their next slow path, sleep or `poll`, once in each
+   * time that the memory is low. What one says it has freed is written down; what counts are the pages that
+   * are free after it.
    *
    * @param handler is told how many bytes are wanted, and says how many it has freed. It must not sleep; its
    *   allocations may take what `USE_RESERVE` may; an error of it is told to `onWarning`'s listeners

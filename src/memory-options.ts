@@ -59,8 +59,8 @@ export interface MemoryOptions {
    */
   readonly timerMs?: number;
   /**
-   * Free pages at which something happens; what is not said is computed from the memory's size: see the README.
-   * `vm.v_free_min` and its kin change them while the memory runs.
+   * Free pages at which something happens; what is not said is computed from the memory's size: see the
+   * README. `vm.v_free_min` and its kin change them while the memory runs.
    */
   readonly pages?: Partial<Thresholds>;
   /** Limits of the network buffers. `max`: clusters, 0 for no limit. Default: from the memory's size. */

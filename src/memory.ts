@@ -6,14 +6,7 @@
  */
 
 import { type AttachOptions, answerAdopter, createAdopting } from './adoption.js';
-import {
-  CheckLevel,
-  MbumaError,
-  requireFunction,
-  requireInteger,
-  requireName,
-  requireObject,
-} from './check/index.js';
+import { CheckLevel, MbumaError, requireFunction, requireInteger, requireObject } from './check/index.js';
 import { LAYOUT_HASH, planners } from './layout.js';
 import {
   type Attachment,
@@ -174,8 +167,7 @@ function assemble(
     },
     onLowMemory(name, handler) {
       assertAttached();
-      requireFunction(handler, 'handler');
-      return pages.lowMemory.register(requireName(name, 'name'), handler);
+      return pages.lowMemory.register(name, handler);
     },
     ring(options) {
       assertAttached();

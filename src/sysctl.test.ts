@@ -285,7 +285,7 @@ describe('thresholds', () => {
 describe('tunables', () => {
   it('are written, at the edges of their ranges too, and read by every thread', () => {
     const { memory, other } = makeFull();
-    // Marks must agree with each other and with the limit: see sysctl-limits.test.ts. So must thresholds: below.
+    // Marks must agree with each other and with the limit: see sysctl-limits.test.ts. Thresholds: above.
     const isMark = (name: string): boolean =>
       /\.keg\.(reserve|low_water|high_water)$/.test(name) || ORDERED_THRESHOLDS.includes(name);
     const writable = memory.sysctl.list().filter((leaf) => leaf.writable && !isMark(leaf.name));

@@ -15,7 +15,11 @@ const withoutMisuse = {
 };
 
 /** Programs that have no memory, for it is refused. */
-const withoutMemory = ['memory-options-wrong.mjs', 'memory-too-small.mjs'];
+const withoutMemory = [
+  'memory-options-wrong.mjs',
+  'memory-thresholds-out-of-order.mjs',
+  'memory-too-small.mjs',
+];
 
 const ran = [];
 for (const path of listMisuses()) ran.push(await runMisuse(path));

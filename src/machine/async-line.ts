@@ -1,6 +1,7 @@
 /**
- * Asynchronous calls of one thread that stand in a line: each takes a waiter, waits for its grant or for what it finds
- * itself, and gives the waiter back. A call that finds all waiters of the thread taken tries again now and then.
+ * Asynchronous calls of one thread that stand in a line: each takes a waiter, waits for its grant or for
+ * what it finds itself, and gives the waiter back. A call that finds all waiters of the thread taken tries
+ * again now and then.
  */
 
 import { MbumaError } from '../check/index.js';
@@ -27,7 +28,10 @@ export interface AsyncLine<Result> {
 }
 
 export interface AsyncLines {
-  /** Stands in line until there is an answer. Rejects with the signal's reason, DETACHED, or what the line throws. */
+  /**
+   * Stands in line until there is an answer. Rejects with the signal's reason, DETACHED, or what the line
+   * throws.
+   */
   stand<Result>(line: AsyncLine<Result>, signal: AbortSignal | undefined): Promise<Result>;
   /** Throws DETACHED after `leave`. */
   assertAttached(): void;

@@ -356,10 +356,10 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
       clearSlot(other);
       const free = ((generationOf(state) || 1) << GENERATION_SHIFT) | FREE;
       // In this order: who dies in between leaves a slot that is still to be reaped, and needs nothing any
-      // more.
+      // more. It is not LIVE, so it is not counted already.
+      countAttached();
       store(at + AGENT, 0);
       store(at + STATE, free);
-      countAttached();
     },
   };
 }

@@ -100,8 +100,8 @@ export interface Waiting {
   /** Wakes who stands in a line, without a grant: what it waits for may be there. */
   ring(waiter: WaiterRef): void;
   /**
-   * Wakes everybody who stands in a line, without a grant: something came free that may be what he lacks. Other
-   * threads find it asked of them: Attention.PAGES.
+   * Wakes everybody who stands in a line, without a grant: something came free that may be what he lacks.
+   * Other threads find it asked of them: Attention.PAGES.
    */
   ringAll(): void;
   /** What to do between slices. Registered by the layers above. */

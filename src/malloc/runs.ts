@@ -30,7 +30,8 @@ export interface FoundRun {
 
 export interface Runs {
   /**
-   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none for a call with `flags`.
+   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none for a call with
+   * `flags`.
    *
    * @param mayGuard with a page of redzone behind it, if it is chosen and there are pages for it
    */
@@ -85,7 +86,10 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
   }
 
-  /** A run with a page of redzone behind it, which makes no allocation fail; 0: none is chosen, or to be had. */
+  /**
+   * A run with a page of redzone behind it, which makes no allocation fail; 0: none is chosen, or to be
+   * had.
+   */
   function takeGuarded(count: number, alignment: number, hand: number): number {
     if (!uma.isGuardChosen()) return 0;
     words[hand + Hand.SECOND] = count + 1;

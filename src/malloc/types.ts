@@ -142,9 +142,9 @@ export interface MallocType {
    */
   free(block: Addr | 0): void;
   /**
-   * Lends a large block to the memory: as long as there are free pages it stays as it is, and when they run short
-   * it is taken, the oldest first, before a request goes into the reserves. It counts as freed meanwhile. For what
-   * can be made anew: decoded images, compiled code, pages of a file.
+   * Lends a large block to the memory: as long as there are free pages it stays as it is, and when they run
+   * short it is taken, the oldest first, before a request goes into the reserves. It counts as freed
+   * meanwhile. For what can be made anew: decoded images, compiled code, pages of a file.
    *
    * @param block of more than 64 KiB; it must not be touched until it has been taken back
    * @param queue `cache` goes first, then `inactive`, then `active`
@@ -153,8 +153,9 @@ export interface MallocType {
    */
   setAside(block: Addr, queue?: 'active' | 'inactive' | 'cache'): number;
   /**
-   * Asks for a block back. True: it is the caller's again, with all that was in it. False: it is gone, or there is
-   * no room for it under the limit, and it is gone now. Any thread may; one of them gets it. About 0.5 us.
+   * Asks for a block back. True: it is the caller's again, with all that was in it. False: it is gone, or
+   * there is no room for it under the limit, and it is gone now. Any thread may; one of them gets it. About
+   * 0.5 us.
    *
    * @throws BAD_ARGUMENT
    */

@@ -1,10 +1,10 @@
 /**
  * Classes of requests, and how many free pages are few.
  *
- * A request of class normal leaves the reserves; one of class system leaves what only interrupts may take; one of
- * class interrupt may take the last page. Every one of them takes runs of the cache queue before it goes below
- * the first reserve: such a run is freed and the request looks again, so that the reserves fill up. After
- * vm_page_alloc of DragonFly, and Dillon's note on M_NOWAIT.
+ * A request of class normal leaves the reserves; one of class system leaves what only interrupts may take;
+ * one of class interrupt may take the last page. Every one of them takes runs of the cache queue before it
+ * goes below the first reserve: such a run is freed and the request looks again, so that the reserves fill
+ * up. After vm_page_alloc of DragonFly, and Dillon's note on M_NOWAIT.
  */
 
 /** What a request for pages may take. */
@@ -41,8 +41,8 @@ export const THRESHOLD_NAMES: readonly (keyof Thresholds)[] = [
 const ORDERED: readonly (keyof Thresholds)[] = THRESHOLD_NAMES.slice(0, 4);
 
 /**
- * Thresholds by the pages that there are: those of FreeBSD, without what it adds for devices, which would be all
- * of a small memory. Below 200 pages all are 0: nothing is kept back.
+ * Thresholds by the pages that there are: those of FreeBSD, without what it adds for devices, which would
+ * be all of a small memory. Below 200 pages all are 0: nothing is kept back.
  */
 export function thresholdsFor(pages: number): Thresholds {
   const freeMin = Math.floor(pages / 200);

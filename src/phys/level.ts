@@ -1,6 +1,6 @@
 /**
- * How full the memory is: what each class leaves, when it is low, whose sleep ends as pages come free. Under the
- * layer's lock, but for the hints.
+ * How full the memory is: what each class leaves, when it is low, whose sleep ends as pages come free.
+ * Under the layer's lock, but for the hints.
  */
 
 import type { Machine } from '../machine/index.js';

@@ -1,20 +1,21 @@
 /**
  * Reclaim handlers: what a thread gives back when the memory is low.
  *
- * They run in the order in which they were registered, each until what is wanted is free. What a handler says it
- * has freed is written down, and not believed: whoever runs them counts pages. They run in class system, one at a
- * time, and never one inside of another. After vm_lowmem of FreeBSD and the drain hooks of pool(9).
+ * They run in the order in which they were registered, each until what is wanted is free. What a handler
+ * says it has freed is written down, and not believed: whoever runs them counts pages. They run in class
+ * system, one at a time, and never one inside of another. After vm_lowmem of FreeBSD and the drain hooks of
+ * pool(9).
  */
 
-import { MbumaError } from '../check/index.js';
+import { MbumaError, requireFunction, requireName } from '../check/index.js';
 import { type Machine, PAGE_SIZE } from '../machine/index.js';
 import { PageClass } from './classes.js';
 
 /**
  * Gives memory back. Told how many bytes are wanted; says how many it has freed, 0 for none.
  *
- * It runs in the middle of a call of its thread that lacks memory, or when that polls: it must not sleep, and takes
- * no lock that its thread may hold then.
+ * It runs in the middle of a call of its thread that lacks memory, or when that polls: it must not sleep,
+ * and takes no lock that its thread may hold then.
  */
 export type ReclaimHandler = (bytesWanted: number) => number;
 
@@ -31,7 +32,10 @@ export interface ReclaimHandlerStats {
 }
 
 export interface LowMemory {
-  /** Registers a handler, as the last. @returns takes it out again. @throws BAD_ARGUMENT for a name that is taken */
+  /**
+   * Registers a handler, as the last. @returns takes it out again. @throws BAD_ARGUMENT for a name that is
+   * taken
+   */
   register(name: string, handler: ReclaimHandler): () => void;
   /** Who is told of a handler that has failed. */
   onFailure(listener: (message: string) => void): void;
@@ -129,7 +133,9 @@ export function createLowMemory(machine: Machine, pages: LowMemoryPages): LowMem
   }
 
   return {
-    register(name, handler) {
+    register(givenName, handler) {
+      const name = requireName(givenName, 'name');
+      requireFunction(handler, 'handler');
       if (handlers.some((each) => each.name === name))
         throw new MbumaError('BAD_ARGUMENT', `there is a reclaim handler ${name} in this thread already`);
       const each: Registered = {

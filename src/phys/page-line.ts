@@ -1,6 +1,7 @@
 /**
- * The line of those who wait for runs of pages. Nobody is granted anything: the first looks, when pages come free,
- * and when it leaves the next is told. So a long run is not passed by the short ones that come after it.
+ * The line of those who wait for runs of pages. Nobody is granted anything: the first looks, when pages
+ * come free, and when it leaves the next is told. So a long run is not passed by the short ones that come
+ * after it.
  */
 
 import { LockRank } from '../check/index.js';

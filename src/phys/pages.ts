@@ -1,6 +1,6 @@
 /**
- * The page layer, as one thread sees it: runs, requests and their classes, runs that may be taken. Here is the
- * lock, and what is checked; what is done under it is in runs.ts, buddy.ts, queues.ts and level.ts.
+ * The page layer, as one thread sees it: runs, requests and their classes, runs that may be taken. Here is
+ * the lock, and what is checked; what is done under it is in runs.ts, buddy.ts, queues.ts and level.ts.
  */
 
 import { LockRank, MbumaError, requireInteger } from '../check/index.js';
@@ -59,8 +59,8 @@ export interface Pages {
   /** The first that is handed out. */
   readonly firstPage: number;
   /**
-   * Takes `count` contiguous pages, in the class of this thread's requests (see `setClass`). Never sleeps; takes
-   * runs of the cache queue if need be. Failpoint `phys.run`.
+   * Takes `count` contiguous pages, in the class of this thread's requests (see `setClass`). Never sleeps;
+   * takes runs of the cache queue if need be. Failpoint `phys.run`.
    *
    * @param use PageState of the pages: SLAB or RUN
    * @param held word of a hand of this thread: it names the run from the moment when the run is used
@@ -78,8 +78,8 @@ export interface Pages {
    */
   freeRun(page: number, count: number, held?: number): void;
   /**
-   * Of which class the requests of this thread are from now on; the one before. What a request needs on its way,
-   * such as a header, is of its class: so it is the thread's, for as long as that is at it.
+   * Of which class the requests of this thread are from now on; the one before. What a request needs on its
+   * way, such as a header, is of its class: so it is the thread's, for as long as that is at it.
    */
   setClass(pageClass: PageClass): PageClass;
   /** The same, unless this thread's class may take more already. */
@@ -89,7 +89,8 @@ export interface Pages {
   /** Pages of the runs that may be taken: a hint. */
   queuedPages(): number;
   /**
-   * Puts a run that the caller holds into a queue, at its young end: from now on it may be taken. By the holder.
+   * Puts a run that the caller holds into a queue, at its young end: from now on it may be taken. By the
+   * holder.
    *
    * @returns a ticket, not 0, for `takeBack`
    * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`, or it is in a queue already

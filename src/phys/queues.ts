@@ -20,8 +20,8 @@ export interface Queues {
   /** Pages of all runs of a queue: exact under the lock, a hint without it. */
   pagesIn(queue: PageQueue): number;
   /**
-   * Moves the oldest inactive runs to the cache queue until that has `wanted` pages or its threshold, whichever is
-   * more, and the oldest active ones to the inactive queue until its target is met.
+   * Moves the oldest inactive runs to the cache queue until that has `wanted` pages or its threshold,
+   * whichever is more, and the oldest active ones to the inactive queue until its target is met.
    */
   age(wanted: number): void;
   /** Forgets all lists and counts. */

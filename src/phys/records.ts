@@ -16,9 +16,9 @@
  *          +------+-------------+------+---------------------------+-----
  *            block      run      block            block               run
  *
- * One store makes a run used, and one makes it free: that of the state of its first page. The word `queue` there
- * says whether it may be taken. All else here follows from these, so it can be rebuilt: README.md, "After a
- * death".
+ * One store makes a run used, and one makes it free: that of the state of its first page. The word `queue`
+ * there says whether it may be taken. All else here follows from these, so it can be rebuilt: README.md,
+ * "After a death".
  */
 
 import { array, f64, type Ref, ref, struct, u32 } from '../record/index.js';

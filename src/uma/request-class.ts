@@ -12,8 +12,8 @@ function classOf(flags: number): PageClass {
 }
 
 /**
- * Does something as a call with these flags does it. What is allocated on the way, by hooks too, is of its class, or
- * of that of the call around it if that may take more.
+ * Does something as a call with these flags does it. What is allocated on the way, by hooks too, is of its
+ * class, or of that of the call around it if that may take more.
  */
 export function inClassOf<Result>(pages: Pages, flags: number, work: () => Result): Result {
   const before = pages.raiseClass(classOf(flags));

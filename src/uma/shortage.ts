@@ -3,12 +3,12 @@
  *
  *   somebody may still give some back:   all wait; with CANFAIL for half a second
  *   nobody can:                          CANFAIL ends with OUT_OF_MEMORY
- *                                        USE_RESERVE | USE_INTERRUPT_RESERVE ends with MEMORY_DEADLOCK, when all
- *                                        other threads sleep for pages as well: none can free any
+ *                                        both reserve flags: MEMORY_DEADLOCK, when all other threads
+ *                                        sleep for pages as well, for none can free any
  *                                        the rest wait on
  *
- * Who waits is reported now and then, with what the reclaim handlers have said. After UVM_KMF_CANFAIL of NetBSD,
- * and Dillon's "critical error for these flags to deadlock".
+ * Who waits is reported now and then, with what the reclaim handlers have said. After UVM_KMF_CANFAIL of
+ * NetBSD, and Dillon's "critical error for these flags to deadlock".
  */
 
 import { MbumaError } from '../check/index.js';
@@ -45,7 +45,10 @@ export interface Shortages {
   begin(what: string, flags: number, kind: WaitKind): Shortage;
 }
 
-/** Least time between a ring and the look that follows: two who look and give back would ring for each other. */
+/**
+ * Least time between a ring and the look that follows: two who look and give back would ring for each
+ * other.
+ */
 export const BELL_MS = 5;
 
 /** Looks after which a call with CANFAIL ends, whoever has not answered. */
@@ -76,8 +79,8 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
   }
 
   /**
-   * Which sleeps all other threads are in, if none of them will ever do anything but wait for pages; else ''. One
-   * that is dead will give back what it had.
+   * Which sleeps all other threads are in, if none of them will ever do anything but wait for pages; else
+   * ''. One that is dead will give back what it had.
    */
   function sleepsForGood(): string {
     let sleeps = 'all';
@@ -119,7 +122,10 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
       return looks > 1 && reclaimer.overdue().length === 0;
     }
 
-    /** All slept when the look began, and have not woken up since: nothing has come free, and nothing ever will. */
+    /**
+     * All slept when the look began, and have not woken up since: nothing has come free, and nothing ever
+     * will.
+     */
     const isDeadlock = (): boolean => sleepsBefore !== '' && sleepsForGood() === sleepsBefore;
 
     const outOfMemory = (): MbumaError =>

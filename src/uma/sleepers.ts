@@ -31,8 +31,8 @@ export interface AsyncOptions {
 
 export interface Sleepers {
   /**
-   * Blocks until an item is there. Throws TIMED_OUT, WOULD_BLOCK, SLEEP_WITH_LOCK, a hook's error; OUT_OF_MEMORY and
-   * MEMORY_DEADLOCK as shortage.ts says.
+   * Blocks until an item is there. Throws TIMED_OUT, WOULD_BLOCK, SLEEP_WITH_LOCK, a hook's error;
+   * OUT_OF_MEMORY and MEMORY_DEADLOCK as shortage.ts says.
    */
   allocBlocking(zone: ZoneState, flags: number, timeoutMs: number): number;
   /** The same without blocking. */
@@ -143,7 +143,9 @@ export function createSleepers(
     return item;
   }
 
-  /** Whether the waiter lacks pages, and it is its turn: it is the head, or may take what the head may not. */
+  /**
+   * Whether the waiter lacks pages, and it is its turn: it is the head, or may take what the head may not.
+   */
   function mayLook(zone: ZoneState, waiter: WaiterRef, flags: number): boolean {
     const isFirst = (flags & USES_RESERVE) !== 0 || waiting.isFirst(zone.record + QUEUE, waiter);
     return isFirst && accounts.lacksMemory(waiter);
@@ -173,7 +175,10 @@ export function createSleepers(
     return 0;
   }
 
-  /** Under no lock: what who lacks memory does in his turn. 0: nothing yet; `shortage` knows that it is pages. */
+  /**
+   * Under no lock: what who lacks memory does in his turn. 0: nothing yet; `shortage` knows that it is
+   * pages.
+   */
   function look(zone: ZoneState, waiter: WaiterRef, flags: number, shortage: Shortage): number {
     if (!mayLook(zone, waiter, flags)) return 0;
     const before = kegs.shortages();

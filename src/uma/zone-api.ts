@@ -9,16 +9,19 @@ import type { ZoneStats } from './zone-stats.js';
 /** Fills the item with zeros before it is constructed. */
 export const ZERO = 1;
 /**
- * Ends a call that waits for pages with OUT_OF_MEMORY when nobody can give any back; half a second after threads
- * have been asked that do not answer. UVM_KMF_CANFAIL of NetBSD.
+ * Ends a call that waits for pages with OUT_OF_MEMORY when nobody can give any back; half a second after
+ * threads have been asked that do not answer. UVM_KMF_CANFAIL of NetBSD.
  */
 export const CANFAIL = 2;
 /**
- * May take the items that the keg's `reserve` keeps back from others, and free pages that others leave, but for the
- * last: for calls that free more than they take.
+ * May take the items that the keg's `reserve` keeps back from others, and free pages that others leave, but
+ * for the last: for calls that free more than they take.
  */
 export const USE_RESERVE = 4;
-/** The same, down to the very last page. With USE_RESERVE, a call that waits ends with an item or MEMORY_DEADLOCK. */
+/**
+ * The same, down to the very last page. With USE_RESERVE, a call that waits ends with an item or
+ * MEMORY_DEADLOCK.
+ */
 export const USE_INTERRUPT_RESERVE = 8;
 /** Every flag that a call may carry. */
 export const ALL_FLAGS = 15;
@@ -90,7 +93,9 @@ export interface Zone {
   readonly flags: readonly FlagName[];
   /** Most items out at one time, cached ones included; 0: no limit. May be changed at any time. */
   max: number;
-  /** Most items in buckets of zone and threads together; 0: no bound of its own. May be changed at any time. */
+  /**
+   * Most items in buckets of zone and threads together; 0: no bound of its own. May be changed at any time.
+   */
   maxCached: number;
   /**
    * Free items of the keg that only USE_RESERVE may take, by single calls; no drain gives them back. May be
