@@ -69,8 +69,6 @@ export interface Reclaimer {
   askForPages(): void;
   /** Times that this thread was told that pages had come free. */
   bells(): number;
-  /** Gives back what this thread and its zones cache, so that it becomes pages. Errors of hooks are dropped. */
-  settle(): void;
   /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
@@ -262,7 +260,10 @@ export function createReclaimer(
     return [...found].sort((one, other) => one.number - other.number);
   }
 
-  /** The kegs of a backend in turn, beginning behind the one that gave last. Whether one has freed something. */
+  /**
+   * The kegs of a backend in turn, beginning behind the one that gave last. Whether one has freed
+   * something.
+   */
   function rotate(lacking: KegState, errors: HookErrors): boolean {
     const { backend } = lacking;
     for (const keg of backends.rotation(backend, userKegs())) {
@@ -301,6 +302,9 @@ export function createReclaimer(
     compareExchangeByte(ownersAddress + granule, threads.slot, OWNER_MEMORY);
   }
 
+  /**
+   * Gives back what this thread and its zones cache, so that it becomes pages. Errors of hooks are dropped.
+   */
   function settle(): void {
     drainEach(zones.filter(isManaged), new HookErrors());
   }
@@ -363,7 +367,6 @@ export function createReclaimer(
       if (overdue().length === 0) askOthers(Attention.RECLAIM);
     },
     bells: () => bells,
-    settle,
     answerAttention() {
       const asked = threads.takeAttention();
       if ((asked & Attention.PAGES) !== 0) bells++;

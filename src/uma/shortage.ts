@@ -16,7 +16,8 @@ import { Lacking, ThreadSlot, Waiter, WaiterState } from '../machine/index.js';
 import type { Alarms } from './alarms.js';
 import type { UmaContext } from './context.js';
 import type { Reclaimer } from './reclaim.js';
-import { CANFAIL, USE_INTERRUPT_RESERVE, USE_RESERVE } from './zone-api.js';
+import { USES_RESERVE } from './request-class.js';
+import { CANFAIL } from './zone-api.js';
 
 /** How a call waits. `for good`: it blocks its thread, and gives up by no time limit. */
 export type WaitKind = 'awaits' | 'blocks' | 'blocks for good';
@@ -60,8 +61,6 @@ const FIRST_REPORT = 3;
 /** In the word `lacking`: what is lacked, below the number of the sleep. */
 const LACKING_BITS = 2;
 const LACKING_MASK = 3;
-
-const CRITICAL: number = USE_RESERVE | USE_INTERRUPT_RESERVE;
 
 export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarms: Alarms): Shortages {
   const { machine, threads, pages } = context;
@@ -109,7 +108,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
 
   function begin(what: string, flags: number, kind: WaitKind): Shortage {
     const sleepsAs = kind === 'blocks for good' ? Lacking.PAGES_FOR_GOOD : Lacking.PAGES;
-    const isCritical = (flags & CRITICAL) === CRITICAL && (flags & CANFAIL) === 0;
+    const isCritical = (flags & USES_RESERVE) === USES_RESERVE && (flags & CANFAIL) === 0;
     let looks = 0;
     let reportAt = FIRST_REPORT;
     let gains = 0;
