@@ -34,6 +34,11 @@ export type WaiterRef = Ref<'waiter'>;
 export interface Waiting {
   /** This thread's waiter for blocking calls. */
   readonly blockingWaiter: WaiterRef;
+  /**
+   * The same, for a call that is about to block. Throws WOULD_BLOCK when it stands in a line: a hook, or what
+   * another thread has asked for, is run while its caller waits, and there is one such waiter a thread.
+   */
+  idleWaiter(what: string): WaiterRef;
   /** A waiter for an asynchronous call, or 0 when all are in use. Give it back with `returnWaiter`. */
   takeWaiter(): WaiterRef | 0;
   returnWaiter(waiter: WaiterRef): void;
@@ -239,6 +244,10 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
 
   return {
     blockingWaiter,
+    idleWaiter(what) {
+      if (load(blockingWaiter + STATE) !== WAITING) return blockingWaiter;
+      throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
+    },
     assertOutside,
     takeWaiter: () => freeWaiters.pop() ?? 0,
     returnWaiter(waiter) {

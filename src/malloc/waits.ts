@@ -1,6 +1,5 @@
 /** Waiting for room under the limit of a type: blocking and asynchronous calls stand in one line. */
 
-import { MbumaError } from '../check/index.js';
 import { createAsyncLines, type WaiterRef } from '../machine/index.js';
 import type { Accounts } from './accounts.js';
 import type { MallocContext } from './context.js';
@@ -44,9 +43,7 @@ export function createWaits(context: MallocContext, accounts: Accounts): Waits {
   ): Result | null {
     assertAttached();
     waiting.assertMayBlock(what, 'OUT_OF_MEMORY');
-    const waiter = waiting.blockingWaiter;
-    if (waiting.isInLine(waiter))
-      throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
+    const waiter = waiting.idleWaiter(what);
     const deadline = now() + timeoutMs;
     accounts.enter(type, granules, waiter);
     try {

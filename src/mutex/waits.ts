@@ -82,10 +82,7 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     if (timeoutMs <= 0) return false;
     waiting.assertCanBlock(what);
     waiting.assertOutside(what);
-    const waiter = waiting.blockingWaiter;
-    // A hook, or what another thread asks for: this thread stands in a line with its one blocking waiter.
-    if (waiting.isInLine(waiter))
-      throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
+    const waiter = waiting.idleWaiter(what);
     const deadline = now() + timeoutMs;
     if (handOver.takeOrEnter(mutex, waiter)) return true;
     try {

@@ -65,9 +65,7 @@ export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shorta
     wait(call, timeoutMs) {
       lines.assertAttached();
       waiting.assertMayBlock(call.what, 'OUT_OF_MEMORY');
-      const waiter = waiting.blockingWaiter;
-      if (waiting.isInLine(waiter))
-        throw new MbumaError('WOULD_BLOCK', `${call.what} would block, and this thread waits already`);
+      const waiter = waiting.idleWaiter(call.what);
       const kind: WaitKind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
       const shortage = shortages.begin(call.what, call.flags, kind);
       pages.line.enter(waiter);

@@ -216,11 +216,7 @@ export function createSleepers(
     const what = `alloc of zone ${zone.name}`;
     assertAttached();
     waiting.assertMayBlock(what, 'OUT_OF_MEMORY');
-    const waiter = waiting.blockingWaiter;
-    // A hook that must not sleep does, while its caller stands in line: there is one such waiter a thread.
-    if (waiting.isInLine(waiter)) {
-      throw new MbumaError('WOULD_BLOCK', `${what} would block, and this thread waits already`);
-    }
+    const waiter = waiting.idleWaiter(what);
     const deadline = now() + timeoutMs;
     const kind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
     const shortage = shortages.begin(what, flags, kind);
