@@ -14,11 +14,30 @@ export async function run({ level = 'ci', seed = 1, kills = levels[level].kills,
     mbufs: true,
     progress: (figures) => given.progress?.(Math.min(figures.kills, kills), kills),
   });
-  const { kills: done, seconds, deaths, audits, lockHeld, progressMsMost, reapMsMost, slow } = row.figures;
+  const {
+    kills: done,
+    seconds,
+    deaths,
+    audits,
+    lockHeld,
+    progressMsMost,
+    progressOwnMsMost,
+    reapMsMost,
+    slow,
+  } = row.figures;
   const complete = done >= kills;
   return {
     name: 'kills',
-    figures: { kills: done, ...deaths, audits, lockHeld, progressMsMost, reapMsMost, slow },
+    figures: {
+      kills: done,
+      ...deaths,
+      audits,
+      lockHeld,
+      progressMsMost,
+      progressOwnMsMost,
+      reapMsMost,
+      slow,
+    },
     ok: row.ok && complete && controls === 1,
     findings: [...row.findings, ...(controls === 1 ? [] : ['threads that nobody adopted were not found'])],
     controls,

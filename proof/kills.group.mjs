@@ -1,11 +1,11 @@
 // One memory of the killer: its workers, how each is to die, and that the others go on.
 
-import { cpus, loadavg } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ThreadSlot } from '../dist/machine/index.js';
 import { createMemoryOver } from '../dist/memory.js';
 import { Audited, SLOT_WORDS } from './kills.audit.mjs';
 import { randomFrom } from './random.mjs';
+import { watchRunDelay } from './run-delay.mjs';
 
 const WORKERS = 4;
 const KILLS_PER_AUDIT = 20;
@@ -128,6 +128,7 @@ export class Group extends Audited {
     });
     const one = { index, plan, worker, incarnation, agent: worker.threadId + 1, holds: null, error: null };
     one.attached = false;
+    one.kernelThread = null;
     one.born = performance.now();
     this.workers[index] = one;
     worker.on('message', (message) => this.hear(one, message));
@@ -151,6 +152,7 @@ export class Group extends Audited {
   hear(one, message) {
     if (message.attached) {
       one.attached = true;
+      one.kernelThread = message.kernelThread;
       if (one.killMs !== undefined) this.killIn(one, one.killMs);
     }
     if (message.holds) one.holds = message;
@@ -243,6 +245,7 @@ export class Group extends Audited {
     );
     const before = watched.map(({ index }) => Atomics.load(control, 2 + 4 * index));
     const { figures } = this.shared;
+    const runDelay = watchRunDelay([process.pid, ...this.workers.map((one) => one?.kernelThread ?? 0)]);
     let last = performance.now();
     let stalled = 0;
     const look = () => {
@@ -262,8 +265,10 @@ export class Group extends Audited {
         figures.progressMsMost = Math.max(figures.progressMsMost, late);
         figures.progressMsSum += late;
         figures.progressSeen++;
-        // Where many others want the processors, waiting for one of them is no news.
-        if (late > PROGRESS_MS && loadavg()[0] < 2 * cpus().length) figures.slow++;
+        // More threads than processors: what somebody here waited for one of them is not the memory's.
+        const own = late - runDelay();
+        figures.progressOwnMsMost = Math.max(figures.progressOwnMsMost, own);
+        if (own > PROGRESS_MS) figures.slow++;
       } else if (late > HANG_MS) {
         this.report('survivors do not go on', { workers: waiting.map(({ incarnation }) => incarnation) });
       } else setTimeout(look, late < 20 ? 1 : 5);

@@ -73,6 +73,7 @@ export async function run({
     reapMsMost: 0,
     progressMsMost: 0,
     progressMsSum: 0,
+    progressOwnMsMost: 0,
     progressSeen: 0,
     slow: 0,
     deaths: {},
@@ -127,7 +128,11 @@ function prepare() {
 const threads = require('node:worker_threads');
 const { source, cachedData } = threads.workerData;
 const mbuma = new (require('node:vm').Script)(source, { cachedData }).runInThisContext();
-(${work})(mbuma, threads);`,
+let kernelThread = 0;
+try {
+  kernelThread = Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1));
+} catch {}
+(${work})(mbuma, threads, kernelThread);`,
   };
 }
 

@@ -5,8 +5,9 @@
 /**
  * @param mbuma what the package exports
  * @param threads what node:worker_threads exports
+ * @param kernelThread the number of this thread in Linux, or 0
  */
-export function work(mbuma, threads) {
+export function work(mbuma, threads, kernelThread) {
   const { parentPort, workerData } = threads;
   const { handle, control, index, incarnation, seed, plan, useMbufs } = workerData;
   const { attachMemory, MbumaError } = mbuma;
@@ -366,7 +367,7 @@ export function work(mbuma, threads) {
   // --- the loop ---
 
   async function loop() {
-    parentPort.postMessage({ attached: true });
+    parentPort.postMessage({ attached: true, kernelThread });
     const until = plan.ops;
     for (let op = 0; ; op++) {
       if (op === until) dying = true;
