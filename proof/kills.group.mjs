@@ -201,6 +201,7 @@ export class Group extends Audited {
     if (slots.length > 0) figures.attached++;
     if (slots.length > 1) figures.attachedTwice++;
     one.exitAt = performance.now();
+    one.runDelay = watchRunDelay([process.pid, ...this.workers.map((other) => other?.kernelThread ?? 0)]);
     if (this.options.sabotage === 'forget') {
       for (const at of slots) {
         words[at + ThreadSlot.state] -= words[at + ThreadSlot.state] & 7;
@@ -233,19 +234,18 @@ export class Group extends Audited {
     this.deaths++;
     if (this.workers[one.index] === one) this.workers[one.index] = null;
     if (this.over) return;
-    this.watchProgress(one.exitAt);
+    this.watchProgress(one.exitAt, one.runDelay);
     if (!this.ending) this.spawn(one.index);
   }
 
   /** Every worker that was at work at that moment must get something done. */
-  watchProgress(since) {
+  watchProgress(since, runDelay) {
     const { control } = this;
     const watched = this.workers.filter(
       (one) => one?.attached && Atomics.load(control, 1 + 4 * one.index) === WORKING,
     );
     const before = watched.map(({ index }) => Atomics.load(control, 2 + 4 * index));
     const { figures } = this.shared;
-    const runDelay = watchRunDelay([process.pid, ...this.workers.map((one) => one?.kernelThread ?? 0)]);
     let last = performance.now();
     let stalled = 0;
     const look = () => {

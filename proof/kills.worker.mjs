@@ -1,5 +1,4 @@
 // A worker of the killer: works on the memory until it is killed, or until its plan says that it ends itself.
-//
 // It is no module: kills.mjs makes one script of the package (`mbuma`) and of the text of `work` below.
 
 /**
