@@ -64,6 +64,8 @@ export const backendsBugs = [
     'uma/reclaim.js',
     'what is asked is looked at before it is taken',
     `            const asked = threads.takeAttention();
+            if ((asked & Attention.PAGES) !== 0)
+                waiting.hearRing();
             if ((asked & Attention.RECLAIM) !== 0) {
                 // Looked at between taking the bit and doing it: what was counted by now is done then.
                 const until = threads.askedUntilNow();`,
@@ -75,10 +77,12 @@ export const backendsBugs = [
   [
     'uma/reclaim.js',
     'it is said to be done before it is',
-    `                drainEach(zones.filter(isManaged), new HookErrors());
+    `                settle();
+                pages.lowMemory.relieve(1, settle);
                 threads.answered(until);`,
     `                threads.answered(until);
-                drainEach(zones.filter(isManaged), new HookErrors());`,
+                settle();
+                pages.lowMemory.relieve(1, settle);`,
     answered,
     { preemptions: 2 },
   ],

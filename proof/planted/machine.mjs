@@ -90,10 +90,25 @@ export const machineBugs = [
   ],
   [
     'machine/waiting.js',
-    'a sleeper does not look again',
-    '            wait(waiter + STATE, WAITING,',
-    '            wait(waiter + STATE, load(waiter + STATE),',
+    'a sleeper sleeps on what it was asked',
+    '                wait(attention, 0,',
+    '                wait(attention, load(attention),',
     limitOfOne,
+  ],
+  [
+    'machine/waiting.js',
+    'a sleeper does not look whether it was granted something before its poll',
+    'load(waiter + STATE) === WAITING && rings === before',
+    'rings === before',
+    limitOfOne,
+  ],
+  [
+    'machine/waiting.js',
+    'a sleeper that has heard a ring sleeps',
+    ' && rings === before;',
+    ';',
+    'pages: one frees the run that the other waits for',
+    { preemptions: 1 },
   ],
   [
     'machine/intents.js',

@@ -271,7 +271,6 @@ const scenarios = [
       },
     ],
     expected: timedOut,
-    slicesMayHelp: true,
     after(_memories, { observers }, { killed }) {
       if (!killed.includes(1)) expectUsed(observers, 0);
     },

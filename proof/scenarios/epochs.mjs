@@ -189,6 +189,7 @@ export const epochScenarios = [
     },
     ...alike((memory, { zones }, id) => zones[id].free(begin(memory, zones[id].alloc(0, 3000)))),
     expected: timedOut,
+    // What readers may still see is looked at again after a while.
     slicesMayHelp: true,
     after: (_memories, { observers }) => expectUsed(observers, 0),
   }),
@@ -208,6 +209,7 @@ export const epochScenarios = [
       },
     ],
     expected: timedOut,
+    // What readers may still see is looked at again after a while.
     slicesMayHelp: true,
   }),
 ];

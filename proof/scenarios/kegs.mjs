@@ -172,7 +172,6 @@ export const kegScenarios = [
       (_memory, { zones }) => zones[1].free(zones[1].alloc()),
     ],
     third: (_memory, { zones }) => zones[2].free(zones[2].tryAlloc()),
-    slicesMayHelp: true,
     after: nothingUsed,
   },
   {

@@ -9,10 +9,6 @@ export const memory = { bytes: 4 << 16, maxZones: 16 };
 /** Plain accesses that race on purpose. A word that is named here is a place to switch at. */
 export const allowedRaces = [
   {
-    where: 'thread.attention',
-    reason: 'a thread looks whether it is asked for anything; what it misses it sees at its next slow path',
-  },
-  {
     where: 'thread.state',
     reason: 'a thread looks whether it has been given up; it is told at its next lock at the latest',
   },

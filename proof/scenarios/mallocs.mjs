@@ -109,7 +109,6 @@ const scenarios = [
       },
     ],
     third: (_memory, { types }) => pair(types[2]),
-    slicesMayHelp: true,
     after: nothingCounted,
   },
   {

@@ -216,7 +216,6 @@ const scenarios = [
       mbufs[id].free(mbufs[id].getcl(0, 300));
     }),
     expected: timedOut,
-    slicesMayHelp: true,
     after: nothingHeld,
   },
 ];

@@ -95,7 +95,6 @@ export const mutexScenarios = [
       },
     ],
     third: (memory, { mutexes, word }) => count(memory, mutexes[2][0], word),
-    slicesMayHelp: true,
     after: allCounted((results) => results.filter((place) => place !== 0).length),
   },
   {

@@ -128,7 +128,6 @@ export const ringScenarios = [
       (_memory, { rings }, tools) => take(tools, rings[1], 300),
     ],
     third: (_memory, { rings }, tools) => tryPut(tools, rings[2], 8),
-    slicesMayHelp: true,
     specification: queueSpecification(1),
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] === null) throw new Error('nothing was taken');
@@ -146,7 +145,6 @@ export const ringScenarios = [
       (_memory, { rings }, tools) => tryTake(tools, rings[1]),
     ],
     third: (_memory, { rings }, tools) => put(tools, rings[2], 3, 300),
-    slicesMayHelp: true,
     specification: queueSpecification(1, [1]),
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 1) throw new Error(`taken: ${results[1]}`);
@@ -160,14 +158,12 @@ export const ringScenarios = [
       (_memory, { rings }, tools) => [take(tools, rings[1], 300), take(tools, rings[1], 300)],
     ],
     third: (_memory, { rings }, tools) => [put(tools, rings[2], 3, 300), take(tools, rings[2], 300)],
-    slicesMayHelp: true,
     specification: queueSpecification(1),
   },
   {
     name: 'ring: closed while one sleeps',
     setup: (memories, observer) => openRings(memories, observer, { name: 'r', capacity: 1 }),
     threads: [(_memory, { rings }) => rings[0].close(), (_memory, { rings }) => rings[1].take(300)],
-    slicesMayHelp: true,
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 0) throw new Error(`taken: ${results[1]}`);
     },
@@ -204,6 +200,5 @@ export const ringScenarios = [
         if (item !== 0) zones[1].free(item);
       },
     ],
-    slicesMayHelp: true,
   },
 ];

@@ -30,7 +30,6 @@ export const sysctlScenarios = [
       (memory) => memory.sysctl.set(limitOfZ, 2),
     ],
     expected: timedOut,
-    slicesMayHelp: true,
     third: (_memory, { zones }) => pair(zones[2]),
     after(_memories, { observers }, { killed }) {
       expectUsed(observers, 1);

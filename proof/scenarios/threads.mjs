@@ -139,7 +139,6 @@ export const threadScenarios = [
       return shared;
     },
     ...alike((_memory, { zones }, id) => zones[id].free(zones[id].alloc())),
-    slicesMayHelp: true,
     after: nothingUsed,
   },
   {

@@ -169,7 +169,6 @@ export const zoneScenarios = [
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 1 })),
     ...alike((_memory, { zones }, id) => zones[id].free(zones[id].alloc(0, 50))),
     expected: timedOut,
-    slicesMayHelp: true,
     after: nothingUsed,
   },
   {
@@ -186,7 +185,6 @@ export const zoneScenarios = [
       },
     ],
     expected: timedOut,
-    slicesMayHelp: true,
     third: (_memory, { zones }) => pair(zones[2]),
     after: (_memories, { observers }) => expectUsed(observers, 1),
   },
@@ -303,7 +301,6 @@ export const zoneScenarios = [
       zones[id].drain();
     }),
     expected: timedOut,
-    slicesMayHelp: true,
     after: nothingUsed,
   },
   {
@@ -341,7 +338,6 @@ export const zoneScenarios = [
       if (item !== 0) giveTo(tools, zones[id], item);
     }),
     expected: timedOut,
-    slicesMayHelp: true,
     specificationOfLiving: poolSpecification(1),
     after: nothingUsed,
   },

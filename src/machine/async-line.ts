@@ -1,7 +1,7 @@
 /**
  * Asynchronous calls of one thread that stand in a line: each takes a waiter, waits for its grant or for
- * what it finds itself, and gives the waiter back. A call that finds all waiters of the thread taken tries
- * again now and then.
+ * what it finds itself, and gives the waiter back. Calls that find all waiters of the thread taken come one
+ * after the other: the first of them tries again now and then, for a waiter may come back from anywhere.
  */
 
 import { MbumaError } from '../check/index.js';
@@ -9,7 +9,7 @@ import type { Attachment } from './attachment.js';
 import { ThreadSlot } from './records.js';
 import type { WaiterRef } from './waiting.js';
 
-/** How often a call that found no free waiter tries again. */
+/** How often the first of the calls that found no free waiter tries again. */
 const RETRY_MS = 5;
 
 /** A line as one call sees it. */
@@ -19,12 +19,17 @@ export interface AsyncLine<Result> {
   enter(waiter: WaiterRef): void;
   /** Leaves the line; what was granted meanwhile goes to the next. */
   abandon(waiter: WaiterRef): void;
-  /** Makes an answer of what the waiter was granted. It stands in no line any more. */
-  redeem(waiter: WaiterRef): Result;
+  /**
+   * Makes an answer of what the waiter was granted. It stands in no line any more; null: it does again, for
+   * the grant was not enough.
+   */
+  redeem(waiter: WaiterRef): Result | null;
   /** What the call finds without a grant, standing in line; null: nothing yet. */
   look?(waiter: WaiterRef): Result | null;
   /** How long it sleeps at most before it looks again. */
   sliceMs?(): number;
+  /** Whose line it is, for `callsOf`. */
+  readonly of?: object;
 }
 
 export interface AsyncLines {
@@ -33,6 +38,8 @@ export interface AsyncLines {
    * throws.
    */
   stand<Result>(line: AsyncLine<Result>, signal: AbortSignal | undefined): Promise<Result>;
+  /** Calls that stand in a line of `of`, or want to. */
+  callsOf(of: object): number;
   /** Throws DETACHED after `leave`. */
   assertAttached(): void;
   /** This thread detaches: its calls leave their lines, and end with DETACHED. */
@@ -50,9 +57,12 @@ export function createAsyncLines({ machine, waiting, threads }: Attachment): Asy
   const { notify } = machine.atomics;
   const homeWord = threads.self + ThreadSlot.home;
   const calls = new Set<Call>();
+  /** Without a waiter, in the order of their arrival. */
+  const latecomers: Call[] = [];
   let left = false;
   machine.onRewind(() => {
     calls.clear();
+    latecomers.length = 0;
     left = false;
   });
 
@@ -60,36 +70,64 @@ export function createAsyncLines({ machine, waiting, threads }: Attachment): Asy
     if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
   }
 
-  async function takeWaiter(call: Call, check: () => void): Promise<WaiterRef> {
-    for (;;) {
-      check();
-      const waiter = waiting.takeWaiter();
-      if (waiter !== 0) return waiter;
-      call.wake = () => void notify(homeWord, calls.size);
-      await machine.waitAsync(homeWord, 0, RETRY_MS);
+  /** Until it is the first of the latecomers, and there is a waiter; or `check` throws. */
+  async function waitForWaiter(call: Call, check: () => void): Promise<WaiterRef> {
+    latecomers.push(call);
+    try {
+      for (;;) {
+        check();
+        const isFirst = latecomers[0] === call;
+        const waiter = isFirst ? waiting.takeWaiter() : 0;
+        if (waiter !== 0) return waiter;
+        if (isFirst) {
+          call.wake = () => void notify(homeWord, calls.size);
+          await machine.waitAsync(homeWord, 0, RETRY_MS);
+        } else {
+          await new Promise<void>((resolve) => {
+            call.wake = resolve;
+          });
+        }
+      }
+    } finally {
+      latecomers.splice(latecomers.indexOf(call), 1);
+      latecomers[0]?.wake();
     }
+  }
+
+  function takeWaiter(): WaiterRef | 0 {
+    return latecomers.length === 0 ? waiting.takeWaiter() : 0;
+  }
+
+  function returnWaiter(waiter: WaiterRef): void {
+    waiting.returnWaiter(waiter);
+    latecomers[0]?.wake();
   }
 
   async function standIn<Result>(call: Call, line: AsyncLine<Result>, check: () => void): Promise<Result> {
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
-    const waiter = waiting.takeWaiter() || (await takeWaiter(call, check));
+    const waiter = takeWaiter() || (await waitForWaiter(call, check));
     call.waiter = waiter;
     call.wake = () => void notify(waiter, 1);
-    line.enter(waiter);
-    call.inLine = true;
-    while (!waiting.isGranted(waiter)) {
-      const found = line.look?.(waiter) ?? null;
-      if (found !== null) return found;
-      await waiting.sleepSliceAsync(waiter, line.sliceMs?.() ?? Number.POSITIVE_INFINITY);
-      // An abort wins over a grant: nobody looks at what an aborted call answers.
+    check();
+    for (line.enter(waiter); ; ) {
+      call.inLine = true;
       check();
+      while (!waiting.isGranted(waiter)) {
+        const found = line.look?.(waiter) ?? null;
+        if (found !== null) return found;
+        await waiting.sleepSliceAsync(waiter, line.sliceMs?.() ?? Number.POSITIVE_INFINITY);
+        // An abort wins over a grant: nobody looks at what an aborted call answers.
+        check();
+      }
+      call.inLine = false;
+      const answer = line.redeem(waiter);
+      if (answer !== null) return answer;
     }
-    call.inLine = false;
-    return line.redeem(waiter);
   }
 
   return {
     assertAttached,
+    callsOf: (of) => [...calls].filter(({ line }) => line.of === of).length,
     async stand(line, signal) {
       const check = (): void => {
         assertAttached();
@@ -109,7 +147,7 @@ export function createAsyncLines({ machine, waiting, threads }: Attachment): Asy
         try {
           if (call.inLine) line.abandon(call.waiter as WaiterRef);
         } finally {
-          if (call.waiter !== 0) waiting.returnWaiter(call.waiter);
+          if (call.waiter !== 0) returnWaiter(call.waiter);
         }
       }
     },

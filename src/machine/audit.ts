@@ -22,7 +22,7 @@ import { createSettings, Tunables, unsoundSettings } from './tunables.js';
 type Report = (rule: string, message: string) => void;
 
 /** What may be asked of a thread: more kinds than there are, and few enough to find most damage. */
-const ATTENTION_MAX = 15;
+const ATTENTION_MAX = 31;
 
 /** @param hash of the layouts of this build */
 export function auditMachine(machine: Machine, threads: Threads, hash: number, report: Report): void {

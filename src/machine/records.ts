@@ -164,6 +164,8 @@ export const Attention = {
   REAP: 4,
   /** Pages have come free: look, if that is what is waited for. */
   PAGES: 8,
+  /** Its blocking call was granted something: wake up. */
+  GRANT: 16,
 } as const;
 
 /** Locks that one thread may hold at one time: the number of ranks, and room. */

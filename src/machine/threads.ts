@@ -307,7 +307,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
       if ((words[self + ANSWERED] as number) !== request) store(self + ANSWERED, request);
     },
     takeAttention() {
-      if ((words[self + ATTENTION] as number) === 0) return 0;
+      if (load(self + ATTENTION) === 0) return 0;
       const asked = atomics.exchange(self + ATTENTION, 0);
       if ((asked & Attention.REAP) !== 0) for (const callback of deathCallbacks) callback();
       return asked & ~Attention.REAP;

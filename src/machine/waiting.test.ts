@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { LockRank } from '../check/index.js';
 import {
   ASYNC_WAITERS,
+  Attention,
   createWaiting,
   SLICE_MS,
   ThreadSlot,
@@ -201,10 +202,7 @@ describe('a blocking sleep', () => {
     let polls = 0;
     waiting.onPoll(() => {
       polls++;
-      assert.equal(
-        machine.words[threads.self + ThreadSlot.sleepingOn],
-        waiting.blockingWaiter + Waiter.state,
-      );
+      assert.equal(machine.words[threads.self + ThreadSlot.sleepingOn], threads.self + ThreadSlot.attention);
     });
     waiting.enqueue(party.at(Place.QUEUE), waiting.blockingWaiter, 0);
     const sleepMs = (timeoutMs: number): number => {
@@ -223,6 +221,21 @@ describe('a blocking sleep', () => {
     assert.equal(machine.words[threads.self + ThreadSlot.heartbeat], 7);
     assert.equal(machine.floats[(threads.self + ThreadSlot.sleeps) / 2], 7);
     locked(party, () => waiting.remove(party.at(Place.QUEUE), waiting.blockingWaiter));
+  });
+
+  it('does not begin when something is asked after its poll', () => {
+    const { waiting, threads, at } = makeParty();
+    waiting.onPoll(() => {
+      threads.takeAttention();
+      threads.ask(threads.slot, Attention.DRAIN);
+    });
+    waiting.enqueue(at(Place.QUEUE), waiting.blockingWaiter, 0);
+    const sleepsMs = [1, 2, 3].map(() => {
+      const start = performance.now();
+      waiting.sleepSlice(waiting.blockingWaiter, Number.POSITIVE_INFINITY);
+      return performance.now() - start;
+    });
+    assert.ok(Math.min(...sleepsMs) < SLICE_MS / 2, `${sleepsMs} ms`);
   });
 
   it('is refused where blocking is not allowed, and with a lock held', () => {

@@ -1,8 +1,8 @@
 /**
  * Waiting: FIFO queues of waiters, blocking and asynchronous in the same line.
  *
- * A waiter is put into a queue under the lock of the structure it waits for, sleeps on its own word
- * without any lock, and is *granted*: whoever has something to give takes the head of the queue, under
+ * A waiter is put into a queue under the lock of the structure it waits for, sleeps without any lock,
+ * and is *granted*: whoever has something to give takes the head of the queue, under
  * the same lock, writes the gift into the waiter and wakes it. So nobody barges, one gift wakes one
  * waiter, and none is lost. A waiter that gives up takes the lock and looks: granted meanwhile, it has
  * the gift; else it leaves the queue.
@@ -98,7 +98,10 @@ export interface Waiting {
   mustStayAwake(awaits: boolean): boolean;
   /** Throws SLEEP_WITH_LOCK at once, whether or not the call will sleep; not where it would not. */
   assertMaySleep(what: string, awaits: boolean): void;
-  /** Sleeps until granted (true), or for `timeoutMs` or one slice, whichever is shorter (maybe false). */
+  /**
+   * Sleeps until granted (true), or until it hears a ring, for `timeoutMs` or one slice, whichever is the
+   * shortest (maybe false).
+   */
   sleepSlice(waiter: WaiterRef, timeoutMs: number): boolean;
   /** The same without blocking. Keeps the process alive meanwhile. */
   sleepSliceAsync(waiter: WaiterRef, timeoutMs: number): Promise<boolean>;
@@ -109,6 +112,10 @@ export interface Waiting {
    * Other threads find it asked of them: Attention.PAGES.
    */
   ringAll(): void;
+  /** Times that this thread has heard a ring, while it blocked or polled. */
+  rings(): number;
+  /** Attention.PAGES was asked of this thread. */
+  hearRing(): void;
   /** What to do between slices. Registered by the layers above. */
   onPoll(callback: () => void): void;
   /** Runs what is registered with `onPoll`. */
@@ -128,6 +135,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   const witnessed = machine.checkLevel >= CheckLevel.WITNESS;
   const sleepsIndex = (threads.self + ThreadSlot.sleeps) >> 1;
   const { IDLE, WAITING, GRANTED } = WaiterState;
+  const attention = threads.self + ThreadSlot.attention;
   const blockingWaiter = threads.waiterRef(threads.slot, 0);
   /** Waiters that there are: no line is longer. */
   const most = threads.maxThreads * threads.waitersPerSlot;
@@ -140,6 +148,10 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   resetWaiters();
   machine.onRewind(resetWaiters);
   const polls: (() => void)[] = [];
+  let rings = 0;
+  machine.onRewind(() => {
+    rings = 0;
+  });
 
   function poll(): void {
     threads.beat();
@@ -159,13 +171,24 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   }
 
   /** Waiters that have been granted something and are to be woken when the lock is released. */
-  const granted: number[] = [];
+  const granted: WaiterRef[] = [];
   machine.onRewind(() => {
     granted.length = 0;
   });
 
+  /** An asynchronous call is woken where it waits; a thread that blocks, by what it is asked. */
+  function wake(waiter: WaiterRef, attention: number): void {
+    const slot = words[waiter + SLOT] as number;
+    if (waiter !== threads.waiterRef(slot, 0)) notify(waiter + STATE, 1);
+    else if (slot !== threads.slot) threads.ask(slot, attention);
+  }
+
+  function ring(waiter: WaiterRef): void {
+    wake(waiter, Attention.PAGES);
+  }
+
   function wakeGranted(): void {
-    for (const word of granted) notify(word, 1);
+    for (const waiter of granted) wake(waiter, Attention.GRANT);
     granted.length = 0;
   }
 
@@ -230,13 +253,6 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     );
   }
 
-  function ring(waiter: WaiterRef): void {
-    const slot = words[waiter + SLOT] as number;
-    // A thread that blocks is found by its attention, also between two slices of its sleep.
-    if (waiter !== threads.waiterRef(slot, 0)) notify(waiter + STATE, 1);
-    else if (slot !== threads.slot) threads.ask(slot, Attention.PAGES);
-  }
-
   function assertOutside(what: string): void {
     if (words[threads.self + SECTION] === 0) return;
     throw new MbumaError('READ_SECTION', `${what} would wait, and this thread is in a read section`);
@@ -283,7 +299,7 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
       }
       words[waiter + GRANT] = gift;
       store(waiter + STATE, GRANTED);
-      granted.push(waiter + STATE);
+      granted.push(waiter);
     },
     unlock(locks, lock) {
       locks.release(lock);
@@ -328,9 +344,13 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
     assertMaySleep,
     sleepSlice(waiter, timeoutMs) {
       floats[sleepsIndex] = (floats[sleepsIndex] as number) + 1;
-      store(threads.self + SLEEPING_ON, waiter + STATE);
+      store(threads.self + SLEEPING_ON, attention);
+      const before = rings;
       poll();
-      wait(waiter + STATE, WAITING, Math.min(timeoutMs, SLICE_MS));
+      // Nothing is asked of this thread any more; what is from now on, a grant too, ends the sleep before it
+      // has begun.
+      const isAwaited = load(waiter + STATE) === WAITING && rings === before;
+      if (isAwaited) wait(attention, 0, Math.min(timeoutMs, SLICE_MS));
       store(threads.self + SLEEPING_ON, 0);
       return load(waiter + STATE) === GRANTED;
     },
@@ -348,6 +368,10 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
           if (load(waiter + STATE) === WAITING) ring(waiter);
         }
       }
+    },
+    rings: () => rings,
+    hearRing() {
+      rings++;
     },
     onPoll(callback) {
       polls.push(callback);

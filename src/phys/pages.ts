@@ -110,6 +110,13 @@ export interface Pages {
   setThresholds(thresholds: Thresholds): void;
   /** Asks to be woken when pages come free for a request of this thread's class: once, by `ringAll`. */
   starve(): void;
+  /**
+   * Until `ringForGain`, what this thread gives back rings for nobody: who looks for pages takes some and
+   * gives them back, and that is nothing to wake others for.
+   */
+  holdRings(): void;
+  /** Rings, if this thread has given back more than it has taken since. */
+  ringForGain(): void;
   /** Those who wait for runs. */
   readonly line: PageLine;
   /** Reclaim handlers of this thread. */
@@ -170,8 +177,12 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
   const line = createPageLine(attachment);
   const { runLength } = runs;
   let pageClass: PageClass = PageClass.NORMAL;
+  let holdsRings = false;
+  /** Pages that this thread has given back since `holdRings`, less those that it has taken. */
+  let gain = 0;
   machine.onRewind(() => {
     pageClass = PageClass.NORMAL;
+    holdsRings = false;
   });
 
   const recordOf = (page: number): number => records + (page << recordShift);
@@ -196,7 +207,10 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
       floats[REQUESTS] = (floats[REQUESTS] as number) + 1;
       const block =
         forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);
-      if (block !== 0) return runs.blockToRun(block, count, use, held);
+      if (block !== 0) {
+        gain -= count;
+        return runs.blockToRun(block, count, use, held);
+      }
       floats[FAILURES] = (floats[FAILURES] as number) + 1;
       level.beLow();
       return 0;
@@ -219,7 +233,8 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     if (length === count) {
       runs.runToBlocks(page, count);
       if (held !== 0) words[held] = 0;
-      someoneStarves = level.takeStarving();
+      gain += count;
+      someoneStarves = !holdsRings && level.takeStarving();
     }
     release(LOCK);
     if (someoneStarves) waiting.ringAll();
@@ -320,6 +335,14 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     },
     starve() {
       locked(() => level.starve(pageClass));
+    },
+    holdRings() {
+      holdsRings = true;
+      gain = 0;
+    },
+    ringForGain() {
+      holdsRings = false;
+      if (gain > 0 && locked(level.takeStarving)) waiting.ringAll();
     },
     line,
     lowMemory,

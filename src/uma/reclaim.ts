@@ -7,6 +7,7 @@
 
 import { LockRank, MbumaError } from '../check/index.js';
 import { Attention, askAll, type ThreadName } from '../machine/index.js';
+import { createAsking } from './asking.js';
 import type { Backends } from './backends.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
 import type { Drains } from './drains.js';
@@ -65,10 +66,13 @@ export interface Reclaimer {
   reclaimRun(pagesWanted: number): boolean;
   /** Times that `reclaimPages` has got something free in this thread. */
   gains(): number;
+  /**
+   * Runs a look of a call that waits for pages: it wakes nobody, but for what has come free. Two who wait and
+   * look would wake one another without end, and none would be seen asleep.
+   */
+  quietly<Result>(look: () => Result): Result;
   /** Asks every other thread for what it caches, counted, unless one still owes an answer. */
   askForPages(): void;
-  /** Times that this thread was told that pages had come free. */
-  bells(): number;
   /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
@@ -90,23 +94,22 @@ export function createReclaimer(
   guard: Guard,
   owners: Uint8Array,
 ): Reclaimer {
-  const { machine, threads, locks, pages } = context;
+  const { machine, threads, locks, pages, waiting } = context;
   const { words, floats } = machine;
   const { bucketCapacity: CAPACITY } = Zone;
   const { compareExchangeByte } = machine.atomics;
   const ownersAddress = machine.area('owners') << 2;
   const workingSets = createWorkingSets(words);
   const zones: ZoneState[] = [];
-  /** The counted requests of this thread that have not been answered, by slot. */
-  const requests = new Map<number, { readonly thread: ThreadName; readonly request: number }>();
+  const { askOthers, overdue, clear } = createAsking(threads);
   let reclaiming = false;
+  let isQuiet = false;
   let gains = 0;
-  let bells = 0;
   machine.onRewind(() => {
     reclaiming = false;
+    isQuiet = false;
     gains = 0;
-    bells = 0;
-    requests.clear();
+    clear();
   });
 
   function drain(zone: ZoneState): number {
@@ -161,25 +164,6 @@ export function createReclaimer(
     }
     drainInternal();
     return items;
-  }
-
-  function overdue(): ThreadName[] {
-    for (const [slot, { thread, request }] of requests) {
-      const gone = !threads.lives(slot, thread.generation);
-      if (gone || threads.hasAnswered(slot, request)) requests.delete(slot);
-    }
-    return [...requests.values()].map(({ thread }) => thread);
-  }
-
-  function askOthers(attention: number): ThreadName[] {
-    const asked: ThreadName[] = [];
-    for (let slot = 1; slot <= threads.maxThreads; slot++) {
-      if (slot === threads.slot || !threads.isLive(slot)) continue;
-      const thread = threads.nameOf(slot);
-      requests.set(slot, { thread, request: threads.askCounted(slot, attention) });
-      asked.push(thread);
-    }
-    return asked;
   }
 
   function reclaim(level: ReclaimLevel): Reclaimed {
@@ -328,7 +312,7 @@ export function createReclaimer(
         gains++;
         return true;
       }
-      askAll(threads, Attention.RECLAIM);
+      if (!isQuiet) askAll(threads, Attention.RECLAIM);
       return false;
     } finally {
       reclaiming = false;
@@ -363,13 +347,22 @@ export function createReclaimer(
         return pages.freePages() > before || pages.queuedPages() > 0;
       }),
     gains: () => gains,
+    quietly(look) {
+      isQuiet = true;
+      pages.holdRings();
+      try {
+        return look();
+      } finally {
+        isQuiet = false;
+        pages.ringForGain();
+      }
+    },
     askForPages() {
       if (overdue().length === 0) askOthers(Attention.RECLAIM);
     },
-    bells: () => bells,
     answerAttention() {
       const asked = threads.takeAttention();
-      if ((asked & Attention.PAGES) !== 0) bells++;
+      if ((asked & Attention.PAGES) !== 0) waiting.hearRing();
       if ((asked & Attention.RECLAIM) !== 0) {
         // Looked at between taking the bit and doing it: what was counted by now is done then.
         const until = threads.askedUntilNow();

@@ -1,11 +1,11 @@
 /** Waiting for a run of pages: blocking and asynchronous calls stand in the line of the page layer. */
 
 import { MbumaError } from '../check/index.js';
-import { createAsyncLines, SLICE_MS, type WaiterRef } from '../machine/index.js';
+import { createAsyncLines, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import type { Reclaimer } from './reclaim.js';
+import { createLookTimes, sleepUntilLook } from './look-times.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
-import { BELL_MS, type Shortage, type Shortages, type WaitKind } from './shortage.js';
+import type { Shortage, Shortages, WaitKind } from './shortage.js';
 
 /** A call that waits for a run. */
 export interface RunWait<Result> {
@@ -25,18 +25,21 @@ export interface RunWaits {
   leave(): void;
 }
 
-export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shortages: Shortages): RunWaits {
+export function createRunWaits(context: UmaContext, shortages: Shortages): RunWaits {
   const { machine, waiting, pages } = context;
   const { now } = machine;
   const lines = createAsyncLines(context);
 
-  /** One look of who stands in line; null: nothing, or it is not his turn. */
+  /** Whether the first in line is at it, or who may take the reserves: that may take what the first cannot. */
+  function mayLook({ flags }: RunWait<unknown>, waiter: WaiterRef): boolean {
+    return (flags & USES_RESERVE) !== 0 || pages.line.isFirst(waiter);
+  }
+
+  /** One look; null: nothing was found, or it is not its turn. */
   function look<Result>(call: RunWait<Result>, waiter: WaiterRef, shortage: Shortage): Result | null {
-    // Who may take the reserves may take what the first cannot.
-    if ((call.flags & USES_RESERVE) === 0 && !pages.line.isFirst(waiter)) return null;
+    if (!mayLook(call, waiter)) return null;
     return inClassOf(pages, call.flags, () => {
-      shortage.beforeLook();
-      const found = call.attempt();
+      const found = shortage.look(call.attempt);
       if (found === null) shortage.foundNothing();
       return found;
     });
@@ -45,19 +48,17 @@ export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shorta
   function waitBlocking<Result>(call: RunWait<Result>, timeoutMs: number, shortage: Shortage): Result | null {
     const waiter = waiting.blockingWaiter;
     const deadline = now() + timeoutMs;
-    let lookAt = 0;
+    const times = createLookTimes(now);
     for (;;) {
-      const bells = reclaimer.bells();
-      if (now() >= lookAt) {
+      if (times.isDue()) {
         const found = look(call, waiter, shortage);
         if (found !== null) return found;
-        lookAt = now() + SLICE_MS;
+        times.next();
       }
-      const time = now();
-      if (time >= deadline) return null;
+      const rest = deadline - now();
+      if (rest <= 0) return null;
       shortage.beforeSleep();
-      waiting.sleepSlice(waiter, Math.min(deadline - time, lookAt - time));
-      if (reclaimer.bells() !== bells) lookAt = Math.min(lookAt, now() + BELL_MS);
+      sleepUntilLook(waiting, waiter, times, rest);
     }
   }
 
@@ -78,8 +79,6 @@ export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shorta
     },
     waitAsync<Result>(call: RunWait<Result>, signal: AbortSignal | undefined) {
       const shortage = shortages.begin(call.what, call.flags, 'awaits');
-      let lookAt = 0;
-      let hasLooked = false;
       return lines.stand<Result>(
         {
           what: call.what,
@@ -88,15 +87,8 @@ export function createRunWaits(context: UmaContext, reclaimer: Reclaimer, shorta
           redeem: () => {
             throw new MbumaError('MEMORY_DAMAGED', `${call.what} was granted what nobody grants`);
           },
-          look(waiter) {
-            hasLooked = now() >= lookAt;
-            if (!hasLooked) return null;
-            const found = look(call, waiter, shortage);
-            lookAt = now() + BELL_MS;
-            return found;
-          },
-          // Woken before its time, it sleeps for the rest of that.
-          sliceMs: () => (hasLooked ? SLICE_MS : Math.max(1, lookAt - now())),
+          // Whatever wakes it may be pages that came free.
+          look: (waiter) => look(call, waiter, shortage),
         },
         signal,
       );

@@ -24,8 +24,10 @@ export type WaitKind = 'awaits' | 'blocks' | 'blocks for good';
 
 /** One call that waits for pages. */
 export interface Shortage {
-  /** Before a look: this thread is awake, and will hear of what comes free from now on. */
-  beforeLook(): void;
+  /**
+   * Runs a look, quietly: this thread is awake, and will hear of what others give back from now on.
+   */
+  look<Result>(work: () => Result): Result;
   /**
    * A look has found nothing.
    *
@@ -45,12 +47,6 @@ export interface Shortages {
   isHopeless(): boolean;
   begin(what: string, flags: number, kind: WaitKind): Shortage;
 }
-
-/**
- * Least time between a ring and the look that follows: two who look and give back would ring for each
- * other.
- */
-export const BELL_MS = 5;
 
 /** Looks after which a call with CANFAIL ends, whoever has not answered. */
 const CANFAIL_LOOKS = 5;
@@ -141,11 +137,12 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
     }
 
     return {
-      beforeLook() {
+      look(work) {
         gains = reclaimer.gains();
         if (kind !== 'awaits') store(LACKING, Lacking.NOTHING);
         sleepsBefore = isCritical ? sleepsForGood() : '';
         pages.starve();
+        return reclaimer.quietly(work);
       },
       foundNothing() {
         looks++;
@@ -155,7 +152,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
           alarms.warn(`the memory is short of pages: ${describe(what, looks)}`);
         }
         reclaimer.askForPages();
-        // What was tried, and given back, has rung for the others, and ended the request from before.
+        // Pages that the look gave back beyond those it took have rung, and ended the request from before.
         pages.starve();
       },
       beforeSleep() {

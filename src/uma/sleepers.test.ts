@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { WaiterRef } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import { NO_MEMORY, type Zone } from './index.js';
 import { atEachStep, interleave } from './interleave.test-kit.js';
@@ -210,6 +211,26 @@ describe('a call that gives up', () => {
     await assert.rejects(pair.zoneA.allocAsync(0, { signal: AbortSignal.abort() }), { name: 'AbortError' });
     assert.deepEqual([pair.zoneA.stats().requests, pair.zoneA.stats().sleeps], [0, 0]);
     end(pair, []);
+  });
+});
+
+describe('a call that finds all waiters of its thread taken', () => {
+  it('takes one that a call for something else gives back', async () => {
+    const pair = makePair({ max: 1 });
+    const items = takeAll(pair.zoneA, 1);
+    const waiters: WaiterRef[] = [];
+    for (let next = pair.b.waiting.takeWaiter(); next !== 0; next = pair.b.waiting.takeWaiter())
+      waiters.push(next);
+    const first = pair.zoneB.allocAsync();
+    const second = pair.zoneB.allocAsync();
+    await turn();
+    assert.equal(pair.zoneA.sleepers, 0);
+    for (const waiter of waiters) pair.b.waiting.returnWaiter(waiter);
+    await until(() => pair.zoneA.sleepers === 2, 'both stand in line');
+    pair.zoneA.free(items.pop() as Addr);
+    const item = await first;
+    pair.zoneB.free(item);
+    end(pair, [await second]);
   });
 });
 

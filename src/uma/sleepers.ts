@@ -8,7 +8,14 @@
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { askAllToDrain, Hand, HandKind, SLICE_MS, type WaiterRef } from '../machine/index.js';
+import {
+  askAllToDrain,
+  createAsyncLines,
+  Hand,
+  HandKind,
+  SLICE_MS,
+  type WaiterRef,
+} from '../machine/index.js';
 import { type Accounts, GIFT_UNIT, WaitFor, type ZoneAccount } from './accounts.js';
 import type { UmaContext } from './context.js';
 import type { Deferral } from './deferral.js';
@@ -16,10 +23,11 @@ import type { Drains } from './drains.js';
 import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
+import { createLookTimes, sleepUntilLook } from './look-times.js';
 import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
-import { BELL_MS, type Shortage, type Shortages } from './shortage.js';
+import type { Shortage, Shortages, WaitKind } from './shortage.js';
 import { CANFAIL } from './zone-api.js';
 import { Lack, type ZoneState } from './zone-state.js';
 
@@ -50,19 +58,6 @@ export interface Sleepers {
   leave(): void;
 }
 
-/** An asynchronous call that has a waiter. */
-interface Call {
-  readonly zone: ZoneState;
-  readonly waiter: WaiterRef;
-  inLine: boolean;
-}
-
-/** An asynchronous call that found all waiters of this thread taken. */
-interface Latecomer {
-  take(waiter: WaiterRef): void;
-  refuse(error: unknown): void;
-}
-
 export function createSleepers(
   context: UmaContext,
   kegs: Kegs,
@@ -76,19 +71,7 @@ export function createSleepers(
   const { machine, threads, locks, waiting, hands, intents, pages } = context;
   const { words, now } = machine;
   const { waitHead: QUEUE, limit: LIMIT, itemsOut: ITEMS_OUT } = Zone;
-  const calls = new Set<Call>();
-  /** Longest first. */
-  const latecomers: Latecomer[] = [];
-  let left = false;
-  machine.onRewind(() => {
-    calls.clear();
-    latecomers.length = 0;
-    left = false;
-  });
-
-  function assertAttached(): void {
-    if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
-  }
+  const lines = createAsyncLines(context);
 
   function enter(zone: ZoneState, waiter: WaiterRef): void {
     // What this thread has cached meanwhile nobody could hand to it.
@@ -117,8 +100,15 @@ export function createSleepers(
   function abandon(zone: ZoneState, waiter: WaiterRef): void {
     if (!leaveLine(zone, waiter)) return;
     const hand = takeUnit(zone, waiter);
-    if (hand !== 0) accounts.returnUnits(zone, hand);
-    else ladder.freeItem(zone, waiting.takeGrant(waiter));
+    if (hand !== 0) {
+      accounts.returnUnits(zone, hand);
+      return;
+    }
+    try {
+      ladder.freeItem(zone, waiting.takeGrant(waiter));
+    } catch {
+      // A hook failed. The item is back in its keg, and the caller has something else to tell.
+    }
   }
 
   /** The unit that a waiter was granted, into a hand; 0: it was granted an item. */
@@ -177,27 +167,20 @@ export function createSleepers(
 
   /**
    * Under no lock: what who lacks memory does in his turn. 0: nothing yet; `shortage` knows that it is
-   * pages.
+   * pages. With an item, he still stands in line.
    */
   function look(zone: ZoneState, waiter: WaiterRef, flags: number, shortage: Shortage): number {
     if (!mayLook(zone, waiter, flags)) return 0;
     const before = kegs.shortages();
-    shortage.beforeLook();
-    zone.onExhausted?.();
-    let item = takeInTurn(zone, waiter, flags);
     // A hook that lacks memory is no lack of pages.
-    const shortOfPages = item === 0 && kegs.shortages() !== before;
-    if (shortOfPages && reclaimer.reclaimPages(zone.kegState)) item = takeInTurn(zone, waiter, flags);
-    if (item === 0) {
-      if (shortOfPages) shortage.foundNothing();
-      return 0;
-    }
-    try {
-      // Granted at the same time: what was granted goes to the next.
-      abandon(zone, waiter);
-    } catch {
-      // A `fini` of the second item failed. That item is back in its keg, and the caller has the first.
-    }
+    const isShortOfPages = (): boolean => kegs.shortages() !== before;
+    const item = shortage.look(() => {
+      zone.onExhausted?.();
+      const found = takeInTurn(zone, waiter, flags);
+      if (found !== 0 || !isShortOfPages() || !reclaimer.reclaimPages(zone.kegState)) return found;
+      return takeInTurn(zone, waiter, flags);
+    });
+    if (item === 0 && isShortOfPages()) shortage.foundNothing();
     return item;
   }
 
@@ -214,36 +197,29 @@ export function createSleepers(
 
   function allocInClass(zone: ZoneState, flags: number, timeoutMs: number): number {
     const what = `alloc of zone ${zone.name}`;
-    assertAttached();
+    lines.assertAttached();
     waiting.assertMayBlock(what, 'OUT_OF_MEMORY');
     const waiter = waiting.idleWaiter(what);
     const deadline = now() + timeoutMs;
-    const kind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
+    const kind: WaitKind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
     const shortage = shortages.begin(what, flags, kind);
-    // Others wake it to ask for what it has cached. If it looked again then, it would ask and wake them, too:
-    // two who wait for pages would do nothing else.
-    let lookAt = 0;
+    const times = createLookTimes(now);
     let inLine = false;
     try {
       for (enter(zone, waiter); ; ) {
         inLine = true;
         while (!waiting.isGranted(waiter)) {
           if (deferral.ripen(zone) && waiting.isGranted(waiter)) break;
-          const bells = reclaimer.bells();
-          if (now() >= lookAt) {
+          if (times.isDue()) {
             const item = look(zone, waiter, flags, shortage);
-            if (item !== 0) {
-              inLine = false;
-              return item;
-            }
-            lookAt = now() + SLICE_MS;
+            if (item !== 0) return item;
+            times.next();
           }
-          const time = now();
-          if (time < deadline) {
-            const period = deferral.isWaiting(zone) ? deferral.periodMs : SLICE_MS;
+          const rest = deadline - now();
+          if (rest > 0) {
             if (accounts.lacksMemory(waiter)) shortage.beforeSleep();
-            waiting.sleepSlice(waiter, Math.min(deadline - time, lookAt - time, period));
-            if (reclaimer.bells() !== bells) lookAt = Math.min(lookAt, now() + BELL_MS);
+            const period = deferral.isWaiting(zone) ? deferral.periodMs : rest;
+            sleepUntilLook(waiting, waiter, times, Math.min(rest, period));
           } else if (!leaveLine(zone, waiter)) {
             inLine = false;
             if ((flags & CANFAIL) !== 0 && zone.lack === Lack.MEMORY) throw shortage.outOfMemory();
@@ -253,6 +229,7 @@ export function createSleepers(
         inLine = false;
         const item = redeem(zone, waiter, How.WAITOK);
         if (item !== 0) return item;
+        times.hurry();
       }
     } finally {
       shortage.end();
@@ -260,85 +237,29 @@ export function createSleepers(
     }
   }
 
-  function waitForWaiter(signal: AbortSignal | undefined): Promise<WaiterRef> {
-    return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        latecomers.splice(latecomers.indexOf(latecomer), 1);
-        reject(signal?.reason);
-      };
-      const latecomer: Latecomer = {
-        take(waiter) {
-          signal?.removeEventListener('abort', abort);
-          resolve(waiter);
-        },
-        refuse(error) {
-          signal?.removeEventListener('abort', abort);
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', abort);
-      latecomers.push(latecomer);
-    });
-  }
-
-  function returnWaiter(waiter: WaiterRef): void {
-    const next = latecomers.shift();
-    if (next === undefined) waiting.returnWaiter(waiter);
-    else next.take(waiter);
-  }
-
-  async function allocWaiting(zone: ZoneState, flags: number, { signal }: AsyncOptions): Promise<number> {
-    assertAttached();
-    signal?.throwIfAborted();
-    waiting.assertMayAwait(`allocAsync of zone ${zone.name}`, 'OUT_OF_MEMORY');
-    // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
-    const waiter = waiting.takeWaiter() || (await waitForWaiter(signal));
-    const call: Call = { zone, waiter, inLine: false };
-    calls.add(call);
-    // Wakes the sleeper at once: it then sees the signal itself.
-    const wake = (): void => {
-      machine.atomics.notify(waiter, 1);
-    };
-    signal?.addEventListener('abort', wake);
-    const shortage = shortages.begin(`allocAsync of zone ${zone.name}`, flags, 'awaits');
-    try {
-      assertAttached();
-      signal?.throwIfAborted();
-      for (enter(zone, waiter); ; ) {
-        call.inLine = true;
-        assertAttached();
-        signal?.throwIfAborted();
-        let lookAt = 0;
-        while (!waiting.isGranted(waiter)) {
+  function allocWaiting(zone: ZoneState, flags: number, { signal }: AsyncOptions): Promise<number> {
+    const what = `allocAsync of zone ${zone.name}`;
+    const shortage = shortages.begin(what, flags, 'awaits');
+    return lines.stand<number>(
+      {
+        what,
+        of: zone,
+        enter: (waiter) => enter(zone, waiter),
+        abandon: (waiter) => abandon(zone, waiter),
+        look(waiter) {
           deferral.ripen(zone);
-          const early = lookAt - now();
-          if (early <= 0) {
-            const item = inClassOf(pages, flags, () => look(zone, waiter, flags, shortage));
-            if (item !== 0) {
-              call.inLine = false;
-              return item;
-            }
-            lookAt = now() + BELL_MS;
-          }
-          const slice = deferral.isWaiting(zone) ? deferral.periodMs : Number.POSITIVE_INFINITY;
-          await waiting.sleepSliceAsync(waiter, early > 0 ? early : slice);
-          assertAttached();
-          // An abort wins over a grant: nobody looks at what an aborted call answers.
-          signal?.throwIfAborted();
-        }
-        call.inLine = false;
-        const item = inClassOf(pages, flags, () => redeem(zone, waiter, How.NOWAIT));
-        if (item !== 0) return item;
-      }
-    } finally {
-      signal?.removeEventListener('abort', wake);
-      calls.delete(call);
-      try {
-        if (call.inLine) abandon(zone, waiter);
-      } finally {
-        returnWaiter(waiter);
-      }
-    }
+          // Whatever wakes it may be pages that came free.
+          const item = inClassOf(pages, flags, () => look(zone, waiter, flags, shortage));
+          return item === 0 ? null : item;
+        },
+        redeem(waiter) {
+          const item = inClassOf(pages, flags, () => redeem(zone, waiter, How.NOWAIT));
+          return item === 0 ? null : item;
+        },
+        sliceMs: () => (deferral.isWaiting(zone) ? deferral.periodMs : SLICE_MS),
+      },
+      signal,
+    );
   }
 
   /** True: the limit was lowered, and items are out beyond it. */
@@ -364,24 +285,12 @@ export function createSleepers(
     if (writeLimit(zone, limit)) askAllToDrain(threads);
   }
 
-  function leave(): void {
-    left = true;
-    for (const call of calls) {
-      if (call.inLine) abandon(call.zone, call.waiter);
-      call.inLine = false;
-      machine.atomics.notify(call.waiter, 1);
-    }
-    for (const latecomer of latecomers.splice(0)) {
-      latecomer.refuse(new MbumaError('DETACHED', 'this thread has detached from the memory'));
-    }
-  }
-
   return {
     allocBlocking,
     allocWaiting,
     setLimit,
     setLimitUnopened,
-    callsOf: (zone) => [...calls].filter((call) => call.zone === zone).length,
-    leave,
+    callsOf: lines.callsOf,
+    leave: lines.leave,
   };
 }

@@ -93,7 +93,7 @@ export function createUma(context: UmaContext, initialise: boolean): Uma {
   const guard = createGuard(context, kegs, accounts, maps, (number) => reaper.stateOf(number));
   const reclaimer = createReclaimer(context, kegs, backends, drains, guard, owners);
   const shortages = createShortages(context, reclaimer, alarms);
-  const runWaits = createRunWaits(context, reclaimer, shortages);
+  const runWaits = createRunWaits(context, shortages);
   const sleepers = createSleepers(context, kegs, accounts, ladder, deferral, drains, reclaimer, shortages);
   const slow = createZoneSlow(
     context,
