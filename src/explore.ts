@@ -32,6 +32,7 @@ import {
   Superblock,
   ThreadSlot,
   ThreadState,
+  type Threads,
 } from './machine/index.js';
 import { attachmentOf, createMemoryOver, joinMemory } from './memory.js';
 import type { Memory } from './memory-api.js';
@@ -82,20 +83,20 @@ export interface MemoryScenario<Shared> extends ScenarioOptions {
 /** Agent numbers of threads that attach in their function: they may die on the way. */
 const LATE = 1000;
 
-/** The observer is no thread that others should see: its slot looks free, but while it looks. */
-function createVeil(machine: Machine, observer: Memory): { hide(): void; lift(): void } {
+/** These are no threads that others should see: their slots look free, but while the observer looks. */
+function createVeil(machine: Machine, hidden: readonly Memory[]): { hide(): void; lift(): void } {
   const { words } = machine;
-  const { threads } = attachmentOf(observer);
-  const state = threads.self + ThreadSlot.state;
+  const all = hidden.map((memory) => attachmentOf(memory).threads);
 
-  function show(value: number): void {
-    words[state] = value;
+  function show(stateOf: (threads: Threads) => number): void {
+    for (const threads of all) words[threads.self + ThreadSlot.state] = stateOf(threads);
+    const [{ maxThreads, isLive }] = all as [Threads];
     let count = 0;
-    for (let slot = 1; slot <= threads.maxThreads; slot++) if (threads.isLive(slot)) count++;
+    for (let slot = 1; slot <= maxThreads; slot++) if (isLive(slot)) count++;
     words[machine.layout.superblock + Superblock.attached] = count;
   }
 
-  return { hide: () => show(ThreadState.FREE), lift: () => show(threads.stateHere) };
+  return { hide: () => show(() => ThreadState.FREE), lift: () => show(({ stateHere }) => stateHere) };
 }
 
 function createObserver(options: MemoryOptions): {
@@ -148,11 +149,13 @@ function createMemoryModel<Shared>(scenario: MemoryScenario<Shared>): Model {
     joinMemory(machine, createModelFabric(engine, (late ? undefined : engine.threads[id]) ?? engine.world)),
   );
   // Tells of deaths, as an adopter would.
-  const { threads: undertaker } = attachmentOf(joinMemory(machine, createModelFabric(engine, engine.world)));
+  const keeper = joinMemory(machine, createModelFabric(engine, engine.world));
+  const { threads: undertaker } = attachmentOf(keeper);
   const shared = scenario.setup?.(memories, observer) as Shared;
   // What a thread reads once and remembers, such as the geometry of a keg, is read here: an audit reads all.
   for (const memory of memories) if (undertaker.isLive(memory.thread)) memory.audit();
-  const veil = createVeil(machine, observer);
+  // Who attaches in its function takes the first slot that looks free, and what stands behind it must be.
+  const veil = createVeil(machine, late ? [observer] : [observer, keeper]);
   veil.hide();
   engine.keep();
   const snapshot = new Uint8Array(buffer.slice(0));

@@ -4,6 +4,7 @@ import { kill } from './names.mjs';
 
 const wanted = 'pages: a run is set aside, cache, and the other needs its page';
 const takenBack = 'pages: two take back the same run';
+const inVain = 'pages: all wait for good, and who may take every page is told of the deadlock';
 const once = { kill, preemptions: 1 };
 
 export const pagesBugs = [
@@ -68,5 +69,21 @@ export const pagesBugs = [
     '',
     'pages: both wait for the same run',
     once,
+  ],
+  [
+    'uma/reclaim.js',
+    'who waits for pages wakes the others while it looks',
+    'if (!isQuiet)',
+    'if (true)',
+    inVain,
+    { preemptions: 1 },
+  ],
+  [
+    'uma/shortage.js',
+    'a deadlock is told of while one sleeps for a time',
+    "sleepsBefore !== '' && sleepsForGood() === sleepsBefore",
+    'true',
+    'pages: one frees after a time what the other waits for, who may take every page',
+    { preemptions: 1 },
   ],
 ];

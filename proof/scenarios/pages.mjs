@@ -17,6 +17,15 @@ const races = [
     reason: 'a hint; decided upon under the lock',
     switches: false,
   })),
+  // A report: pages.stats().
+  ...[
+    'phys.requests',
+    'phys.failures',
+    'phys.discarded',
+    'phys.reserveTaken',
+    'phys.blocks',
+    'phys.nonEmpty',
+  ].map((where) => ({ where, reason: 'a figure, read without the lock', switches: false })),
   ...['page.queue', 'page.state', 'page.length', 'page.object', 'page.offset'].map((where) => ({
     where,
     reason: 'who asks for a run back looks whether there may be one; the ticket decides, under the lock',
@@ -130,6 +139,24 @@ const asideAndWanted = (queue) => ({
   },
 });
 
+/** There is one page, `kept`, and `keeper` has it. */
+function withoutPages(memories, observer, keeper) {
+  const shared = pageZones(memories, observer);
+  const kept = shared.zones[keeper].alloc();
+  takeAllBut(memories, observer, 0);
+  for (const memory of memories) memory.onWarning(() => {});
+  return { ...shared, kept };
+}
+
+/** Waits for good for a page, of all that there are. */
+const takeCritical = (zone) => codeOf(() => zone.free(zone.alloc(SYSTEM | INTERRUPT)));
+
+/** With it the others go on. */
+function giveBack(zone, kept) {
+  zone.free(kept);
+  zone.drain();
+}
+
 const scenarios = [
   {
     name: 'pages: a normal request leaves the reserves, and others find them',
@@ -188,7 +215,6 @@ const scenarios = [
     ],
     third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
     expected: timedOut,
-    slicesMayHelp: true,
     after: runIsThere,
   },
   {
@@ -201,7 +227,6 @@ const scenarios = [
     ],
     third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
     expected: timedOut,
-    slicesMayHelp: true,
     after: runIsThere,
   },
   {
@@ -217,7 +242,6 @@ const scenarios = [
     ],
     third: (_memory, { types }) => types[2].free(takeRun(types[2], 300)),
     expected: timedOut,
-    slicesMayHelp: true,
     after: runIsThere,
   },
   {
@@ -230,7 +254,6 @@ const scenarios = [
     },
     ...alike((_memory, { types }, id) => types[id].free(takeRun(types[id], 300))),
     expected: timedOut,
-    slicesMayHelp: true,
     after: runIsThere,
   },
   {
@@ -262,12 +285,50 @@ const scenarios = [
     ],
     third: (_memory, { types }) => types[2].free(types[2].tryAlignedAlloc(ALONE, 1)),
     expected: timedOut,
+    // The handler runs in a poll of its thread, which sleeps for its own reasons.
     slicesMayHelp: true,
     after(_memories, shared, outcome) {
       nobodyInVain(outcome);
       const { bytes } = shared.observers.stats();
       const most = outcome.killed.includes(0) ? 0 : 64 + PAGE;
       if (bytes > most) throw new Error(`${bytes} bytes are in use`);
+    },
+  },
+  {
+    name: 'pages: all wait for good, and who may take every page is told of the deadlock',
+    setup: (memories, observer) => withoutPages(memories, observer, 0),
+    threads: [
+      (_memory, { zones, kept }) => {
+        const code = takeCritical(zones[0]);
+        giveBack(zones[0], kept);
+        return code;
+      },
+      (_memory, { zones }) => zones[1].free(zones[1].alloc()),
+    ],
+    third: (_memory, { zones }) => zones[2].free(zones[2].alloc()),
+    // That nothing comes is seen by looking again after a slice.
+    slicesMayHelp: true,
+    after(memories, shared, { killed, results: [code] }) {
+      if (killed.length === 0 && code !== 'MEMORY_DEADLOCK') throw new Error(code);
+      nothingUsed(memories, shared);
+    },
+  },
+  {
+    name: 'pages: one frees after a time what the other waits for, who may take every page',
+    setup: (memories, observer) => withoutPages(memories, observer, 1),
+    threads: [
+      (_memory, { zones }) => takeCritical(zones[0]),
+      (_memory, { zones, kept }) => {
+        const code = codeOf(() => zones[1].free(zones[1].alloc(0, 150)));
+        giveBack(zones[1], kept);
+        return code;
+      },
+    ],
+    slicesMayHelp: true,
+    after(memories, shared, { killed, results: [critical, other] }) {
+      if (killed.length === 0 && (critical !== 'ok' || other !== 'TIMED_OUT'))
+        throw new Error(`${critical}, ${other}`);
+      nothingUsed(memories, shared);
     },
   },
 ];
