@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bugs } from './planted/bugs.mjs';
-import { run } from './planted.mjs';
+import { DIST, misplacedIn, run } from './planted.mjs';
 
 const named = (name) => {
   const bug = bugs.find((each) => each.name === name);
@@ -36,6 +36,11 @@ test('a bug whose place has gone, or that does nothing, is a finding', async () 
   assert.equal(row.figures.found, 0);
   assert.match(row.findings[0], /^gone: the source has changed/);
   assert.match(row.findings[1], /^harmless: not found in \d+ schedules/);
+});
+
+test('every bug has its place in the code as it is', () => {
+  const lost = bugs.map((bug) => [bug.name, misplacedIn(DIST, bug)]).filter(([, wrong]) => wrong !== null);
+  assert.deepEqual(lost, []);
 });
 
 test('names are unique: a state that is taken up again goes by them', () => {

@@ -106,8 +106,8 @@ export const guardsBugs = [
   [
     'phys/pages.js',
     'a guarded run that was about to be taken is thought to be in hand',
-    ' || kind === HandKind.GUARD;',
-    ';',
+    'HandKind.RUN, HandKind.GUARD, HandKind.LARGE_BLOCK',
+    'HandKind.RUN, HandKind.LARGE_BLOCK',
     both,
     { kill, preemptions: 0 },
   ],

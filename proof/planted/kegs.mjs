@@ -100,7 +100,7 @@ export const kegsBugs = [
     { kill, preemptions: 0 },
   ],
   [
-    'phys/pages.js',
+    'phys/runs.js',
     'a run is used before it is in the hand',
     `        if (held !== 0)
             words[held] = page;
@@ -114,30 +114,28 @@ export const kegsBugs = [
   [
     'phys/pages.js',
     'a run leaves the hand before it is free',
-    `            runToBlocks(page, count);
+    `            runs.runToBlocks(page, count);
             if (held !== 0)
                 words[held] = 0;`,
     `            if (held !== 0)
                 words[held] = 0;
-            runToBlocks(page, count);`,
+            runs.runToBlocks(page, count);`,
     'slabs come and go',
     { kill, preemptions: 0 },
   ],
   [
     'phys/pages.js',
     'blocks are not made anew',
-    `        rebuildLocked();
-        settleHandsLocked();`,
-    '        settleHandsLocked();',
+    '        runs.rebuild();\n',
+    '',
     first,
     { kill, preemptions: 0 },
   ],
   [
     'phys/pages.js',
     'a run that is free stays in the hand',
-    `        rebuildLocked();
-        settleHandsLocked();`,
-    '        rebuildLocked();',
+    '        settleHandsLocked();\n',
+    '',
     first,
     { kill, preemptions: 0 },
   ],
@@ -145,11 +143,13 @@ export const kegsBugs = [
     'phys/pages.js',
     'the blocks are looked at before the lock is taken',
     `        acquire(LOCK, rank);
-        floats[REQUESTS] = floats[REQUESTS] + 1;
-        const mask = words[NON_EMPTY] & (-1 << order);`,
-    `        const mask = words[NON_EMPTY] & (-1 << order);
+        try {
+            floats[REQUESTS] = floats[REQUESTS] + 1;
+            const block = forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);`,
+    `        const block = forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);
         acquire(LOCK, rank);
-        floats[REQUESTS] = floats[REQUESTS] + 1;`,
+        try {
+            floats[REQUESTS] = floats[REQUESTS] + 1;`,
     firstOff,
   ],
   [

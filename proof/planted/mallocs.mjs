@@ -66,7 +66,7 @@ export const mallocsBugs = [
   [
     'malloc/accounts.js',
     'what a dead thread had charged for stays charged',
-    `        if (!isWaiters && read(hand + GRANULES) !== 0)
+    `        if (!isWaiters && !isBlocks && read(hand + GRANULES) !== 0)
             give(type, read(hand + GRANULES), hand + GRANULES, 0);
         words[hand] = 0;`,
     '        words[hand] = 0;',
@@ -116,16 +116,22 @@ export const mallocsBugs = [
     rises,
   ],
   [
-    'malloc/blocks.js',
+    'malloc/returns.js',
     'a block is free before a hand has its room',
-    `        words[hand + GRANULES] = granules;
+    `block, granules, 0);
+        let found;
         try {
-            giveBackAt(of, index, block);
-        }`,
-    `        try {
-            giveBackAt(of, index, block);
-            words[hand + GRANULES] = granules;
-        }`,
+            marks.unclaim(of, index, block);
+            // From here on the room is the hand's: the block may soon be another's.
+            words[hand + HELD] = 0;
+            found = giveBack(of, index, block);`,
+    `block, 0, 0);
+        let found;
+        try {
+            marks.unclaim(of, index, block);
+            words[hand + HELD] = 0;
+            found = giveBack(of, index, block);
+            words[hand + GRANULES] = granules;`,
     'malloc: room for one, and both try',
     once,
   ],

@@ -80,13 +80,11 @@ export const zonesBugs = [
     'items out are read before the lock is taken',
     `        locks.acquire(record, LockRank.ZONE);
         growBuckets(zone);
-        const capacity = capacityOf(zone);
         const limit = words[record + LIMIT];
         const out = words[record + ITEMS_OUT];`,
     `        const out = words[record + ITEMS_OUT];
         locks.acquire(record, LockRank.ZONE);
         growBuckets(zone);
-        const capacity = capacityOf(zone);
         const limit = words[record + LIMIT];`,
     first,
   ],
