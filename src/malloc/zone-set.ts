@@ -67,6 +67,8 @@ export function createZoneSet(
       size,
       // Larger ones are multiples of their size as well, for slabs begin where such a block may.
       align: isPower ? Math.min(size, PAGE_SIZE) : 16,
+      // Programs ask for many sizes, and for a few blocks of most.
+      frugal: true,
       ...(isTagged && { tagged: true }),
       ...(guarded && { guard: true }),
       onOwnerDeath: POLICIES[onOwnerDeath] ?? 'keep',

@@ -39,6 +39,7 @@ const kinds: Record<string, Partial<ZoneOptions>> = {
   'with redzones and sites': { redzone: true, sites: true },
   'without buckets': { noBucket: true },
   'of largest buckets': { maxBucket: true },
+  'that is frugal': { frugal: true },
   'for each thread': { perThread: true },
   'never touched': { noTouch: true },
   contiguous: { contiguous: true },

@@ -15,6 +15,7 @@ const FLAGS: readonly FlagName[] = [
   'zeroFresh',
   'zero',
   'maxBucket',
+  'frugal',
   'noBucket',
   'noFree',
   'noTrim',
@@ -83,7 +84,7 @@ class Scene {
     const primaries = this.zones[0]?.filter((_, at) => this.mayBePrimary(at)) ?? [];
     const primary = plan.isSecondary ? primaries[plan.size % Math.max(1, primaries.length)] : undefined;
     // A flag of the keg is for the primary zone to say.
-    const ofZone: readonly FlagName[] = ['zero', 'maxBucket', 'noBucket', 'noTrim', 'unmanaged'];
+    const ofZone: readonly FlagName[] = ['zero', 'maxBucket', 'frugal', 'noBucket', 'noTrim', 'unmanaged'];
     const flags = plan.flags.filter((flag) => primary === undefined || ofZone.includes(flag));
     const hooks = Object.fromEntries(plan.hooks.map((kind) => [kind, this.hook(known, kind)]));
     try {

@@ -19,6 +19,7 @@ import {
 describe('flags that contradict each other', () => {
   const pairs: [Partial<ZoneOptions>, RegExp][] = [
     [{ maxBucket: true, noBucket: true }, /maxBucket and noBucket contradict/],
+    [{ maxBucket: true, frugal: true }, /maxBucket and frugal contradict/],
     [{ noTouch: true, zeroFresh: true }, /noTouch and zeroFresh contradict/],
     [{ noTouch: true, zero: true }, /noTouch and zero contradict/],
     [{ cacheSpread: true, contiguous: true }, /cacheSpread and contiguous contradict/],
@@ -60,6 +61,28 @@ describe('flags that contradict each other', () => {
     const secondary = uma.zone({ name: 'second', primary, noFree: true, noTrim: true });
     assert.deepEqual([...secondary.flags].sort(), ['noFree', 'noTrim']);
     assert.deepEqual(primary.flags, ['noFree']);
+  });
+});
+
+describe('frugal', () => {
+  const cachedAtMost = (options: Partial<ZoneOptions>): number[] => {
+    const party = makeParty();
+    const zone = party.uma.zone({ name: 'zone', size: 64, ...options });
+    return [1, 9, 90].map((count) => {
+      let most = 0;
+      for (let live = zone.stats().used; live < count; live++) {
+        zone.alloc();
+        most = Math.max(most, cachedHere(party, zone));
+      }
+      return most;
+    });
+  };
+
+  it('caches none beside the first items, and of many an eighth', () => {
+    const [first, few, many] = cachedAtMost({ frugal: true }) as [number, number, number];
+    assert.deepEqual([first, few], [0, 0]);
+    assert.ok(many > 5 && many <= 12, `${many}`);
+    assert.ok((cachedAtMost({})[0] as number) > 12, 'others fill what they have room for');
   });
 });
 

@@ -11,7 +11,17 @@ import type { ZoneOptions } from './zone-options.js';
 import type { ZoneStats } from './zone-stats.js';
 
 /** What does not belong to slabs, but to a zone in front of them. */
-const OF_ZONES = ['ctor', 'dtor', 'primary', 'maxBucket', 'maxCached', 'zero', 'import', 'release'] as const;
+const OF_ZONES = [
+  'ctor',
+  'dtor',
+  'primary',
+  'maxBucket',
+  'frugal',
+  'maxCached',
+  'zero',
+  'import',
+  'release',
+] as const;
 
 /** What a keg is made of. */
 export type KegOptions = Omit<ZoneOptions, (typeof OF_ZONES)[number] | 'noBucket'>;

@@ -287,6 +287,7 @@ for (const option of [
   'zeroFresh',
   'zero',
   'maxBucket',
+  'frugal',
   'noBucket',
   'noFree',
   'noTrim',

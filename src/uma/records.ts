@@ -348,10 +348,12 @@ export const ZoneFlag = {
   NO_TRIM: 8,
   /** Reclaiming of all zones passes it by. */
   UNMANAGED: 16,
+  /** Buckets are filled in proportion to what the zone has out. */
+  FRUGAL: 32,
 } as const;
 
 /** Every flag of a zone. */
-export const ZONE_FLAGS_ALL = 31;
+export const ZONE_FLAGS_ALL = 63;
 
 /** What becomes of the items that a thread owned when it died. */
 export const OwnerDeath = {

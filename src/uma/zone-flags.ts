@@ -21,6 +21,11 @@ export interface FlagOptions {
   readonly zero?: boolean;
   /** Starts with the largest buckets, for zones of busy small items. (MAXBUCKET) */
   readonly maxBucket?: boolean;
+  /**
+   * A bucket is filled with an eighth of what the zone has out, and no more: a zone of few items caches few.
+   * Its first hundred items take some forty fills instead of one or two.
+   */
+  readonly frugal?: boolean;
   /** Caches nothing: each call goes to the keg. About 150 ns instead of 3. (NOBUCKET) */
   readonly noBucket?: boolean;
   /** Pages that the zone has got stay its own for good. (NOFREE) */
@@ -87,6 +92,7 @@ const KEG_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
 const ZONE_FLAGS: Readonly<Partial<Record<FlagName, number>>> = {
   zero: ZoneFlag.ZERO,
   maxBucket: ZoneFlag.MAX_BUCKET,
+  frugal: ZoneFlag.FRUGAL,
   noBucket: ZoneFlag.NO_BUCKET,
   noTrim: ZoneFlag.NO_TRIM,
   unmanaged: ZoneFlag.UNMANAGED,
@@ -96,6 +102,7 @@ const NAMES = [...Object.keys(KEG_FLAGS), ...Object.keys(ZONE_FLAGS)] as readonl
 
 const CONTRADICTIONS: readonly (readonly [FlagName, FlagName, string])[] = [
   ['maxBucket', 'noBucket', 'one asks for the largest buckets, the other for none'],
+  ['maxBucket', 'frugal', 'one asks for full buckets, the other for as little in them as does'],
   ['noTouch', 'zeroFresh', 'zeros would have to be written into the items'],
   ['noTouch', 'zero', 'zeros would have to be written into the items'],
   ['epoch', 'noBucket', 'what is freed waits in buckets'],
