@@ -201,7 +201,7 @@ export class Group extends Audited {
     if (slots.length > 0) figures.attached++;
     if (slots.length > 1) figures.attachedTwice++;
     one.exitAt = performance.now();
-    one.runDelay = watchRunDelay([process.pid, ...this.workers.map((other) => other?.kernelThread ?? 0)]);
+    one.runDelay = watchRunDelay(this.workers.map((other) => other?.kernelThread ?? 0));
     if (this.options.sabotage === 'forget') {
       for (const at of slots) {
         words[at + ThreadSlot.state] -= words[at + ThreadSlot.state] & 7;
