@@ -13,8 +13,8 @@ export function runDelayMs(thread) {
 }
 
 /**
- * From now on: answers how long this process' first thread has had to wait for a processor since, and after it
- * the one of `others` that waited longest. One cleans up, then the other goes on.
+ * From now on: answers how long this process' first thread has had to wait for a processor since, and after
+ * it the one of `others` that waited longest. One cleans up, then the other goes on.
  */
 export function watchRunDelay(others) {
   const threads = [process.pid, ...others];

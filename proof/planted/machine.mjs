@@ -196,6 +196,14 @@ export const machineBugs = [
   ],
   [
     'machine/threads.js',
+    'who counts the threads overwrites what another has counted since',
+    'if (compareExchange(ATTACHED, before, after) === before)',
+    'store(ATTACHED, after); if (true)',
+    'attach and detach',
+    { preemptions: 2 },
+  ],
+  [
+    'machine/threads.js',
     'nobody is asked to clean up',
     '                ask(each, Attention.REAP);',
     '                ;',

@@ -6,6 +6,7 @@ import { isZero, layoutOf, unsoundFields } from '../record/index.js';
 import type { Machine } from './machine.js';
 import {
   ASYNC_WAITERS,
+  ATTACHED_MASK,
   EpochState,
   FORMAT_VERSION,
   HELD_LOCKS_MAX,
@@ -80,7 +81,7 @@ export function auditMachine(machine: Machine, threads: Threads, hash: number, r
       if (lifeOf(state) === ThreadState.LIVE) live++;
       if (lifeOf(state) !== ThreadState.FREE) taken++;
     }
-    const attached = inSuperblock(Superblock.attached);
+    const attached = inSuperblock(Superblock.attached) & ATTACHED_MASK;
     if (attached < live || attached > taken)
       report('A1', `${attached} threads are counted, and ${live} slots are live`);
     if (inSuperblock(Superblock.deaths) < 0) report('A1', 'more threads have died than ever came');

@@ -29,7 +29,7 @@ export const Superblock = struct(
     maxZones: u32('const', 'Zones that can exist at one time.'),
     checkLevel: u32('const', 'CheckLevel that every thread uses.'),
     firstPage: u32('const', 'First page that the page layer may hand out; below are the boot areas.'),
-    attached: u32('A', 'Threads attached now. A hint: counted anew at each attach, detach and reap.'),
+    attached: u32('A', 'Threads attached now, in 8 bits, and how often they were counted.'),
     deaths: u32('A', 'Threads ever declared dead: a figure.'),
     poisoned: u32('A', 'Not 0 when the memory was found damaged: the code of the first finding.'),
     adoptions: u32('A', 'Numbers of agents that adopters have made up: see adopt.'),
@@ -153,6 +153,9 @@ export const Lacking = {
   /** Pages; and it does nothing else before it has them. */
   PAGES_FOR_GOOD: 2,
 } as const;
+
+/** In the word `attached`: the threads, below the number of the count. */
+export const ATTACHED_MASK = 255;
 
 /** What may be asked of a thread. */
 export const Attention = {

@@ -10,7 +10,15 @@ import { MbumaError } from '../check/index.js';
 import { asRef, isZero, type Ref } from '../record/index.js';
 import type { AreaPlanner } from './layout.js';
 import type { Machine } from './machine.js';
-import { ASYNC_WAITERS, Attention, Superblock, ThreadSlot, ThreadState, Waiter } from './records.js';
+import {
+  ASYNC_WAITERS,
+  ATTACHED_MASK,
+  Attention,
+  Superblock,
+  ThreadSlot,
+  ThreadState,
+  Waiter,
+} from './records.js';
 import { planSites } from './sites.js';
 
 const SLOT_WORDS = 128;
@@ -141,6 +149,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   const waitersArea = machine.area('waiters');
   const { superblock } = machine.layout;
   const { maxThreads } = machine.layout.parameters;
+  const ATTACHED = superblock + Superblock.attached;
 
   const slotRef = (slot: number): Ref<'thread'> => asRef(threadsArea + slot * SLOT_WORDS);
   const waiterRef = (slot: number, index: number): Ref<'waiter'> =>
@@ -184,10 +193,18 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     }
   }
 
+  /**
+   * After a change: counts anew. Who counts at the same time may have seen less of it: only one of the two
+   * writes what it has counted, and the other counts again.
+   */
   function countAttached(): void {
-    let attached = 0;
-    for (let slot = 1; slot <= maxThreads; slot++) if (lifeIn(slot) === LIVE) attached++;
-    store(superblock + Superblock.attached, attached);
+    for (;;) {
+      const before = load(ATTACHED);
+      let attached = 0;
+      for (let slot = 1; slot <= maxThreads; slot++) if (lifeIn(slot) === LIVE) attached++;
+      const after = ((before & ~ATTACHED_MASK) + ATTACHED_MASK + 1) | attached;
+      if (compareExchange(ATTACHED, before, after) === before) return;
+    }
   }
 
   const slot = claim();
@@ -277,7 +294,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     waitersPerSlot: WAITERS_PER_SLOT,
     slotRef,
     waiterRef,
-    attachedCount: () => load(superblock + Superblock.attached),
+    attachedCount: () => load(ATTACHED) & ATTACHED_MASK,
     // Slots that were read from the memory may be anything, when something has written there.
     isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,
     isDead(other) {
