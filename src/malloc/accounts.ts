@@ -6,7 +6,8 @@
  * that the limit is exact. Room for a block is *charged* before the block is looked for, and comes back after
  * the block is free; while neither has it, a hand does, and who finds the thread dead gives it back.
  *
- * Who waits for room stands in the type's line: first come, first served, and nobody passes them.
+ * Who waits for room stands in the type's line: first come, first served, and nobody passes them; but for
+ * those who want more than the limit, whom all may pass until it rises.
  */
 
 import { LockRank } from '../check/index.js';
@@ -83,10 +84,18 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     if (pending !== 0) commit(type, read(type + USED) + pending, cell + PENDING, 0);
   }
 
-  /** Whoever stands first, and for whom there is room, gets it. */
+  /** The first in line, but for those who want more than the limit: they wait until that rises. 0: nobody. */
+  function firstInTurn(type: TypeRef): WaiterRef | 0 {
+    const limit = read(type + LIMIT);
+    let waiter = waiting.first(type + LINE);
+    while (waiter !== 0 && limit !== 0 && waiting.requestOf(waiter) > limit) waiter = waiting.next(waiter);
+    return waiter;
+  }
+
+  /** Whoever is first in turn, and for whom there is room, gets it. */
   function serveLocked(type: TypeRef): void {
     const queue = type + LINE;
-    for (let waiter = waiting.first(queue); waiter !== 0; waiter = waiting.first(queue)) {
+    for (let waiter = firstInTurn(type); waiter !== 0; waiter = firstInTurn(type)) {
       const granules = waiting.requestOf(waiter);
       if (granules > roomLocked(type)) return;
       const used = read(type + USED) + granules;
@@ -145,7 +154,7 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     charge(type, granules, hand) {
       return locked(type, () => {
         settleLocked(type);
-        if (read(type + LINE) !== 0 || granules > roomLocked(type)) {
+        if (firstInTurn(type) !== 0 || granules > roomLocked(type)) {
           floats[(type + BLOCKED) >> 1] = (floats[(type + BLOCKED) >> 1] as number) + 1;
           return false;
         }

@@ -245,10 +245,11 @@ describe('reallocAsync', () => {
     await waiting;
     for (const each of taken) another.free(each);
     // The new one may begin where the old one did.
-    const small = type.tryAlloc(300 * KIB) as Addr;
-    const late = assert.rejects(type.reallocAsync(small, 400 * KIB), { code: 'FREE_TWICE', address: small });
+    const [small, other] = [type.tryAlloc(150 * KIB), type.tryAlloc(150 * KIB)] as [Addr, Addr];
+    const late = assert.rejects(type.reallocAsync(small, 240 * KIB), { code: 'FREE_TWICE', address: small });
     await soon();
     others.free(small);
+    type.free(other);
     await late;
     assertNothingLeft(pair);
   });

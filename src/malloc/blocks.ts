@@ -2,7 +2,7 @@
 
 import { CheckLevel, describeValue, MbumaError, requireInteger, requireTimeout } from '../check/index.js';
 import { Hand, HandKind, PAGE_SIZE, type WaiterRef } from '../machine/index.js';
-import { CANFAIL, type RunWait, ZERO, type Zone } from '../uma/index.js';
+import { CANFAIL, GRANULE_SHIFT, type RunWait, ZERO, type Zone } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
@@ -48,6 +48,11 @@ export interface Blocks {
   setAside(of: OpenType, block: unknown, queue: unknown): number;
   takeBack(of: OpenType, block: unknown, ticket: unknown): boolean;
   usableSize(of: OpenType, block: unknown): number;
+  /**
+   * @throws OUT_OF_MEMORY when the limit of the type leaves no room for so many bytes beside a block that its
+   *   holder keeps meanwhile: he would wait for himself
+   */
+  requireRoomBeside(of: OpenType, block: unknown, size: unknown): void;
   /** Looks around a block in use, as `free` does. @throws REDZONE_DAMAGED: it is in use as before */
   requireWhole(of: OpenType, block: number): void;
 }
@@ -71,7 +76,7 @@ export function createBlocks(
   const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH } = TypeCell;
   const { failures: FAILURES, sizes: SIZES } = TypeCell;
   const { HELD } = Hand;
-  const requestOf = createRequests(machine);
+  const requestOf = createRequests(context);
   const finder = createFinder(context, registry, runs, marks);
   const { kindOf, lengthOf } = finder;
   /** Each block is charged for by itself, and no sooner or later than it is claimed. */
@@ -158,11 +163,22 @@ export function createBlocks(
     add(cell + FAILURES, 1);
   }
 
-  function neverFits({ name }: OpenType, size: unknown): MbumaError {
-    return new MbumaError(
-      'OUT_OF_MEMORY',
-      `malloc type ${name}: this memory has no ${describeValue(size)} bytes`,
-    );
+  function refuseNever(of: OpenType, size: unknown): never {
+    fail(of);
+    const text = `malloc type ${of.name}: this memory never has ${describeValue(size)} bytes in one piece`;
+    throw new MbumaError('OUT_OF_MEMORY', text);
+  }
+
+  /** A call that can fail does not wait for a limit to rise. */
+  function refuseAbove(of: OpenType, granules: number, flags: number, size: unknown): void {
+    const limit = accounts.limitOf(of.type);
+    if ((flags & CANFAIL) !== 0 && limit !== 0 && granules > limit) throw aboveLimit(of, size, '');
+  }
+
+  function aboveLimit({ name, type }: OpenType, size: unknown, beside: string): MbumaError {
+    const limit = `its limit of ${accounts.limitOf(type) << GRANULE_SHIFT}`;
+    const text = `malloc type ${name}: ${describeValue(size)} bytes${beside} are more than ${limit}`;
+    return new MbumaError('OUT_OF_MEMORY', text);
   }
 
   function timedOut({ name }: OpenType, size: unknown, timeoutMs: number): MbumaError {
@@ -204,11 +220,22 @@ export function createBlocks(
   const runWait = (of: OpenType, request: Request, flags: number, what: string): RunWait<number> => ({
     what,
     flags,
+    pages: request.pages,
     attempt() {
       const got = tryOnce(of, request, flags);
       return got === Lack.MEMORY ? null : got;
     },
   });
+
+  /** A block of a class; 0: the time is up. */
+  function waitInZone(zone: Zone, flags: number, timeoutMs: number): number {
+    try {
+      return zone.alloc(flags, timeoutMs);
+    } catch (error) {
+      if (error instanceof MbumaError && error.code === 'TIMED_OUT') return 0;
+      throw error;
+    }
+  }
 
   function alloc(
     of: OpenType,
@@ -221,17 +248,18 @@ export function createBlocks(
     const flags = requireFlags(given);
     const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
-    if (request === NEVER) throw neverFits(of, size);
+    if (request === NEVER) refuseNever(of, size);
     const what = `alloc of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, false);
     const deadline = now() + timeoutMs;
     /** One wait: for room, for a run, or in the line of a zone. null: the time is up. */
     const waitOnce = (lack: number, rest: number): number | null => {
+      if (lack === Lack.ROOM) refuseAbove(of, request.granules, flags, size);
       if (lack === Lack.ROOM)
         return waits.forRoom(of.type, request.granules, rest, what, redeemer(of, request, flags));
       if (request.index < 0) return uma.runWaits.wait(runWait(of, request, flags, what), rest);
-      const zone: Zone = of.zoneSet.zoneOf(request.index);
-      return chargeLate(of, request, zone.alloc(flags, rest));
+      const block = waitInZone(of.zoneSet.zoneOf(request.index), flags, rest);
+      return block === 0 ? null : chargeLate(of, request, block);
     };
     try {
       let got: number | null = tryOnce(of, request, flags);
@@ -255,11 +283,12 @@ export function createBlocks(
     const signal = requireOptions(options);
     const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
-    if (request === NEVER) throw neverFits(of, size);
+    if (request === NEVER) refuseNever(of, size);
     const what = `allocAsync of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, true);
     const waitOnce = async (lack: number): Promise<number> => {
       if (lack === Lack.ROOM) {
+        refuseAbove(of, request.granules, flags, size);
         const redeem = redeemer(of, request, flags);
         return waits.forRoomAsync(of.type, request.granules, signal, what, redeem);
       }
@@ -310,6 +339,14 @@ export function createBlocks(
       // The zone knows what is wrong with an address inside of a block, or one that is free.
       if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
       return lengthOf(index);
+    },
+    requireRoomBeside(of, block, size) {
+      const limit = accounts.limitOf(of.type);
+      const { granules } = requestOf(size, 1, of.isGuarded);
+      const kept = lengthOf(kindOf(of, block, false)) >>> GRANULE_SHIFT;
+      if (limit === 0 || granules + kept <= limit) return;
+      fail(of);
+      throw aboveLimit(of, size, ` beside the ${kept << GRANULE_SHIFT} of the block until they have moved`);
     },
     requireWhole(of, block) {
       const index = kindOf(of, block, false);

@@ -214,7 +214,10 @@ export function createHandles(
     }
 
     realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
-      const allocate = (wanted: number): number => this.alloc(size, wanted, timeoutMs);
+      const allocate = (wanted: number): number => {
+        if (block !== 0) blocks.requireRoomBeside(this.state, block, size);
+        return this.alloc(size, wanted, timeoutMs);
+      };
       return reallocation.now(this.state, block, size, flags, allocate) as Addr;
     }
 

@@ -40,6 +40,8 @@ function stays({ usable, size }: Old): boolean {
   return size <= usable && (size > usable >>> 1 || usable <= GRANULE);
 }
 
+const shrinks = ({ usable, size }: Old): boolean => size <= usable;
+
 export function createReallocation({ machine, uma }: MallocContext, blocks: Blocks): Reallocation {
   const ownerOf = (block: number): number => uma.owners[block >>> GRANULE_SHIFT] as number;
 
@@ -90,12 +92,19 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
     }
   }
 
+  /** A smaller block never fails, and is not waited for: without another one it stays where it is. */
+  function shrink(of: OpenType, old: Old): number {
+    const other = blocks.tryAlloc(of, old.size, old.flags & ~ZERO);
+    return other === 0 ? old.block : move(of, old, other);
+  }
+
   return {
     now(of, block, size, given, allocate) {
       const flags = requireFlags(given);
       if (block === 0) return allocate(flags);
       const old = look(of, block, size, flags);
       if (stays(old)) return old.block;
+      if (shrinks(old)) return shrink(of, old);
       const other = allocate(flags & ~ZERO);
       return other === 0 ? 0 : move(of, old, other);
     },
@@ -105,6 +114,8 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
       if (block === 0) return blocks.allocAsync(of, size, flags, options);
       const old = look(of, block, size, flags);
       if (stays(old)) return old.block;
+      if (shrinks(old)) return shrink(of, old);
+      blocks.requireRoomBeside(of, block, size);
       return move(of, old, await blocks.allocAsync(of, size, flags & ~ZERO, options));
     },
   };

@@ -1,10 +1,11 @@
 /** From size and alignment to what a block must be, and what is wrong with either. */
 
 import { CheckLevel, MbumaError, requireInteger, requireObject, requireSignal } from '../check/index.js';
-import { type Machine, PAGE_SIZE } from '../machine/index.js';
+import { PAGE_SIZE } from '../machine/index.js';
 import { PageQueue } from '../phys/index.js';
 import { ALL_FLAGS, type AsyncOptions, GRANULE, GRANULE_SHIFT } from '../uma/index.js';
 import { CLASS_OF, CLASS_SIZES, powerClassOf, SMALL_MAX } from './classes.js';
+import type { MallocContext } from './context.js';
 
 /** What a block must be. */
 export interface Request {
@@ -54,18 +55,14 @@ export function requireQueue(name: unknown): PageQueue {
 }
 
 export function createRequests({
-  layout,
-  checkLevel,
-}: Machine): (size: unknown, alignment: unknown, isGuarded: boolean) => Request {
-  const { pageCount } = layout.parameters;
-  /** Pages that there are for anybody. */
-  const pagesMost = pageCount - layout.firstPage;
-  const hasRedzones = checkLevel >= CheckLevel.REDZONE;
+  machine,
+  pages,
+}: MallocContext): (size: unknown, alignment: unknown, isGuarded: boolean) => Request {
+  const hasRedzones = machine.checkLevel >= CheckLevel.REDZONE;
 
   function runRequest(size: number, alignment: number): Request {
-    const pages = Math.ceil(size / PAGE_SIZE);
-    if (pages > pagesMost || alignment > pageCount * PAGE_SIZE) return NEVER;
-    return runOf(pages, alignment);
+    const count = Math.ceil(size / PAGE_SIZE);
+    return pages.canEverHave(count, alignment / PAGE_SIZE) ? runOf(count, alignment) : NEVER;
   }
 
   function classRequest(index: number): Request {

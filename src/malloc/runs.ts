@@ -111,6 +111,17 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     return (address & (PAGE_SIZE - 1)) === 0 && pages.objectOf(page) === type ? lengthOf(page) : 0;
   }
 
+  uma.access.onOther((address) => {
+    let page = address >>> PAGE_SHIFT;
+    const type = pages.objectOf(page);
+    if (!registry.isType(type)) return null;
+    while (pages.lengthOf(page) === 0 && pages.objectOf(page - 1) === type) page--;
+    const start = page << PAGE_SHIFT;
+    const size = lengthOf(page) * PAGE_SIZE;
+    if (address >= start + size || pages.queueOf(page) !== PageQueue.NONE) return null;
+    return { what: `malloc type ${registry.nameOf(type)}`, start, size };
+  });
+
   function damageOf(start: number): MbumaError | null {
     const page = start >>> PAGE_SHIFT;
     if ((load(noteAt(page)) & GUARDED) === 0) return null;

@@ -73,16 +73,18 @@ export interface MallocType {
   /**
    * A block of at least `size` bytes, or 0 when there is none now. Never sleeps. About 3 ns.
    *
-   * @param size 0 and up; what is larger than the memory gives 0
+   * @param size 0 and up; what no block of the memory has gives 0: runs are cut from blocks of 2^n pages that
+   *   begin at multiples of their length
    * @param flags ZERO, USE_RESERVE, USE_INTERRUPT_RESERVE
    * @throws BAD_ARGUMENT for what is no size; TOO_MANY_ZONES at the first block of a size class
    */
   tryAlloc(size: number, flags?: number): Addr | 0;
   /**
-   * The same; blocks this thread until there is room under the limit, and memory.
+   * The same; blocks this thread until there is room under the limit, and memory. First come, first served;
+   * who wants more than the limit waits until that rises, and is passed by all who do not.
    *
-   * @throws OUT_OF_MEMORY for a size that can never be had, and for want of pages with CANFAIL; TIMED_OUT,
-   *   WOULD_BLOCK, SLEEP_WITH_LOCK, READ_SECTION
+   * @throws OUT_OF_MEMORY for a size that can never be had, and with CANFAIL for want of pages and for more
+   *   than the limit; TIMED_OUT, WOULD_BLOCK, SLEEP_WITH_LOCK, READ_SECTION
    */
   alloc(size: number, flags?: number, timeoutMs?: number): Addr;
   /**
@@ -114,7 +116,8 @@ export interface MallocType {
   /**
    * Makes a block larger or smaller: in place where the new size needs a block of the same length, or where
    * too little would be won; else its bytes, as many as fit, are copied into another one, and it is freed.
-   * 0: nothing has changed, and the block is still the caller's.
+   * Made smaller, it stays where it is if there is no other. 0: nothing has changed, and the block is still
+   * the caller's.
    *
    * @param block 0: as `tryAlloc`
    * @param size 0: the smallest block; never frees
@@ -126,7 +129,8 @@ export interface MallocType {
    * The same; blocks this thread while there is no other block. Until it returns, the block is the caller's
    * and untouched: so it is when this throws.
    *
-   * @throws as `alloc`; as `free`, when somebody has freed the block meanwhile: the new one has gone back
+   * @throws as `alloc`; OUT_OF_MEMORY when the limit has no room for both blocks, whatever others free; as
+   *   `free`, when somebody has freed the block meanwhile: the new one has gone back
    */
   realloc(block: Addr | 0, size: number, flags?: number, timeoutMs?: number): Addr;
   /**

@@ -86,7 +86,7 @@ describe('reclaim handlers', () => {
       'reclaim handler h3 answered -1',
       'reclaim handler h4 answered NaN',
       'reclaim handler h5 answered Infinity',
-      'reclaim handler h6 answered 4096',
+      'reclaim handler h6 answered "4096"',
     ]);
     assert.equal(
       pages.lowMemory.stats().every(({ failures, calls }) => failures === 1 && calls === 1),

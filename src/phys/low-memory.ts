@@ -7,7 +7,7 @@
  * pool(9).
  */
 
-import { MbumaError, requireFunction, requireName } from '../check/index.js';
+import { describeValue, MbumaError, requireFunction, requireName } from '../check/index.js';
 import { type Machine, PAGE_SIZE } from '../machine/index.js';
 import { PageClass } from './classes.js';
 
@@ -99,10 +99,13 @@ export function createLowMemory(machine: Machine, pages: LowMemoryPages): LowMem
     try {
       const said: unknown = each.handler(bytesWanted);
       if (typeof said === 'number' && said >= 0 && said < Number.POSITIVE_INFINITY) each.lastSaid = said;
-      else
-        fail(each, `answered ${said instanceof Promise ? 'a promise: it must not be async' : String(said)}`);
+      else if (said instanceof Promise) {
+        // What becomes of it is nobody's to tell.
+        said.catch(() => {});
+        fail(each, 'answered a promise: it must not be async');
+      } else fail(each, `answered ${describeValue(said)}`);
     } catch (error) {
-      fail(each, `failed: ${(error as Error)?.message ?? error}`);
+      fail(each, `failed: ${error instanceof Error ? error.message : describeValue(error)}`);
     }
     each.bytesSaid += each.lastSaid;
   }

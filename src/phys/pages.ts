@@ -84,10 +84,14 @@ export interface Pages {
   setClass(pageClass: PageClass): PageClass;
   /** The same, unless this thread's class may take more already. */
   raiseClass(pageClass: PageClass): PageClass;
+  /** Whether such a run can ever be had: there is a block as long, when all pages are free. */
+  canEverHave(count: number, alignment: number): boolean;
   /** Free pages: a hint, read without the lock. */
   freePages(): number;
   /** Pages of the runs that may be taken: a hint. */
   queuedPages(): number;
+  /** Whether these make a difference to who wants so many: then they are taken as far as need be. A hint. */
+  queuedMayDo(pagesWanted: number): boolean;
   /**
    * Puts a run that the caller holds into a queue, at its young end: from now on it may be taken. By the
    * holder.
@@ -306,6 +310,12 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     return before;
   }
 
+  /** Pages of the longest block that there is when all pages are free: it begins at a multiple of its length. */
+  let longestBlock = 1 << ORDER_MAX;
+  while (Math.ceil(firstPage / longestBlock) * longestBlock + longestBlock > pageCount) longestBlock >>= 1;
+
+  const queuedPages = (): number => queues.pagesIn(ACTIVE) + queues.pagesIn(INACTIVE) + queues.pagesIn(CACHE);
+
   const freePages = (): number => words[FREE_PAGES] as number;
 
   function age(pagesWanted: number): void {
@@ -324,8 +334,10 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     freeRun,
     setClass,
     raiseClass: (asked) => setClass(asked > pageClass ? asked : pageClass),
+    canEverHave: (count, alignment) => Math.max(count, alignment) <= longestBlock,
     freePages,
-    queuedPages: () => queues.pagesIn(ACTIVE) + queues.pagesIn(INACTIVE) + queues.pagesIn(CACHE),
+    queuedPages,
+    queuedMayDo: (wanted) => queuedPages() > 0 && freePages() + queuedPages() >= wanted,
     setAside,
     takeBack,
     queueOf: (page) => (page >>> 0 < pageCount ? words[recordOf(page) + QUEUE] : PageQueue.NONE) as PageQueue,

@@ -11,16 +11,42 @@ export interface Access {
   check(address: number, length: number): void;
   /** The same; a range that lies in no slab at all, such as one of a run of pages, is let pass. */
   checkItem(address: number, length: number): void;
+  /** A layer above says what lies where there are no items. */
+  onOther(find: (address: number) => Block | null): void;
+}
+
+/** What is in use, and no item of a zone. */
+export interface Block {
+  /** As in `malloc type name`. */
+  readonly what: string;
+  readonly start: number;
+  readonly size: number;
 }
 
 /** @param byteLength of the memory */
 export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: number): Access {
+  const finders: ((address: number) => Block | null)[] = [];
+
+  /** Whether the range lies in a block of another layer. @throws OUT_OF_BOUNDS when it only begins there */
+  function isInBlock(address: number, length: number, range: string): boolean {
+    for (const find of finders) {
+      const block = find(address);
+      if (block === null) continue;
+      const end = block.start + block.size;
+      if (address + length <= end) return true;
+      const text = `${range}: not inside block ${hex(block.start)} of ${block.what}, which has ${block.size}`;
+      throw new MbumaError('OUT_OF_BOUNDS', text, { address: end });
+    }
+    return false;
+  }
+
   function check(address: number, length: number): void {
     requireInteger(address, 'address', 0, byteLength - 1);
     requireInteger(length, 'length', 1, byteLength - address);
     const item = items.find(address);
     const range = `${plural(length, 'byte')} at ${hex(address)}`;
     if (item === null) {
+      if (isInBlock(address, length, range)) return;
       throw new MbumaError('OUT_OF_BOUNDS', `${range}: in no item`, {
         address,
         details: items.describe(address, null),
@@ -53,6 +79,9 @@ export function createAccess(items: Items, pageKegs: Uint16Array, byteLength: nu
     checkItem(address, length) {
       if (length === 0 || pageKegs[address >>> 12] === 0) return;
       check(address, length);
+    },
+    onOther(find) {
+      finders.push(find);
     },
   };
 }

@@ -35,6 +35,8 @@ export type ZoneAccount = Pick<ZoneState, 'record' | 'number'>;
 export interface Accounts {
   /** Items that a bucket of this zone may hold now; 0: nothing may be cached. */
   capacityOf(zone: ZoneState): number;
+  /** Items that an empty bucket is filled with; 0: only what is asked for. */
+  fillOf(zone: ZoneState): number;
   /** Most items in the zone's full buckets, so that `maxCached` holds for them and all threads' together. */
   mostInFull(zone: ZoneState): number;
   /** Items out beyond the limit, which has been lowered; else 0. */
@@ -78,6 +80,9 @@ export interface Accounts {
   cacheOf(slot: number, number: number): number;
 }
 
+/** A frugal zone fills a bucket with an eighth of what it has out. */
+const FRUGAL_SHIFT = 3;
+
 export function createAccounts(context: UmaContext): Accounts {
   const { machine, threads, locks, waiting, intents, hands } = context;
   const { words } = machine;
@@ -108,6 +113,12 @@ export function createAccounts(context: UmaContext): Accounts {
     const least = limit === 0 ? maxCached : maxCached === 0 ? limit >> 1 : Math.min(limit >> 1, maxCached);
     if (least === 0) return limit === 0 ? capacity : 0;
     return Math.min(capacity, Math.floor(least / (2 * Math.max(1, threads.attachedCount()))));
+  }
+
+  function fillOf(zone: ZoneState): number {
+    const capacity = capacityOf(zone);
+    if ((zone.flags & ZoneFlag.FRUGAL) === 0) return capacity;
+    return Math.min(capacity, (words[zone.record + ITEMS_OUT] as number) >>> FRUGAL_SHIFT);
   }
 
   /** All threads' buckets may be full at once: the zone's own hold what is left of the bound. */
@@ -272,6 +283,7 @@ export function createAccounts(context: UmaContext): Accounts {
 
   return {
     capacityOf,
+    fillOf,
     mostInFull,
     excessOf,
     planPushFull,

@@ -47,9 +47,6 @@ export interface Ladder extends Omit<KegItems, 'importItems'> {
 /** More than others can spoil in a row, by emptying or closing a cache between two looks at it. */
 const ROUNDS_MAX = 10_000;
 
-/** A frugal zone fills a bucket with an eighth of what it has out. */
-const FRUGAL_SHIFT = 3;
-
 const NO_BOUND: number = Number.POSITIVE_INFINITY;
 
 export function createLadder(
@@ -62,7 +59,8 @@ export function createLadder(
   dead: number,
   duplicate: Duplicate,
 ): Ladder {
-  const { capacityOf, excessOf, planPushFull, planPopFull, planPushEmpty, planPopEmpty, planPush } = accounts;
+  const { capacityOf, fillOf, excessOf, planPushFull, planPopFull, planPushEmpty, planPopEmpty, planPush } =
+    accounts;
   const { commitItem, serveWaiters, returnUnits } = accounts;
   const { machine, threads, locks, waiting, intents, hands } = context;
   const { words, floats } = machine;
@@ -176,12 +174,6 @@ export function createLadder(
     return fillBucket(zone, hand, want, how);
   }
 
-  /** Items that a bucket is filled with, of a zone that has so many out, under the lock. */
-  function fillOf(zone: ZoneState, out: number): number {
-    const capacity = capacityOf(zone);
-    return (zone.flags & ZoneFlag.FRUGAL) === 0 ? capacity : Math.min(capacity, out >>> FRUGAL_SHIFT);
-  }
-
   /**
    * Units for a bucket's worth of items, and an empty bucket if there is one, into a hand. How many; 0: the
    * limit is reached, or somebody waits.
@@ -192,7 +184,7 @@ export function createLadder(
     growBuckets(zone);
     const limit = words[record + LIMIT] as number;
     const out = words[record + ITEMS_OUT] as number;
-    let want = exactly || Math.max(1, fillOf(zone, out));
+    let want = exactly || Math.max(1, fillOf(zone));
     if (limit !== 0) want = Math.min(want, limit - out);
     if (want <= 0 || words[record + WAIT_COUNT] !== 0 || limitSite.fails(zone.name)) {
       locks.release(record);

@@ -299,7 +299,7 @@ export function createReclaimer(
     const errors = new HookErrors();
     if (rotate(keg, errors)) return true;
     if (keg.backend !== OWN_PAGES) return false;
-    return pages.lowMemory.relieve(keg.pagesPerSlab, settle) > 0 || pages.queuedPages() > 0;
+    return pages.lowMemory.relieve(keg.pagesPerSlab, settle) > 0 || pages.queuedMayDo(keg.pagesPerSlab);
   }
 
   /** Whether `reclaimOwn` has got something free; if not, the others are asked. */
@@ -344,7 +344,7 @@ export function createReclaimer(
         const before = pages.freePages();
         settle();
         if (pages.freePages() === before) pages.lowMemory.relieve(pagesWanted, settle);
-        return pages.freePages() > before || pages.queuedPages() > 0;
+        return pages.freePages() > before || pages.queuedMayDo(pagesWanted);
       }),
     gains: () => gains,
     quietly(look) {

@@ -12,6 +12,8 @@ export interface RunWait<Result> {
   /** What it is called in errors and reports. */
   readonly what: string;
   readonly flags: number;
+  /** Length of the run. */
+  readonly pages: number;
   /** Looks for a run, and reclaims; null: there are no pages, so it waits on. In the class of its flags. */
   readonly attempt: () => Result | null;
 }
@@ -68,7 +70,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
       waiting.assertMayBlock(call.what, 'OUT_OF_MEMORY');
       const waiter = waiting.idleWaiter(call.what);
       const kind: WaitKind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
-      const shortage = shortages.begin(call.what, call.flags, kind);
+      const shortage = shortages.begin(call.what, call.flags, kind, call.pages);
       pages.line.enter(waiter);
       try {
         return waitBlocking(call, timeoutMs, shortage);
@@ -78,7 +80,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
       }
     },
     waitAsync<Result>(call: RunWait<Result>, signal: AbortSignal | undefined) {
-      const shortage = shortages.begin(call.what, call.flags, 'awaits');
+      const shortage = shortages.begin(call.what, call.flags, 'awaits', call.pages);
       return lines.stand<Result>(
         {
           what: call.what,

@@ -44,8 +44,9 @@ export interface Shortage {
 
 export interface Shortages {
   /** Whether a call has nothing to wait for that has found no pages: nobody is there who could be asked. */
-  isHopeless(): boolean;
-  begin(what: string, flags: number, kind: WaitKind): Shortage;
+  isHopeless(pagesWanted: number): boolean;
+  /** @param pagesWanted in one piece */
+  begin(what: string, flags: number, kind: WaitKind, pagesWanted: number): Shortage;
 }
 
 /** Looks after which a call with CANFAIL ends, whoever has not answered. */
@@ -102,7 +103,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
     ].join('; ');
   }
 
-  function begin(what: string, flags: number, kind: WaitKind): Shortage {
+  function begin(what: string, flags: number, kind: WaitKind, pagesWanted: number): Shortage {
     const sleepsAs = kind === 'blocks for good' ? Lacking.PAGES_FOR_GOOD : Lacking.PAGES;
     const isCritical = (flags & USES_RESERVE) === USES_RESERVE && (flags & CANFAIL) === 0;
     let looks = 0;
@@ -112,7 +113,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
 
     /** Whether all who could have given something back have been asked, and have had nothing. */
     function isHopeless(): boolean {
-      if (reclaimer.gains() !== gains || pages.queuedPages() > 0) return false;
+      if (reclaimer.gains() !== gains || pages.queuedMayDo(pagesWanted)) return false;
       if (!hasOthers()) return true;
       return looks > 1 && reclaimer.overdue().length === 0;
     }
@@ -167,7 +168,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
   }
 
   return {
-    isHopeless: () => !hasOthers() && pages.queuedPages() === 0,
+    isHopeless: (pagesWanted) => !hasOthers() && !pages.queuedMayDo(pagesWanted),
     begin,
   };
 }

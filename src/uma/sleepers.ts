@@ -202,7 +202,7 @@ export function createSleepers(
     const waiter = waiting.idleWaiter(what);
     const deadline = now() + timeoutMs;
     const kind: WaitKind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
-    const shortage = shortages.begin(what, flags, kind);
+    const shortage = shortages.begin(what, flags, kind, zone.kegState.pagesPerSlab);
     const times = createLookTimes(now);
     let inLine = false;
     try {
@@ -239,7 +239,7 @@ export function createSleepers(
 
   function allocWaiting(zone: ZoneState, flags: number, { signal }: AsyncOptions): Promise<number> {
     const what = `allocAsync of zone ${zone.name}`;
-    const shortage = shortages.begin(what, flags, 'awaits');
+    const shortage = shortages.begin(what, flags, 'awaits', zone.kegState.pagesPerSlab);
     return lines.stand<number>(
       {
         what,

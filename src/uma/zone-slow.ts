@@ -188,7 +188,12 @@ export function createZoneSlow(
 
   function refuseToSleep(zone: ZoneState, flags: number): void {
     if (zone.lack === Lack.CTOR) refuseForCtor(zone);
-    if ((flags & CANFAIL) === 0 || zone.lack !== Lack.MEMORY || !shortages.isHopeless()) return;
+    if (
+      (flags & CANFAIL) === 0 ||
+      zone.lack !== Lack.MEMORY ||
+      !shortages.isHopeless(zone.kegState.pagesPerSlab)
+    )
+      return;
     ladder.countFailure(zone);
     throw new MbumaError('OUT_OF_MEMORY', `zone ${zone.name}: there are no pages left`, { zone: zone.name });
   }

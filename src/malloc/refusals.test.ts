@@ -1,0 +1,170 @@
+/** What can never be had is refused at once, and nobody waits for himself. */
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type Addr,
+  CANFAIL,
+  createMemory,
+  type MallocType,
+  type Memory,
+  USE_INTERRUPT_RESERVE,
+  USE_RESERVE,
+} from '../index.js';
+
+function make(options: { max?: number } = {}): { memory: Memory; type: MallocType } {
+  const memory = createMemory({ bytes: 16 << 20, timerMs: 0, wasm: false });
+  memory.onWarning(() => {});
+  return { memory, type: memory.mallocType({ name: 'images', ...options }) };
+}
+
+const outOfMemory = { code: 'OUT_OF_MEMORY' };
+
+function assertClean(memory: Memory): void {
+  assert.deepEqual(memory.audit().violations, []);
+}
+
+describe('a size that no block has when all pages are free', () => {
+  it('is refused at once in every form, and counted as a failure each time', async () => {
+    const { memory, type } = make();
+    // Pages enough, but blocks begin at multiples of their length, and the first pages are not to be had.
+    assert.ok(memory.stats().pages.free * 4096 > 9 << 20);
+    assert.throws(() => type.alloc(9 << 20), outOfMemory);
+    assert.throws(() => type.alloc(9 << 20, USE_RESERVE | USE_INTERRUPT_RESERVE), outOfMemory);
+    await assert.rejects(type.allocAsync(9 << 20), outOfMemory);
+    assert.equal(type.tryAlloc(9 << 20), 0);
+    assert.throws(() => type.alignedAlloc(16 << 20, 100), outOfMemory);
+    assert.equal(type.stats().failures, 5);
+    const block = type.alloc(8 << 20);
+    type.free(block);
+    assertClean(memory);
+  });
+});
+
+describe('realloc', () => {
+  it('to a smaller block never waits: it stays where it is when there is no other', async () => {
+    const { memory, type } = make({ max: 1024 });
+    const block = type.alloc(1000);
+    memory.bytes.fill(7, block, block + 1000);
+    assert.equal(type.realloc(block, 16), block);
+    assert.equal(type.tryRealloc(block, 16), block);
+    assert.equal(await type.reallocAsync(block, 16), block);
+    assert.ok(memory.bytes.subarray(block, block + 16).every((byte) => byte === 7));
+    type.max = 0;
+    const smaller = type.realloc(block, 16);
+    assert.notEqual(smaller, block, 'and moves when there is one');
+    type.free(smaller);
+    assertClean(memory);
+  });
+
+  it('to a block for which the old one leaves no room is refused, and the old one stays', async () => {
+    const { memory, type } = make({ max: 1 << 20 });
+    const block = type.alloc(600 << 10);
+    assert.throws(() => type.realloc(block, 700 << 10), {
+      code: 'OUT_OF_MEMORY',
+      message: /716800 bytes beside the 614400 of the block until they have moved are more than its limit/,
+    });
+    await assert.rejects(type.reallocAsync(block, 700 << 10), outOfMemory);
+    assert.equal(type.tryRealloc(block, 700 << 10), 0);
+    assert.equal(type.stats().failures, 3);
+    type.free(block);
+    assertClean(memory);
+  });
+});
+
+describe('a request for more than the limit', () => {
+  it('is passed by those who fit, and served when the limit rises', async () => {
+    const { memory, type } = make({ max: 1024 });
+    const large = type.allocAsync(2000);
+    const blocks = [type.tryAlloc(16), type.alloc(16, 0, 100)];
+    assert.ok(blocks.every((block) => block !== 0));
+    const [first, second] = [type.alloc(500), type.allocAsync(500)];
+    assert.equal(type.tryAlloc(16), 0, 'who fits under the limit is not passed');
+    type.free(first as Addr);
+    type.free(await second);
+    type.max = 8192;
+    for (const block of [...blocks, await large]) type.free(block as Addr);
+    assertClean(memory);
+  });
+
+  it('ends at once with CANFAIL', async () => {
+    const { memory, type } = make({ max: 1024 });
+    assert.throws(() => type.alloc(2000, CANFAIL), {
+      code: 'OUT_OF_MEMORY',
+      message: /malloc type images: 2000 bytes are more than its limit of 1024/,
+    });
+    await assert.rejects(type.allocAsync(2000, CANFAIL), outOfMemory);
+    assertClean(memory);
+  });
+});
+
+describe('a run that is set aside', () => {
+  it('is no hope for who needs more than it and what is free', () => {
+    const { memory, type } = make();
+    const aside = type.alloc(70_000);
+    for (const size of [1 << 20, 70_000, 4096, 64]) while (type.tryAlloc(size, 12) !== 0);
+    type.setAside(aside);
+    assert.throws(() => type.alloc(1 << 20, USE_RESERVE | USE_INTERRUPT_RESERVE), {
+      code: 'MEMORY_DEADLOCK',
+    });
+    assert.throws(() => type.alloc(1 << 20, CANFAIL), outOfMemory);
+    const { inactive, cache, discarded } = memory.stats().pages;
+    assert.deepEqual([inactive + cache, discarded], [18, 0], 'nor is it taken in vain');
+    assertClean(memory);
+  });
+});
+
+describe('memory.check', () => {
+  it('knows the blocks that are runs', () => {
+    const { memory, type } = make();
+    const [block, next] = [type.alloc(70_000), type.alloc(70_000)];
+    memory.check(block, 70_000);
+    memory.check((block + 70_000) as Addr, 4);
+    assert.throws(() => memory.check((block + 18 * 4096 - 4) as Addr, 8), {
+      code: 'OUT_OF_BOUNDS',
+      message: /not inside block 0x[0-9a-f]+ of malloc type images, which has 73728/,
+    });
+    type.free(block);
+    assert.throws(() => memory.check(block, 4), { code: 'OUT_OF_BOUNDS' });
+    memory.check(next, 4);
+    type.free(next);
+  });
+});
+
+describe('a time limit', () => {
+  it('is told as it was given, of small blocks too', () => {
+    const { type } = make();
+    for (const size of [1 << 20, 70_000, 4096, 64]) while (type.tryAlloc(size) !== 0);
+    assert.throws(() => type.alloc(64, 0, 30), {
+      code: 'TIMED_OUT',
+      message: 'malloc type images: no block of 64 bytes within 30 ms',
+    });
+  });
+});
+
+describe('a reclaim handler', () => {
+  it('that throws what is no error, or rejects, is reported, and the next is asked', async () => {
+    const { memory, type } = make();
+    const told: string[] = [];
+    memory.onWarning((message) => told.push(message));
+    let asked = 0;
+    memory.onLowMemory('symbol', () => {
+      throw Symbol('no error');
+    });
+    memory.onLowMemory('promise', (async () => {
+      throw new Error('later');
+    }) as unknown as () => number);
+    memory.onLowMemory('last', () => {
+      asked++;
+      return 0;
+    });
+    for (const size of [1 << 20, 70_000, 4096, 64]) while (type.tryAlloc(size) !== 0);
+    await new Promise(setImmediate);
+    assert.ok(asked > 0);
+    assert.ok(
+      told.some((text) => /symbol failed: a value of type symbol/.test(text)),
+      told[0],
+    );
+    assert.ok(told.some((text) => /promise answered a promise/.test(text)));
+  });
+});
