@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_TWICE',
-  message: 'Duplicate free of 0xa60e0 from zone malloc-112 slab 0xa6fd0(2)',
+  message: 'Duplicate free of 0x9f000 from zone malloc-112 slab 0x9ffd0(0)',
   zone: 'malloc-112',
-  address: 0xa60e0,
+  address: 0x9f000,
   owner: 0,
 };

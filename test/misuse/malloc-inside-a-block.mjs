@@ -13,8 +13,8 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_UNALIGNED',
-  message: 'Unaligned free of 0xa60f0 from zone malloc-112 slab 0xa6fd0(2): it lies inside item 0xa60e0',
+  message: 'Unaligned free of 0x9f010 from zone malloc-112 slab 0x9ffd0(0): it lies inside item 0x9f000',
   zone: 'malloc-112',
-  address: 0xa60f0,
+  address: 0x9f010,
   owner: 1,
 };

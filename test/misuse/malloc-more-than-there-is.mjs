@@ -11,5 +11,5 @@ export function misuse() {
 
 export const refusal = {
   code: 'OUT_OF_MEMORY',
-  message: 'malloc type texts: this memory has no 2097152 bytes',
+  message: 'malloc type texts: this memory never has 2097152 bytes in one piece',
 };
