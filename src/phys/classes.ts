@@ -42,7 +42,7 @@ const ORDERED: readonly (keyof Thresholds)[] = THRESHOLD_NAMES.slice(0, 4);
 
 /**
  * Thresholds by the pages that there are: those of FreeBSD, without what it adds for devices, which would
- * be all of a small memory. Below 200 pages all are 0: nothing is kept back.
+ * be all of a small memory. Below 200 pages all are 0; below 400 nothing is kept back.
  */
 export function thresholdsFor(pages: number): Thresholds {
   const freeMin = Math.floor(pages / 200);
