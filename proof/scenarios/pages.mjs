@@ -149,7 +149,8 @@ function withoutPages(memories, observer, keeper) {
 }
 
 /** Waits for good for a page, of all that there are. */
-const takeCritical = (zone) => codeOf(() => zone.free(zone.alloc(SYSTEM | INTERRUPT)));
+const takeCritical = (zone) =>
+  codeOf(() => zone.free(zone.alloc(SYSTEM | INTERRUPT, Number.POSITIVE_INFINITY)));
 
 /** With it the others go on. */
 function giveBack(zone, kept) {
@@ -303,9 +304,10 @@ const scenarios = [
         giveBack(zones[0], kept);
         return code;
       },
-      (_memory, { zones }) => zones[1].free(zones[1].alloc()),
+      (_memory, { zones }) => zones[1].free(zones[1].alloc(0, Number.POSITIVE_INFINITY)),
     ],
-    third: (_memory, { zones }) => zones[2].free(zones[2].alloc()),
+    third: (_memory, { zones }) => zones[2].free(zones[2].alloc(0, Number.POSITIVE_INFINITY)),
+    waits: true,
     // That nothing comes is seen by looking again after a slice.
     slicesMayHelp: true,
     after(memories, shared, { killed, results: [code] }) {
