@@ -86,13 +86,17 @@ export function createSleepers(
     askAllToDrain(threads);
   }
 
-  /** Leaves the line. True: a grant came first, and is still to be taken. */
+  /** Leaves the line; who is the first then may look. True: a grant came first, and is still to be taken. */
   function leaveLine(zone: ZoneState, waiter: WaiterRef): boolean {
+    const queue = zone.record + QUEUE;
     locks.acquire(zone.record, LockRank.ZONE);
     const granted = waiting.isGranted(waiter);
-    if (!granted) waiting.remove(zone.record + QUEUE, waiter);
+    const wasFirst = waiting.first(queue) === waiter;
+    if (!granted) waiting.remove(queue, waiter);
     accounts.serveWaiters(zone);
+    const next = wasFirst ? waiting.first(queue) : 0;
     waiting.unlock(locks, zone.record);
+    if (next !== 0) waiting.ring(next);
     return granted;
   }
 
