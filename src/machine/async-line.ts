@@ -1,16 +1,12 @@
 /**
  * Asynchronous calls of one thread that stand in a line: each takes a waiter, waits for its grant or for
- * what it finds itself, and gives the waiter back. Calls that find all waiters of the thread taken come one
- * after the other: the first of them tries again now and then, for a waiter may come back from anywhere.
+ * what it finds itself, and gives the waiter back.
  */
 
 import { MbumaError } from '../check/index.js';
+import { createAsyncWaiters } from './async-waiters.js';
 import type { Attachment } from './attachment.js';
-import { ThreadSlot } from './records.js';
 import type { WaiterRef } from './waiting.js';
-
-/** How often the first of the calls that found no free waiter tries again. */
-const RETRY_MS = 5;
 
 /** A line as one call sees it. */
 export interface AsyncLine<Result> {
@@ -53,16 +49,14 @@ interface Call {
   wake: () => void;
 }
 
-export function createAsyncLines({ machine, waiting, threads }: Attachment): AsyncLines {
+export function createAsyncLines(attachment: Attachment): AsyncLines {
+  const { machine, waiting } = attachment;
   const { notify } = machine.atomics;
-  const homeWord = threads.self + ThreadSlot.home;
+  const waiters = createAsyncWaiters(attachment);
   const calls = new Set<Call>();
-  /** Without a waiter, in the order of their arrival. */
-  const latecomers: Call[] = [];
   let left = false;
   machine.onRewind(() => {
     calls.clear();
-    latecomers.length = 0;
     left = false;
   });
 
@@ -70,42 +64,9 @@ export function createAsyncLines({ machine, waiting, threads }: Attachment): Asy
     if (left) throw new MbumaError('DETACHED', 'this thread has detached from the memory');
   }
 
-  /** Until it is the first of the latecomers, and there is a waiter; or `check` throws. */
-  async function waitForWaiter(call: Call, check: () => void): Promise<WaiterRef> {
-    latecomers.push(call);
-    try {
-      for (;;) {
-        check();
-        const isFirst = latecomers[0] === call;
-        const waiter = isFirst ? waiting.takeWaiter() : 0;
-        if (waiter !== 0) return waiter;
-        if (isFirst) {
-          call.wake = () => void notify(homeWord, calls.size);
-          await machine.waitAsync(homeWord, 0, RETRY_MS);
-        } else {
-          await new Promise<void>((resolve) => {
-            call.wake = resolve;
-          });
-        }
-      }
-    } finally {
-      latecomers.splice(latecomers.indexOf(call), 1);
-      latecomers[0]?.wake();
-    }
-  }
-
-  function takeWaiter(): WaiterRef | 0 {
-    return latecomers.length === 0 ? waiting.takeWaiter() : 0;
-  }
-
-  function returnWaiter(waiter: WaiterRef): void {
-    waiting.returnWaiter(waiter);
-    latecomers[0]?.wake();
-  }
-
   async function standIn<Result>(call: Call, line: AsyncLine<Result>, check: () => void): Promise<Result> {
     // Who finds a waiter stands in line before this call returns: its place is that of its arrival.
-    const waiter = takeWaiter() || (await waitForWaiter(call, check));
+    const waiter = waiters.tryTake() || (await waiters.take(call, check));
     call.waiter = waiter;
     call.wake = () => void notify(waiter, 1);
     check();
@@ -147,7 +108,7 @@ export function createAsyncLines({ machine, waiting, threads }: Attachment): Asy
         try {
           if (call.inLine) line.abandon(call.waiter as WaiterRef);
         } finally {
-          if (call.waiter !== 0) returnWaiter(call.waiter);
+          if (call.waiter !== 0) waiters.giveBack(call.waiter);
         }
       }
     },

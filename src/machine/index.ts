@@ -1,4 +1,5 @@
 export { type AsyncLine, type AsyncLines, createAsyncLines } from './async-line.js';
+export { type AsyncWaiters, createAsyncWaiters } from './async-waiters.js';
 export * from './attachment.js';
 export * from './audit.js';
 export * from './epochs.js';

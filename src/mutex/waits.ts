@@ -7,13 +7,10 @@
  */
 
 import { MbumaError } from '../check/index.js';
-import { ThreadSlot, Waiter, type WaiterRef } from '../machine/index.js';
+import { createAsyncWaiters, Waiter, type WaiterRef } from '../machine/index.js';
 import type { MutexContext } from './context.js';
 import { generationOfOwner, type HandOver, slotOfOwner } from './hand-over.js';
 import type { MutexRef } from './records.js';
-
-/** How often an asynchronous call that found no free waiter tries again. */
-const HOME_SLICE_MS = 5;
 
 export interface Waits {
   /** Takes the mutex, or blocks this thread until it has it (true) or the time is up (false). */
@@ -46,18 +43,15 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
   const { now } = machine;
   const { notify } = machine.atomics;
   const { state: STATE } = Waiter;
-  const homeWord = threads.self + ThreadSlot.home;
+  const waiters = createAsyncWaiters(context);
   const noWaiter = machine.failpoints.site(
     'mutex.waiter',
     'a place in line for an asynchronous call: it looks now and then instead',
   );
   const calls = new Set<Call>();
-  /** Ends when the last asynchronous call that waits for a waiter has one. */
-  let lateLine: Promise<void> | null = null;
   let left = false;
   machine.onRewind(() => {
     calls.clear();
-    lateLine = null;
     left = false;
   });
 
@@ -99,42 +93,6 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     return handOver.leave(mutex, waiter);
   }
 
-  /** Resolves when `before` does, or when the call is to end. */
-  function turnOf(call: Call, before: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      call.wake = resolve;
-      void before.then(resolve);
-    });
-  }
-
-  /** All waiters of this thread are in use: those who want one look now and then, first come, first served. */
-  async function waitForWaiter(call: Call, check: () => void): Promise<WaiterRef> {
-    const before = lateLine ?? Promise.resolve();
-    let done = (): void => {};
-    const mine = before.then(
-      () =>
-        new Promise<void>((resolve) => {
-          done = resolve;
-        }),
-    );
-    lateLine = mine;
-    try {
-      await turnOf(call, before);
-      call.wake = () => notify(homeWord, calls.size);
-      for (;;) {
-        check();
-        const waiter = waiting.takeWaiter();
-        if (waiter !== 0) return waiter;
-        await machine.waitAsync(homeWord, 0, HOME_SLICE_MS);
-      }
-    } finally {
-      void before.then(() => {
-        done();
-        if (lateLine === mine) lateLine = null;
-      });
-    }
-  }
-
   async function takeInLine<Result>(
     call: Call,
     what: string,
@@ -142,10 +100,10 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
     taken: () => Result,
   ): Promise<Result> {
     const { mutex } = call;
-    if (lateLine === null && !noWaiter.fails()) call.waiter = waiting.takeWaiter();
+    if (!noWaiter.fails()) call.waiter = waiters.tryTake();
     if (call.waiter === 0) {
       waiting.assertOutside(what);
-      call.waiter = await waitForWaiter(call, check);
+      call.waiter = await waiters.take(call, check);
     }
     const { waiter } = call;
     call.wake = () => notify(waiter + STATE, 1);
@@ -183,7 +141,7 @@ export function createWaits(context: MutexContext, handOver: HandOver): Waits {
         signal?.removeEventListener('abort', wake);
         calls.delete(call);
         if (call.inLine) abandon(mutex, call.waiter as WaiterRef);
-        if (call.waiter !== 0) waiting.returnWaiter(call.waiter);
+        if (call.waiter !== 0) waiters.giveBack(call.waiter);
       }
     },
     leave() {
