@@ -18,7 +18,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { bugs as allBugs } from './planted/bugs.mjs';
 
-export const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 /** A run that takes longer has not found anything. */
 const LIMIT_MS = 60_000;
 /** Bounds of every run: of a bug, and of its scenario without one. */
@@ -48,19 +48,22 @@ function copyCode(from, to) {
   }
 }
 
-/** What is wrong with the place of a bug, or null: it must be there exactly once. */
-export function misplacedIn(folder, { file, find }) {
-  const times = readFileSync(join(folder, file), 'utf8').split(find).length - 1;
+/** What is wrong with the place of a bug in the text of its file, or null: it must be there exactly once. */
+function misplacedIn(text, { file, find }) {
+  const times = text.split(find).length - 1;
   return times === 1 ? null : `the source has changed: what is to be replaced is ${times} times in ${file}`;
 }
 
+/** The same in the code as it is. */
+export const misplaced = (bug) => misplacedIn(readFileSync(join(DIST, bug.file), 'utf8'), bug);
+
 /** Puts a bug into a copy. What is wrong with the bug, or null. */
 function plant(folder, bug) {
-  const wrong = misplacedIn(folder, bug);
-  if (wrong !== null) return wrong;
   const { file, find, replace } = bug;
   const path = join(folder, file);
   const text = readFileSync(path, 'utf8');
+  const wrong = misplacedIn(text, bug);
+  if (wrong !== null) return wrong;
   unlinkSync(path);
   writeFileSync(
     path,

@@ -20,6 +20,8 @@ import type { Registry } from './registry.js';
 export interface Accounts {
   /** Granules; 0: no limit. A hint. */
   limitOf(type: TypeRef): number;
+  /** Whether so many granules can never be had as long as the limit is what it is: a hint without the lock. */
+  isAboveLimit(type: TypeRef, granules: number): boolean;
   /** Whether the type has a limit now: a hint. */
   isLimited(type: TypeRef): boolean;
   /** Charges room for so many granules, into the hand. False: there is none, or others wait for it. */
@@ -84,11 +86,13 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     if (pending !== 0) commit(type, read(type + USED) + pending, cell + PENDING, 0);
   }
 
+  const isAboveLimit = (type: TypeRef, granules: number): boolean =>
+    read(type + LIMIT) !== 0 && granules > read(type + LIMIT);
+
   /** The first in line, but for those who want more than the limit: they wait until that rises. 0: nobody. */
   function firstInTurn(type: TypeRef): WaiterRef | 0 {
-    const limit = read(type + LIMIT);
     let waiter = waiting.first(type + LINE);
-    while (waiter !== 0 && limit !== 0 && waiting.requestOf(waiter) > limit) waiter = waiting.next(waiter);
+    while (waiter !== 0 && isAboveLimit(type, waiting.requestOf(waiter))) waiter = waiting.next(waiter);
     return waiter;
   }
 
@@ -150,6 +154,7 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
 
   return {
     limitOf: (type) => read(type + LIMIT),
+    isAboveLimit,
     isLimited: (type) => read(type + LIMIT) !== 0,
     charge(type, granules, hand) {
       return locked(type, () => {

@@ -49,10 +49,10 @@ export interface Blocks {
   takeBack(of: OpenType, block: unknown, ticket: unknown): boolean;
   usableSize(of: OpenType, block: unknown): number;
   /**
-   * @throws OUT_OF_MEMORY when the limit of the type leaves no room for so many bytes beside a block that its
-   *   holder keeps meanwhile: he would wait for himself
+   * @throws OUT_OF_MEMORY when the limit of the type leaves no room for so many bytes beside `kept` bytes
+   *   that the caller holds meanwhile: he would wait for himself
    */
-  requireRoomBeside(of: OpenType, block: unknown, size: unknown): void;
+  requireRoomBeside(of: OpenType, kept: number, size: unknown): void;
   /** Looks around a block in use, as `free` does. @throws REDZONE_DAMAGED: it is in use as before */
   requireWhole(of: OpenType, block: number): void;
 }
@@ -171,8 +171,7 @@ export function createBlocks(
 
   /** A call that can fail does not wait for a limit to rise. */
   function refuseAbove(of: OpenType, granules: number, flags: number, size: unknown): void {
-    const limit = accounts.limitOf(of.type);
-    if ((flags & CANFAIL) !== 0 && limit !== 0 && granules > limit) throw aboveLimit(of, size, '');
+    if ((flags & CANFAIL) !== 0 && accounts.isAboveLimit(of.type, granules)) throw aboveLimit(of, size, '');
   }
 
   function aboveLimit({ name, type }: OpenType, size: unknown, beside: string): MbumaError {
@@ -254,9 +253,10 @@ export function createBlocks(
     const deadline = now() + timeoutMs;
     /** One wait: for room, for a run, or in the line of a zone. null: the time is up. */
     const waitOnce = (lack: number, rest: number): number | null => {
-      if (lack === Lack.ROOM) refuseAbove(of, request.granules, flags, size);
-      if (lack === Lack.ROOM)
+      if (lack === Lack.ROOM) {
+        refuseAbove(of, request.granules, flags, size);
         return waits.forRoom(of.type, request.granules, rest, what, redeemer(of, request, flags));
+      }
       if (request.index < 0) return uma.runWaits.wait(runWait(of, request, flags, what), rest);
       const block = waitInZone(of.zoneSet.zoneOf(request.index), flags, rest);
       return block === 0 ? null : chargeLate(of, request, block);
@@ -340,13 +340,11 @@ export function createBlocks(
       if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
       return lengthOf(index);
     },
-    requireRoomBeside(of, block, size) {
-      const limit = accounts.limitOf(of.type);
+    requireRoomBeside(of, kept, size) {
       const { granules } = requestOf(size, 1, of.isGuarded);
-      const kept = lengthOf(kindOf(of, block, false)) >>> GRANULE_SHIFT;
-      if (limit === 0 || granules + kept <= limit) return;
+      if (!accounts.isAboveLimit(of.type, granules + (kept >>> GRANULE_SHIFT))) return;
       fail(of);
-      throw aboveLimit(of, size, ` beside the ${kept << GRANULE_SHIFT} of the block until they have moved`);
+      throw aboveLimit(of, size, ` beside the ${kept} of the block until they have moved`);
     },
     requireWhole(of, block) {
       const index = kindOf(of, block, false);

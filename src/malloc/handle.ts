@@ -214,8 +214,8 @@ export function createHandles(
     }
 
     realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
-      const allocate = (wanted: number): number => {
-        if (block !== 0) blocks.requireRoomBeside(this.state, block, size);
+      const allocate = (wanted: number, kept: number): number => {
+        if (kept !== 0) blocks.requireRoomBeside(this.state, kept, size);
         return this.alloc(size, wanted, timeoutMs);
       };
       return reallocation.now(this.state, block, size, flags, allocate) as Addr;

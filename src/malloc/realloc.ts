@@ -13,13 +13,16 @@ import type { MallocContext } from './context.js';
 import { requireFlags, requireOptions } from './requests.js';
 
 export interface Reallocation {
-  /** @param allocate answers 0 when there is nothing; then so does this */
+  /**
+   * @param allocate answers 0 when there is nothing; then so does this. `kept`: bytes of the block that is
+   *   kept meanwhile
+   */
   now(
     of: OpenType,
     block: unknown,
     size: unknown,
     flags: unknown,
-    allocate: (flags: number) => number,
+    allocate: (flags: number, kept: number) => number,
   ): number;
   later(of: OpenType, block: unknown, size: unknown, flags: unknown, options: AsyncOptions): Promise<number>;
 }
@@ -34,13 +37,6 @@ interface Old {
   readonly owner: number;
   readonly flags: number;
 }
-
-/** Whether a block of `usable` bytes is right for `size`, and stays where it is. */
-function stays({ usable, size }: Old): boolean {
-  return size <= usable && (size > usable >>> 1 || usable <= GRANULE);
-}
-
-const shrinks = ({ usable, size }: Old): boolean => size <= usable;
 
 export function createReallocation({ machine, uma }: MallocContext, blocks: Blocks): Reallocation {
   const ownerOf = (block: number): number => uma.owners[block >>> GRANULE_SHIFT] as number;
@@ -92,20 +88,26 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
     }
   }
 
-  /** A smaller block never fails, and is not waited for: without another one it stays where it is. */
-  function shrink(of: OpenType, old: Old): number {
-    const other = blocks.tryAlloc(of, old.size, old.flags & ~ZERO);
-    return other === 0 ? old.block : move(of, old, other);
+  /**
+   * The block where it is, if too little would be won by another one, or a smaller one; 0: a larger one is
+   * needed. A smaller one is not waited for, and never lacks: without it the old one stays.
+   */
+  function withoutGrowing(of: OpenType, old: Old): number {
+    const { block, usable, size, flags } = old;
+    if (size > usable) return 0;
+    if (size > usable >>> 1 || usable <= GRANULE) return block;
+    const other = blocks.tryAlloc(of, size, flags & ~ZERO);
+    return other === 0 ? block : move(of, old, other);
   }
 
   return {
     now(of, block, size, given, allocate) {
       const flags = requireFlags(given);
-      if (block === 0) return allocate(flags);
+      if (block === 0) return allocate(flags, 0);
       const old = look(of, block, size, flags);
-      if (stays(old)) return old.block;
-      if (shrinks(old)) return shrink(of, old);
-      const other = allocate(flags & ~ZERO);
+      const here = withoutGrowing(of, old);
+      if (here !== 0) return here;
+      const other = allocate(flags & ~ZERO, old.usable);
       return other === 0 ? 0 : move(of, old, other);
     },
     async later(of, block, size, given, options) {
@@ -113,9 +115,9 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
       requireOptions(options);
       if (block === 0) return blocks.allocAsync(of, size, flags, options);
       const old = look(of, block, size, flags);
-      if (stays(old)) return old.block;
-      if (shrinks(old)) return shrink(of, old);
-      blocks.requireRoomBeside(of, block, size);
+      const here = withoutGrowing(of, old);
+      if (here !== 0) return here;
+      blocks.requireRoomBeside(of, old.usable, size);
       return move(of, old, await blocks.allocAsync(of, size, flags & ~ZERO, options));
     },
   };

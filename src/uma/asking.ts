@@ -1,19 +1,18 @@
 /** What this thread has asked others for, counted: who has not answered yet. */
 
-import type { ThreadName, Threads } from '../machine/index.js';
+import type { Attachment, ThreadName } from '../machine/index.js';
 
 export interface Asking {
   /** Asks every other thread, counted: bits of Attention. Who was asked. */
   askOthers(attention: number): ThreadName[];
   /** Threads that live, and have not answered what this one has asked. */
   overdue(): ThreadName[];
-  /** A rewind: nothing was asked. */
-  clear(): void;
 }
 
-export function createAsking(threads: Threads): Asking {
+export function createAsking({ machine, threads }: Attachment): Asking {
   /** The last request to each slot, until it is answered. */
   const requests = new Map<number, { readonly thread: ThreadName; readonly request: number }>();
+  machine.onRewind(() => requests.clear());
 
   return {
     askOthers(attention) {
@@ -33,6 +32,5 @@ export function createAsking(threads: Threads): Asking {
       }
       return [...requests.values()].map(({ thread }) => thread);
     },
-    clear: () => requests.clear(),
   };
 }

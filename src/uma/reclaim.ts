@@ -101,7 +101,7 @@ export function createReclaimer(
   const ownersAddress = machine.area('owners') << 2;
   const workingSets = createWorkingSets(words);
   const zones: ZoneState[] = [];
-  const { askOthers, overdue, clear } = createAsking(threads);
+  const { askOthers, overdue } = createAsking(context);
   let reclaiming = false;
   let isQuiet = false;
   let gains = 0;
@@ -109,7 +109,6 @@ export function createReclaimer(
     reclaiming = false;
     isQuiet = false;
     gains = 0;
-    clear();
   });
 
   function drain(zone: ZoneState): number {

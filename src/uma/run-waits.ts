@@ -3,7 +3,7 @@
 import { MbumaError } from '../check/index.js';
 import { createAsyncLines, type WaiterRef } from '../machine/index.js';
 import type { UmaContext } from './context.js';
-import { createLookTimes, sleepUntilLook } from './look-times.js';
+import { createLookTimes } from './look-times.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
 import type { Shortage, Shortages, WaitKind } from './shortage.js';
 
@@ -50,7 +50,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
   function waitBlocking<Result>(call: RunWait<Result>, timeoutMs: number, shortage: Shortage): Result | null {
     const waiter = waiting.blockingWaiter;
     const deadline = now() + timeoutMs;
-    const times = createLookTimes(now);
+    const times = createLookTimes(context);
     for (;;) {
       if (times.isDue()) {
         const found = look(call, waiter, shortage);
@@ -60,7 +60,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
       const rest = deadline - now();
       if (rest <= 0) return null;
       shortage.beforeSleep();
-      sleepUntilLook(waiting, waiter, times, rest);
+      times.sleep(waiter, rest);
     }
   }
 

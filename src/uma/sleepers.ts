@@ -23,7 +23,7 @@ import type { Drains } from './drains.js';
 import { How } from './hooks.js';
 import type { Kegs } from './kegs.js';
 import type { Ladder } from './ladder.js';
-import { createLookTimes, sleepUntilLook } from './look-times.js';
+import { createLookTimes } from './look-times.js';
 import type { Reclaimer } from './reclaim.js';
 import { Zone } from './records.js';
 import { inClassOf, USES_RESERVE } from './request-class.js';
@@ -207,7 +207,7 @@ export function createSleepers(
     const deadline = now() + timeoutMs;
     const kind: WaitKind = timeoutMs === Number.POSITIVE_INFINITY ? 'blocks for good' : 'blocks';
     const shortage = shortages.begin(what, flags, kind, zone.kegState.pagesPerSlab);
-    const times = createLookTimes(now);
+    const times = createLookTimes(context);
     let inLine = false;
     try {
       for (enter(zone, waiter); ; ) {
@@ -223,7 +223,7 @@ export function createSleepers(
           if (rest > 0) {
             if (accounts.lacksMemory(waiter)) shortage.beforeSleep();
             const period = deferral.isWaiting(zone) ? deferral.periodMs : rest;
-            sleepUntilLook(waiting, waiter, times, Math.min(rest, period));
+            times.sleep(waiter, Math.min(rest, period));
           } else if (!leaveLine(zone, waiter)) {
             inLine = false;
             if ((flags & CANFAIL) !== 0 && zone.lack === Lack.MEMORY) throw shortage.outOfMemory();
