@@ -145,8 +145,10 @@ export const kegsBugs = [
     `        acquire(LOCK, rank);
         try {
             floats[REQUESTS] = floats[REQUESTS] + 1;
-            const block = forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);`,
-    `        const block = forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);
+            const isHopeless = forbidden || count > pageCount || alignment > pageCount;
+            const page = isHopeless ? 0 : runs.findPlace(count, alignment, pageClass);`,
+    `        const isHopeless = forbidden || count > pageCount || alignment > pageCount;
+        const page = isHopeless ? 0 : runs.findPlace(count, alignment, pageClass);
         acquire(LOCK, rank);
         try {
             floats[REQUESTS] = floats[REQUESTS] + 1;`,

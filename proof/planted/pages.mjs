@@ -7,7 +7,34 @@ const takenBack = 'pages: two take back the same run';
 const inVain = 'pages: all wait for good, and who may take every page is told of the deadlock';
 const once = { kill, preemptions: 1 };
 
+const resized = 'pages: a run is made longer and shorter, and the other takes the page behind it';
+
 export const pagesBugs = [
+  [
+    'phys/runs.js',
+    'a run is made longer by what is in use',
+    ' || !extents.isFree(page + before, more)',
+    '',
+    resized,
+    { preemptions: 1 },
+  ],
+  [
+    'phys/runs.js',
+    'a run is longer before its new pages are its own',
+    'takePages(page + before, more);',
+    'words[record + LENGTH] = count; takePages(page + before, more);',
+    resized,
+    { kill, preemptions: 0 },
+  ],
+  [
+    'phys/runs.js',
+    'the end of a run is free before the run is shorter',
+    `words[record + LENGTH] = count; // from here on the end is free
+        freePages(page + count, end);`,
+    'freePages(page + count, end); words[record + LENGTH] = count;',
+    resized,
+    { kill, preemptions: 0 },
+  ],
   [
     'phys/runs.js',
     'a normal request takes what is reserved',

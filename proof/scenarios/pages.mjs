@@ -160,6 +160,38 @@ function giveBack(zone, kept) {
 
 const scenarios = [
   {
+    name: 'pages: a run is made longer and shorter, and the other takes the page behind it',
+    memory: larger,
+    setup(memories, observer) {
+      const shared = pageZones(memories, observer);
+      const types = memories.map((memory) => memory.mallocType({ name: 't', zones: 'own' }));
+      const block = types[0].alloc(18 * PAGE);
+      takeAllBut(memories, observer, 1);
+      types[0].realloc(block, 17 * PAGE);
+      const type = observer.mallocType({ name: 't', zones: 'own' });
+      return { ...shared, types, type, block, observer };
+    },
+    threads: [
+      (_memory, { types, block }) =>
+        [18, 17].map(
+          (pages) => types[0].tryRealloc(block, pages * PAGE) && types[0].usableSize(block) / PAGE,
+        ),
+      (_memory, { zones }) => takeAndFree(zones[1]),
+    ],
+    third: (_memory, { zones }) => takeAndFree(zones[2]),
+    after(memories, { type, block, observer, ...shared }, { killed, results: [lengths, ...gave] }) {
+      nothingUsed(memories, shared);
+      observer.drain();
+      const pages = type.usableSize(block) / PAGE;
+      const { free } = observer.stats().pages;
+      if (pages + free !== 19) throw new Error(`the run has ${pages} pages, and ${free} are free`);
+      observer.check(block + (pages - 1) * PAGE, PAGE);
+      if (killed.length > 0) return;
+      if (pages !== 17 || lengths[1] !== 17) throw new Error(`of 18 and 17 pages it has ${lengths}`);
+      if (lengths[0] === 0 && Math.max(...gave) === 0) throw new Error('the page was nobody’s');
+    },
+  },
+  {
     name: 'pages: a normal request leaves the reserves, and others find them',
     memory: {
       bytes: 4 << 16,

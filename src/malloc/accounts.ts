@@ -28,8 +28,8 @@ export interface Accounts {
   charge(type: TypeRef, granules: number, hand: number): boolean;
   /** Gives back what the hand has, and closes it. */
   discharge(type: TypeRef, hand: number): void;
-  /** Settles this thread's cell. */
-  settle(type: TypeRef): void;
+  /** Counts granules of a type without a limit in this thread's cell, taken or (less than 0) freed. */
+  countInBatch(type: TypeRef, granules: number): void;
   /** Granules in use, with what is pending; exact when nobody works. */
   inUse(type: TypeRef): number;
   setLimit(type: TypeRef, granules: number): void;
@@ -49,7 +49,7 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
   const { load } = machine.atomics;
   const { lock: LOCK, limit: LIMIT, used: USED, high: HIGH, line: LINE } = MallocType;
   const { batched: BATCHED, blocked: BLOCKED } = MallocType;
-  const { pending: PENDING } = TypeCell;
+  const { pending: PENDING, most: MOST, least: LEAST } = TypeCell;
   const { SECOND: GRANULES, THIRD: WAITER } = Hand;
   const rank = LockRank.TYPE;
   const read = (index: number): number => words[index] as number;
@@ -171,7 +171,12 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
       if (read(hand + GRANULES) !== 0) give(type, read(hand + GRANULES), hand + GRANULES, 0);
       hands.close(hand);
     },
-    settle: (type) => locked(type, () => settleLocked(type)),
+    countInBatch(type, granules) {
+      const cell = registry.cellOf(type, threads.slot);
+      const pending = (read(cell + PENDING) + granules) | 0;
+      words[cell + PENDING] = pending;
+      if (pending > read(cell + MOST) || pending < read(cell + LEAST)) locked(type, () => settleLocked(type));
+    },
     inUse: (type) => read(type + USED) + pendingOf(type),
     setLimit(type, granules) {
       locked(type, () => {

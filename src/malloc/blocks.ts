@@ -49,6 +49,11 @@ export interface Blocks {
   takeBack(of: OpenType, block: unknown, ticket: unknown): boolean;
   usableSize(of: OpenType, block: unknown): number;
   /**
+   * Makes a run as long as `size` needs, where it lies. False: it is none, or would be none, or cannot be
+   * made so: of a type whose blocks are charged for, or without free pages behind it.
+   */
+  resize(of: OpenType, block: number, size: number): boolean;
+  /**
    * @throws OUT_OF_MEMORY when the limit of the type leaves no room for so many bytes beside `kept` bytes
    *   that the caller holds meanwhile: he would wait for himself
    */
@@ -72,7 +77,6 @@ export function createBlocks(
     'malloc.alloc',
     'an allocation of a malloc type, of whatever size',
   );
-  const { pending: PENDING, most: MOST } = TypeCell;
   const { allocations: ALLOCATIONS, allocationsHigh: ALLOCATIONS_HIGH } = TypeCell;
   const { failures: FAILURES, sizes: SIZES } = TypeCell;
   const { HELD } = Hand;
@@ -101,9 +105,8 @@ export function createBlocks(
   /** Counts a block of a type without a limit. */
   function countInBatch(of: OpenType, request: Request, block: number): void {
     marks.claim(of, request.index, block);
-    add(of.cell + PENDING, request.granules);
     countBlock(of, request);
-    if (read(of.cell + PENDING) > read(of.cell + MOST)) accounts.settle(of.type);
+    accounts.countInBatch(of.type, request.granules);
   }
 
   function zeroRun(address: number, { pages }: Request, flags: number): void {
@@ -112,13 +115,13 @@ export function createBlocks(
 
   /** A block, not charged for. */
   function take({ type, zoneSet, isGuarded, show }: OpenType, request: Request, flags: number): number {
-    const { index, pages, alignment } = request;
+    const { index, pages, alignedPages } = request;
     if (index >= 0) {
       const item = zoneSet.zoneOf(index).tryAlloc(flags & ~CANFAIL);
       if (item !== 0) show(index);
       return item;
     }
-    const address = runs.tryAlloc(type, pages, alignment, flags, isGuarded);
+    const address = runs.tryAlloc(type, pages, alignedPages, flags, isGuarded);
     if (address !== 0) zeroRun(address, request, flags);
     return address;
   }
@@ -339,6 +342,14 @@ export function createBlocks(
       // The zone knows what is wrong with an address inside of a block, or one that is free.
       if (index >= 0) uma.requireItem(of.zoneSet.zoneOf(index), block);
       return lengthOf(index);
+    },
+    resize(of, block, size) {
+      const length = runs.lengthAt(of.type, block);
+      const request = requestOf(size, 1, of.isGuarded);
+      const isRun = length > 0 && request.index < 0 && request !== NEVER;
+      if (!isRun || isCharged(of) || !runs.resize(block, request)) return false;
+      accounts.countInBatch(of.type, request.granules - runOf(length).granules);
+      return true;
     },
     requireRoomBeside(of, kept, size) {
       const { granules } = requestOf(size, 1, of.isGuarded);

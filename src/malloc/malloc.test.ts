@@ -77,6 +77,37 @@ describe('a block', () => {
     }
   });
 
+  it('of a power of two of pages begins at a multiple of its length', () => {
+    const { memory, temp } = make();
+    const blocks: Addr[] = [temp.tryAlloc(SMALL_MAX + 1) as Addr];
+    for (let size = 2 * SMALL_MAX; size <= 4 * MIB; size *= 2) {
+      const block = temp.tryAlloc(size) as Addr;
+      assert.equal(block % size, 0, `${size} bytes at ${block}`);
+      assert.notEqual(block, 0);
+      blocks.push(block);
+    }
+    for (const block of blocks) temp.free(block);
+    assertClean(memory);
+  });
+
+  it('may be as long as all free pages are in a row', () => {
+    const { memory, temp } = make();
+    const block = temp.tryAlloc(memory.stats().pages.free * PAGE - 200 * PAGE) as Addr;
+    assert.ok(block !== 0 && temp.usableSize(block) > 12 * MIB);
+    temp.free(block);
+    assertClean(memory);
+  });
+
+  it('lies between others as close as pages allow, whatever its length', () => {
+    const { memory, temp } = make();
+    const length = 17 * PAGE;
+    const free = memory.stats().pages.free * PAGE;
+    let count = 0;
+    while (temp.tryAlloc(length) !== 0) count++;
+    assert.ok(count * length > 0.95 * free, `${count} runs of ${length} bytes in ${free}`);
+    assertClean(memory);
+  });
+
   it('is zero when that is asked for, whatever was there before', () => {
     const { memory, temp } = make();
     for (const size of [1, 48, 3000, 100_000]) {
@@ -108,69 +139,6 @@ describe('a block', () => {
     for (let size = 1; size < 300_000; size = Math.ceil(size * 1.3)) blocks.push(temp.tryAlloc(size) as Addr);
     for (const block of blocks) temp.free(block);
     assert.equal(freePages(memory), before);
-    assertClean(memory);
-  });
-});
-
-describe('realloc', () => {
-  it('keeps the contents, grows and shrinks, and stays where little would be won', () => {
-    const { memory, temp } = make();
-    let block = temp.tryRealloc(0, 10) as Addr;
-    memory.bytes.set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], block);
-    for (const size of [12, 40, 500, 70_000, 300_000, 9000, 100, 10]) {
-      block = temp.tryRealloc(block, size) as Addr;
-      assert.deepEqual([...memory.bytes.subarray(block, block + 10)], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-      assert.ok(temp.usableSize(block) >= size);
-    }
-    const large = temp.tryAlloc(8192) as Addr;
-    assert.equal(temp.tryRealloc(large, 5000), large);
-    assert.notEqual(temp.tryRealloc(large, 4096), large);
-    temp.free(block);
-    assert.equal(temp.stats().used, 1);
-    assertClean(memory);
-  });
-
-  it('zeroes what is new with ZERO, and never frees for a size of 0', () => {
-    const { memory, temp } = make();
-    const waste = temp.tryAlloc(4000) as Addr;
-    memory.bytes.fill(0xee, waste, waste + 4000);
-    temp.free(waste);
-    const block = temp.tryAlloc(64) as Addr;
-    memory.bytes.fill(0x11, block, block + 64);
-    const grown = temp.tryRealloc(block, 4000, ZERO) as Addr;
-    const bytes = memory.bytes.subarray(grown, grown + temp.usableSize(grown));
-    assert.ok(bytes.subarray(0, 64).every((byte) => byte === 0x11));
-    assert.ok(bytes.subarray(64).every((byte) => byte === 0));
-    const smallest = temp.tryRealloc(grown, 0) as Addr;
-    assert.equal(temp.usableSize(smallest), 16);
-    temp.free(smallest);
-    assertClean(memory);
-  });
-
-  it('of no block allocates as its form does: the one that waits never answers 0', () => {
-    const { temp } = make();
-    temp.max = 64;
-    const block = temp.realloc(0, 64, ZERO);
-    assert.equal(temp.tryRealloc(0, 64, ZERO), 0);
-    assert.equal(
-      codeOf(() => temp.realloc(0, 64, ZERO, 20)),
-      'TIMED_OUT',
-    );
-    temp.free(block);
-  });
-
-  it('leaves the block as it was when there is no memory', () => {
-    const { memory, temp } = make();
-    const block = temp.tryAlloc(64) as Addr;
-    memory.bytes.fill(0x22, block, block + 64);
-    assert.equal(temp.tryRealloc(block, 1e9), 0);
-    assert.equal(
-      codeOf(() => temp.realloc(block, 1e10)),
-      'OUT_OF_MEMORY',
-    );
-    assert.ok(memory.bytes.subarray(block, block + 64).every((byte) => byte === 0x22));
-    temp.free(block);
-    assert.equal(temp.stats().used, 0);
     assertClean(memory);
   });
 });

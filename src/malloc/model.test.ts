@@ -130,6 +130,7 @@ class Model {
     const block = this.take(at);
     if (block === undefined) return;
     const type = (this.types[thread] as MallocType[])[block.type] as MallocType;
+    const usableBefore = type.usableSize(block.address as Addr);
     const address = type.tryRealloc(block.address, size, flags);
     if (address === 0) {
       this.check(block);
@@ -138,8 +139,8 @@ class Model {
     }
     this.check({ ...block, address }, Math.min(block.size, size));
     const usable = type.usableSize(address);
-    if (flags === ZERO && address !== block.address)
-      assert.ok(this.isZero(address + Math.min(block.size, size), address + usable));
+    const kept = address === block.address ? usableBefore : Math.min(block.size, size);
+    if (flags === ZERO) assert.ok(this.isZero(address + kept, address + usable));
     this.add(block.type, address, size);
   }
 

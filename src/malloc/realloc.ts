@@ -89,11 +89,17 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
   }
 
   /**
-   * The block where it is, if too little would be won by another one, or a smaller one; 0: a larger one is
-   * needed. A smaller one is not waited for, and never lacks: without it the old one stays.
+   * The block where it is, if it can be as long as is wanted there or too little would be won by another one,
+   * or a smaller one; 0: a larger one is needed. A smaller one is not waited for, and never lacks: without it
+   * the old one stays.
    */
-  function withoutGrowing(of: OpenType, old: Old): number {
+  function withoutLarger(of: OpenType, old: Old): number {
     const { block, usable, size, flags } = old;
+    if (blocks.resize(of, block, size)) {
+      const more = blocks.usableSize(of, block) - usable;
+      if ((flags & ZERO) !== 0 && more > 0) machine.fillBytes(block + usable, 0, more);
+      return block;
+    }
     if (size > usable) return 0;
     if (size > usable >>> 1 || usable <= GRANULE) return block;
     const other = blocks.tryAlloc(of, size, flags & ~ZERO);
@@ -105,7 +111,7 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
       const flags = requireFlags(given);
       if (block === 0) return allocate(flags, 0);
       const old = look(of, block, size, flags);
-      const here = withoutGrowing(of, old);
+      const here = withoutLarger(of, old);
       if (here !== 0) return here;
       const other = allocate(flags & ~ZERO, old.usable);
       return other === 0 ? 0 : move(of, old, other);
@@ -115,7 +121,7 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
       requireOptions(options);
       if (block === 0) return blocks.allocAsync(of, size, flags, options);
       const old = look(of, block, size, flags);
-      const here = withoutGrowing(of, old);
+      const here = withoutLarger(of, old);
       if (here !== 0) return here;
       blocks.requireRoomBeside(of, old.usable, size);
       return move(of, old, await blocks.allocAsync(of, size, flags & ~ZERO, options));

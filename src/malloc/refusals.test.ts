@@ -24,19 +24,22 @@ function assertClean(memory: Memory): void {
   assert.deepEqual(memory.audit().violations, []);
 }
 
-describe('a size that no block has when all pages are free', () => {
+describe('a size that cannot be had when all pages are free', () => {
   it('is refused at once in every form, and counted as a failure each time', async () => {
     const { memory, type } = make();
-    // Pages enough, but blocks begin at multiples of their length, and the first pages are not to be had.
-    assert.ok(memory.stats().pages.free * 4096 > 9 << 20);
-    assert.throws(() => type.alloc(9 << 20), outOfMemory);
-    assert.throws(() => type.alloc(9 << 20, USE_RESERVE | USE_INTERRUPT_RESERVE), outOfMemory);
-    await assert.rejects(type.allocAsync(9 << 20), outOfMemory);
-    assert.equal(type.tryAlloc(9 << 20), 0);
+    const all = memory.stats().pages.pages * 4096;
+    assert.throws(() => type.alloc(all + 1), outOfMemory);
+    assert.throws(() => type.alloc(all + 1, USE_RESERVE | USE_INTERRUPT_RESERVE), outOfMemory);
+    await assert.rejects(type.allocAsync(all + 1), outOfMemory);
+    assert.equal(type.tryAlloc(all + 1), 0);
     assert.throws(() => type.alignedAlloc(16 << 20, 100), outOfMemory);
     assert.equal(type.stats().failures, 5);
-    const block = type.alloc(8 << 20);
-    type.free(block);
+    assertClean(memory);
+  });
+
+  it('is more than half of the memory', () => {
+    const { memory, type } = make();
+    type.free(type.alloc(12 << 20));
     assertClean(memory);
   });
 });

@@ -13,13 +13,13 @@ export interface Request {
   readonly index: number;
   /** Pages of a run. */
   readonly pages: number;
-  /** Of a run, in bytes. */
-  readonly alignment: number;
+  /** Of a run: it begins at a multiple of so many pages. */
+  readonly alignedPages: number;
   readonly granules: number;
 }
 
 /** A request that this memory can never meet. */
-export const NEVER: Request = { index: -1, pages: 0, alignment: 1, granules: 0 };
+export const NEVER: Request = { index: -1, pages: 0, alignedPages: 1, granules: 0 };
 
 export function requireFlags(flags: unknown): number {
   return requireInteger(flags, 'flags', 0, ALL_FLAGS);
@@ -33,6 +33,8 @@ export function requireOptions(options: unknown): AbortSignal | undefined {
   return signal;
 }
 
+const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
+
 /** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
 export function product(count: unknown, size: unknown): number {
   const things = requireInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER);
@@ -41,8 +43,8 @@ export function product(count: unknown, size: unknown): number {
 }
 
 /** A run of so many pages. */
-export function runOf(pages: number, alignment = 1): Request {
-  return { index: -1, pages, alignment, granules: (pages * PAGE_SIZE) >>> GRANULE_SHIFT };
+export function runOf(pages: number, alignedPages = 1): Request {
+  return { index: -1, pages, alignedPages, granules: (pages * PAGE_SIZE) >>> GRANULE_SHIFT };
 }
 
 const QUEUES = { active: PageQueue.ACTIVE, inactive: PageQueue.INACTIVE, cache: PageQueue.CACHE } as const;
@@ -62,18 +64,19 @@ export function createRequests({
 
   function runRequest(size: number, alignment: number): Request {
     const count = Math.ceil(size / PAGE_SIZE);
-    return pages.canEverHave(count, alignment / PAGE_SIZE) ? runOf(count, alignment) : NEVER;
+    const alignedPages = Math.max(alignment / PAGE_SIZE, isPowerOfTwo(count) ? count : 1);
+    return pages.canEverHave(count, alignedPages) ? runOf(count, alignedPages) : NEVER;
   }
 
   function classRequest(index: number): Request {
-    return { index, pages: 0, alignment: 1, granules: (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT };
+    return { index, pages: 0, alignedPages: 1, granules: (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT };
   }
 
   /** @throws BAD_ARGUMENT */
   return (givenSize, givenAlignment, isGuarded) => {
     const size = requireInteger(givenSize, 'size', 0, Number.MAX_SAFE_INTEGER);
     const alignment = requireInteger(givenAlignment, 'alignment', 1, Number.MAX_SAFE_INTEGER);
-    if (!Number.isInteger(Math.log2(alignment)))
+    if (!isPowerOfTwo(alignment))
       throw new MbumaError('BAD_ARGUMENT', `alignment must be a power of two, not ${alignment}`);
     if (alignment > GRANULE) {
       const power = Math.max(size, alignment);

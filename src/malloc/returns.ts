@@ -40,7 +40,7 @@ export function createReturns(
 ): Returns {
   const { machine, threads, hands } = context;
   const { words } = machine;
-  const { pending: PENDING, least: LEAST, frees: FREES } = TypeCell;
+  const { frees: FREES } = TypeCell;
   const { HELD, SECOND: GRANULES } = Hand;
 
   const read = (index: number): number => words[index] as number;
@@ -98,8 +98,7 @@ export function createReturns(
   ): MbumaError | null {
     marks.unclaim(of, index, block);
     const found = giveBack(of, index, block);
-    add(of.cell + PENDING, -granules);
-    if (read(of.cell + PENDING) < read(of.cell + LEAST)) accounts.settle(of.type);
+    accounts.countInBatch(of.type, -granules);
     return found;
   }
 

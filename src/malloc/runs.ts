@@ -8,6 +8,7 @@ import type { MallocContext } from './context.js';
 import { CLAIMED, GUARDED } from './marks.js';
 import type { TypeRef } from './records.js';
 import type { Registry } from './registry.js';
+import type { Request } from './requests.js';
 
 const SLOT_MASK = 0xff;
 const SITE_SHIFT = 10;
@@ -30,14 +31,16 @@ export interface FoundRun {
 
 export interface Runs {
   /**
-   * First byte of a run of so many pages at a multiple of `alignment`; 0: there is none for a call with
+   * First byte of a run of so many pages at a multiple of `alignedPages`; 0: there is none for a call with
    * `flags`.
    *
    * @param mayGuard with a page of redzone behind it, if it is chosen and there are pages for it
    */
-  tryAlloc(type: TypeRef, pages: number, alignment: number, flags: number, mayGuard: boolean): number;
+  tryAlloc(type: TypeRef, pages: number, alignedPages: number, flags: number, mayGuard: boolean): number;
   /** Pages of the run of this type that begins at the address; 0: none does. */
   lengthAt(type: TypeRef, address: number): number;
+  /** Makes a run as long, and as aligned, as is asked for, where it lies. False: it cannot be, or is guarded. */
+  resize(address: number, request: Request): boolean;
   /** Gives back a run that this thread has unclaimed. */
   free(address: number): void;
   /** What has been written behind a guarded run; null: nothing. */
@@ -74,27 +77,25 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
   });
 
   /** Takes a run; what caches and zones can spare is given back, once, when there is none. */
-  function take(count: number, alignment: number, hand: number): number {
-    const aligned = Math.max(1, alignment >>> PAGE_SHIFT);
-    const first = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
+  function take(count: number, alignedPages: number, hand: number): number {
+    const first = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
     if (first !== 0) return first;
     if (!uma.reclaimer.reclaimRun(count)) return 0;
-    const second = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
+    const second = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
     if (second !== 0 || pages.queuedPages() === 0) return second;
     // What has come of age lies in the wrong places: all that is set aside goes, as far as it must.
     pages.age(pages.pageCount);
-    return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, aligned);
+    return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
   }
 
   /**
    * A run with a page of redzone behind it, which makes no allocation fail; 0: none is chosen, or to be
    * had.
    */
-  function takeGuarded(count: number, alignment: number, hand: number): number {
+  function takeGuarded(count: number, alignedPages: number, hand: number): number {
     if (!uma.isGuardChosen()) return 0;
     words[hand + Hand.SECOND] = count + 1;
-    const aligned = Math.max(1, alignment >>> PAGE_SHIFT);
-    const page = pages.tryAllocRun(count + 1, PageState.RUN, hand + Hand.HELD, aligned);
+    const page = pages.tryAllocRun(count + 1, PageState.RUN, hand + Hand.HELD, alignedPages);
     if (page === 0) words[hand + Hand.SECOND] = count;
     else machine.fillBytes((page + count) << PAGE_SHIFT, REDZONE_BYTE, PAGE_SIZE);
     return page;
@@ -161,12 +162,12 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
   }
 
   return {
-    tryAlloc(type, count, alignment, flags, mayGuard) {
+    tryAlloc(type, count, alignedPages, flags, mayGuard) {
       const site = keepsSites ? sites.intern(siteHere(this.tryAlloc)) : 0;
       const hand = hands.open(HandKind.LARGE_BLOCK, 0, 0, count, 0);
       try {
-        const guarded = mayGuard ? takeGuarded(count, alignment, hand) : 0;
-        const page = guarded || inClassOf(pages, flags, () => take(count, alignment, hand));
+        const guarded = mayGuard ? takeGuarded(count, alignedPages, hand) : 0;
+        const page = guarded || inClassOf(pages, flags, () => take(count, alignedPages, hand));
         if (page !== 0) {
           pages.setObject(page, guarded === 0 ? count : count + 1, type);
           store(noteAt(page), (site << SITE_SHIFT) | (guarded === 0 ? 0 : GUARDED) | slot);
@@ -193,6 +194,11 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
       if (isOurs) store(at, (load(at) & ~SLOT_MASK) | slot);
       hands.close(hand);
       return isOurs;
+    },
+    resize(address, { pages: count, alignedPages }) {
+      const page = address >>> PAGE_SHIFT;
+      const isGuarded = (load(noteAt(page)) & GUARDED) !== 0;
+      return !isGuarded && page % alignedPages === 0 && pages.resizeRun(page, pages.lengthOf(page), count);
     },
     free(address) {
       const page = address >>> PAGE_SHIFT;

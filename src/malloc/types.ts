@@ -58,9 +58,9 @@ export interface MallocTypeStats {
  * of NetBSD.
  *
  * A block belongs to the caller from its allocation to `free`; any thread may free it, by its own handle of
- * the same type. A size of 0 gives the smallest block. Blocks of a power of two, up to 64 KiB, are multiples
- * of their size; of a page at least, where they are guarded or have redzones. What a thread that dies had
- * allocated stays allocated, if the type does not say otherwise.
+ * the same type. A size of 0 gives the smallest block. Blocks of a power of two begin at multiples of their
+ * size; those of a page up to 64 KiB only at multiples of a page, where they are guarded or have redzones.
+ * What a thread that dies had allocated stays allocated, if the type does not say otherwise.
  */
 export interface MallocType {
   readonly name: string;
@@ -115,9 +115,10 @@ export interface MallocType {
   alignedAllocAsync(alignment: number, size: number, flags?: number, options?: AsyncOptions): Promise<Addr>;
   /**
    * Makes a block larger or smaller: in place where the new size needs a block of the same length, or where
-   * too little would be won; else its bytes, as many as fit, are copied into another one, and it is freed.
-   * Made smaller, it stays where it is if there is no other. 0: nothing has changed, and the block is still
-   * the caller's.
+   * too little would be won; else its bytes, as many as fit, are copied into another one, and it is freed. A
+   * block above 64 KiB stays where it is, and pages are added behind it or given back there, if there are
+   * free ones, its type has neither a limit nor an `onOwnerDeath`, and it is not guarded. Made smaller, it
+   * stays where it is if there is no other block. 0: nothing has changed; the block is still the caller's.
    *
    * @param block 0: as `tryAlloc`
    * @param size 0: the smallest block; never frees

@@ -1,9 +1,9 @@
 /**
  * Free blocks: a buddy system. Under the layer's lock.
  *
- * A request takes the smallest block that is long enough, keeps the front and gives the rest back as
- * blocks. What is freed is cut into blocks, and each joins with its buddy as long as that is free. No list
- * is ever searched: the mask says which orders have blocks, and the first one is taken.
+ * A request takes the smallest block that is long enough, or several in a row, keeps the front and gives the
+ * rest back as blocks. What is freed is cut into blocks, and each joins with its buddy as long as that is
+ * free. No list is ever searched: the mask says which orders have blocks, and the first one is taken.
  */
 
 import { damaged } from '../check/index.js';
@@ -13,10 +13,13 @@ import { ORDER_MAX, Page, PageState, Phys, RECORD_SHIFT } from './records.js';
 export interface Buddy {
   /** The order of the smallest blocks that have so many pages. */
   orderFor(pages: number): number;
-  /** The first block of the lowest order, from this one on, that has one: its record; 0: none has. */
+  /** The first block of the lowest order, from this one on, that has one: its first page; 0: none has. */
   firstBlock(order: number): number;
-  /** Takes a block from its list; all but its first pages become blocks again. @returns its first page */
-  cutBlock(record: number, count: number): number;
+  /**
+   * Takes `count` free pages, of the block that begins at `page` and of those behind it, out of their blocks;
+   * what is left of the last one becomes blocks again.
+   */
+  cut(page: number, count: number): void;
   /** Cuts free pages that stand in no block into blocks: at each place the longest aligned one that fits. */
   addExtent(start: number, end: number): void;
   /** Forgets all blocks. */
@@ -97,14 +100,18 @@ export function createBuddy(machine: Machine): Buddy {
       const head = words[HEADS + found] as number;
       if (words[head + STATE] !== FREE || words[head + ORDER] !== found)
         throw damaged(`the list of blocks of 2^${found} pages begins at ${head}`);
-      return head;
+      return (head - records) >> recordShift;
     },
-    cutBlock(record, count) {
-      const page = (record - records) >> recordShift;
-      const order = words[record + ORDER] as number;
-      listRemove(record, order);
-      addExtent(page + count, page + (1 << order));
-      return page;
+    cut(page, count) {
+      let end = page;
+      while (end < page + count) {
+        const record = records + (end << recordShift);
+        const order = words[record + ORDER] as number;
+        listRemove(record, order);
+        end += 1 << order;
+      }
+      // No buddy of what is left begins where a block did that is taken now: they lie inside the last one.
+      addExtent(page + count, end);
     },
     addExtent,
     clear() {

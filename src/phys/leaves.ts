@@ -5,7 +5,7 @@ import { PAGE_SIZE } from '../machine/index.js';
 import { floorLog2 } from '../record/index.js';
 import { type Branch, branch, flag, integer, type Leaf } from '../sysctl/index.js';
 import { type Thresholds, thresholdReasons } from './classes.js';
-import type { Pages } from './pages.js';
+import type { Pages } from './pages-api.js';
 import { ORDER_MAX } from './records.js';
 
 const PAGES_MAX = 2 ** ORDER_MAX;

@@ -60,18 +60,40 @@ describe('page runs: the shape of a fresh memory', () => {
 describe('page runs: model', () => {
   type Run = { page: number; count: number; use: number };
 
+  /** Of a run that may lie in several blocks; undefined: in one. */
+  const alignment = fc.constantFrom(undefined, undefined, 1, 1, 2, 16);
+
+  /** Whether so many pages in a row are free, at a multiple of the alignment. */
+  function hasPlace(free: ReadonlySet<number>, pageCount: number, count: number, aligned: number): boolean {
+    for (let page = aligned; page + count <= pageCount; page += aligned) {
+      let length = 0;
+      while (length < count && free.has(page + length)) length++;
+      if (length === count) return true;
+    }
+    return false;
+  }
+
   it('never overlap, conserve every page, and join back to the state of a fresh memory', () => {
     const command = fc.oneof(
       {
         weight: 3,
-        arbitrary: fc.record({ take: fc.integer({ min: 1, max: 40 }), use: fc.constantFrom(SLAB, RUN) }),
+        arbitrary: fc.record({
+          take: fc.integer({ min: 1, max: 40 }),
+          use: fc.constantFrom(SLAB, RUN),
+          alignment,
+        }),
       },
-      { weight: 1, arbitrary: fc.record({ take: fc.integer({ min: 30, max: 600 }), use: fc.constant(RUN) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ take: fc.integer({ min: 30, max: 390 }), use: fc.constant(RUN), alignment }),
+      },
+      { weight: 1, arbitrary: fc.record({ resize: fc.nat(), to: fc.integer({ min: 1, max: 60 }) }) },
       { weight: 3, arbitrary: fc.record({ give: fc.nat() }) },
     );
     fc.assert(
       fc.property(
-        fc.integer({ min: 8, max: 700 }),
+        // With more pages some would be kept back.
+        fc.integer({ min: 8, max: 399 }),
         fc.array(command, { maxLength: 120 }),
         (pageCount, commands) => {
           const kit = makeKit(pageCount);
@@ -87,16 +109,43 @@ describe('page runs: model', () => {
             for (let page = run.page; page < run.page + run.count; page++) free.add(page);
           }
 
+          function resize(run: Run, count: number): void {
+            const behind = Array.from(
+              { length: Math.max(0, count - run.count) },
+              (_, n) => run.page + run.count + n,
+            );
+            const isThere = behind.every((page) => free.has(page));
+            assert.equal(
+              pages.resizeRun(run.page, run.count, count),
+              isThere,
+              `from ${run.count} to ${count}`,
+            );
+            if (!isThere) return;
+            for (const page of behind) {
+              free.delete(page);
+              assert.equal(kit.machine.words[pages.pageRef(page) + Page.state], run.use);
+              assert.equal(pages.objectOf(page), 0x1000 + run.page);
+            }
+            for (let page = run.page + count; page < run.page + run.count; page++) free.add(page);
+            run.count = count;
+          }
+
           for (const each of commands) {
             if ('give' in each) {
               if (runs.length > 0) give(each.give % runs.length);
+            } else if ('resize' in each) {
+              if (runs.length > 0) resize(runs[each.resize % runs.length] as Run, each.to);
             } else {
               const longest = pages.stats().largestRun;
               const rounded = 2 ** Math.ceil(Math.log2(each.take));
-              const page = pages.tryAllocRun(each.take, each.use);
-              assert.equal(page !== 0, longest >= rounded, `${each.take} pages, longest block ${longest}`);
+              const aligned = each.alignment ?? rounded;
+              const page = pages.tryAllocRun(each.take, each.use, 0, each.alignment);
+              const isThere = each.alignment
+                ? hasPlace(free, pageCount, each.take, aligned)
+                : longest >= rounded;
+              assert.equal(page !== 0, isThere, `${each.take} pages at ${aligned}, longest block ${longest}`);
               if (page === 0) continue;
-              assert.equal(page % rounded, 0, 'the run is aligned');
+              assert.equal(page % aligned, 0, 'the run is aligned');
               runs.push({ page, count: each.take, use: each.use });
               for (let at = page; at < page + each.take; at++) {
                 assert.ok(free.delete(at), `page ${at} was not free`);
@@ -334,7 +383,7 @@ describe('page runs: misuse is refused and changes nothing', () => {
     assert.throws(() => pages.freeRun(page, 3), {
       code: 'BAD_ARGUMENT',
       address: page * 4096,
-      message: `a run of 3 pages at page ${page} was freed: the run there has 4 pages`,
+      message: `a run of 3 pages at page ${page} is freed: the run there has 4 pages`,
     });
   });
 

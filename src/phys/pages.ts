@@ -8,10 +8,11 @@ import { type AreaPlanner, type Attachment, Hand, HandKind, PAGE_SHIFT } from '.
 import { asRef, layoutOf } from '../record/index.js';
 import { auditPages } from './audit.js';
 import { createBuddy } from './buddy.js';
-import { PageClass, type Thresholds, thresholdsFor } from './classes.js';
+import { PageClass, thresholdsFor } from './classes.js';
 import { createLevel } from './level.js';
-import { createLowMemory, type LowMemory } from './low-memory.js';
-import { createPageLine, type PageLine } from './page-line.js';
+import { createLowMemory } from './low-memory.js';
+import { createPageLine } from './page-line.js';
+import type { Pages } from './pages-api.js';
 import { createQueues } from './queues.js';
 import {
   FIRST_USED_STATE,
@@ -19,128 +20,12 @@ import {
   ORDER_MAX,
   Page,
   PageQueue,
-  type PageRef,
   PageState,
   Phys,
   RECORD_SHIFT,
   RECORD_WORDS,
 } from './records.js';
-import { createRuns } from './runs.js';
-
-/** What is told of the layer. Read without the lock: each figure is exact, their sum may be off. */
-export interface PagesStats {
-  /** Pages that this layer hands out: all but the boot pages. */
-  readonly pages: number;
-  readonly free: number;
-  /** Pages of the longest run that a request could get now. */
-  readonly largestRun: number;
-  /** Number of free blocks of 2^index pages. */
-  readonly byOrder: readonly number[];
-  readonly requests: number;
-  readonly failures: number;
-  /** Pages that are used, and may be taken: by the queue that they are in. */
-  readonly active: number;
-  readonly inactive: number;
-  readonly cache: number;
-  /** Pages of these that requests have taken. */
-  readonly discarded: number;
-  /** Requests that were met from the reserves. */
-  readonly reserveTaken: number;
-  /** Whether the memory is low now, and how often it has become so. */
-  readonly isLow: boolean;
-  readonly episodes: number;
-  readonly thresholds: Thresholds;
-}
-
-/** The page layer, as one thread sees it. */
-export interface Pages {
-  /** Pages of the whole memory. */
-  readonly pageCount: number;
-  /** The first that is handed out. */
-  readonly firstPage: number;
-  /**
-   * Takes `count` contiguous pages, in the class of this thread's requests (see `setClass`). Never sleeps;
-   * takes runs of the cache queue if need be. Failpoint `phys.run`.
-   *
-   * @param use PageState of the pages: SLAB or RUN
-   * @param held word of a hand of this thread: it names the run from the moment when the run is used
-   * @param alignment pages, a power of two: the run begins at a multiple of it
-   * @returns the first page, at a multiple of the power of two that is at least `count`; 0 when there
-   *   is no block that long. The pages' objects are 0, their contents are whatever they were.
-   */
-  tryAllocRun(count: number, use: number, held?: number, alignment?: number): number;
-  /**
-   * Gives a whole run back; its pages' objects are 0 again.
-   *
-   * @param held word of a hand that names the run: 0 from the moment when the run is free. Nothing happens
-   *   when it does not name the run: a thread that died while it took the run has not got it
-   * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`; nothing is changed
-   */
-  freeRun(page: number, count: number, held?: number): void;
-  /**
-   * Of which class the requests of this thread are from now on; the one before. What a request needs on its
-   * way, such as a header, is of its class: so it is the thread's, for as long as that is at it.
-   */
-  setClass(pageClass: PageClass): PageClass;
-  /** The same, unless this thread's class may take more already. */
-  raiseClass(pageClass: PageClass): PageClass;
-  /** Whether such a run can ever be had: there is a block as long, when all pages are free. */
-  canEverHave(count: number, alignment: number): boolean;
-  /** Free pages: a hint, read without the lock. */
-  freePages(): number;
-  /** Pages of the runs that may be taken: a hint. */
-  queuedPages(): number;
-  /** Whether these make a difference to who wants so many: then they are taken as far as need be. A hint. */
-  queuedMayDo(pagesWanted: number): boolean;
-  /**
-   * Puts a run that the caller holds into a queue, at its young end: from now on it may be taken. By the
-   * holder.
-   *
-   * @returns a ticket, not 0, for `takeBack`
-   * @throws BAD_ARGUMENT when no used run of `count` pages starts at `page`, or it is in a queue already
-   */
-  setAside(page: number, count: number, queue: PageQueue): number;
-  /**
-   * Takes the run out of its queue again. False: it has been taken by somebody meanwhile.
-   *
-   * @param held word of a hand of this thread: it names the run from the moment when it is out of the queue
-   */
-  takeBack(page: number, ticket: number, held?: number): boolean;
-  /** Which queue the run that begins at a page is in. */
-  queueOf(page: number): PageQueue;
-  /** Gets at least so many pages of the inactive and active queues into the cache queue, if there are. */
-  age(pagesWanted: number): void;
-  /** Changes thresholds that have been checked: `thresholdReasons`. */
-  setThresholds(thresholds: Thresholds): void;
-  /** Asks to be woken when pages come free for a request of this thread's class: once, by `ringAll`. */
-  starve(): void;
-  /**
-   * Until `ringForGain`, what this thread gives back rings for nobody: who looks for pages takes some and
-   * gives them back, and that is nothing to wake others for.
-   */
-  holdRings(): void;
-  /** Rings, if this thread has given back more than it has taken since. */
-  ringForGain(): void;
-  /** Those who wait for runs. */
-  readonly line: PageLine;
-  /** Reclaim handlers of this thread. */
-  readonly lowMemory: LowMemory;
-  /** Pages of the used run that starts at a page; 0 when none does. Exact for who holds the run. */
-  lengthOf(page: number): number;
-  /** Says what the pages of a run belong to. By the holder of the run. */
-  setObject(page: number, count: number, object: number): void;
-  /** What a page belongs to; 0 for a page that is free, not there, or not said. */
-  objectOf(page: number): number;
-  pageRef(page: number): PageRef;
-  stats(): PagesStats;
-  /** Reports every broken invariant (README.md) by its number. */
-  audit(report: (rule: string, message: string) => void): void;
-  /**
-   * Makes blocks, lists and counts anew from the first pages of the used runs. For whoever has taken
-   * the lock over from a dead thread; may itself be cut short and done again.
-   */
-  rebuildLocked(): void;
-}
+import { ANY_BLOCK, createRuns } from './runs.js';
 
 /** The layer's own record, and a record for each page. */
 export const planPages: AreaPlanner = ({ pageCount }) => [
@@ -200,20 +85,19 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     }
   }
 
-  function tryAllocRun(count: number, use: number, held = 0, alignment = 1): number {
+  function tryAllocRun(count: number, use: number, held = 0, alignment: number = ANY_BLOCK): number {
     requireInteger(count, 'count', 1, Number.MAX_SAFE_INTEGER);
     requireInteger(use, 'use', FIRST_USED, LAST_USED_STATE);
     const forbidden = runSite.fails();
-    // Blocks start at multiples of their length.
-    const length = count > alignment ? count : alignment;
     acquire(LOCK, rank);
     try {
       floats[REQUESTS] = (floats[REQUESTS] as number) + 1;
-      const block =
-        forbidden || length > pageCount ? 0 : runs.findBlock(count, buddy.orderFor(length), pageClass);
-      if (block !== 0) {
+      const isHopeless = forbidden || count > pageCount || alignment > pageCount;
+      const page = isHopeless ? 0 : runs.findPlace(count, alignment, pageClass);
+      if (page !== 0) {
         gain -= count;
-        return runs.blockToRun(block, count, use, held);
+        runs.takeRun(page, count, use, held);
+        return page;
       }
       floats[FAILURES] = (floats[FAILURES] as number) + 1;
       level.beLow();
@@ -237,30 +121,56 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     if (length === count) {
       runs.runToBlocks(page, count);
       if (held !== 0) words[held] = 0;
-      gain += count;
-      someoneStarves = !holdsRings && level.takeStarving();
+      someoneStarves = haveGained(count);
     }
     release(LOCK);
     if (someoneStarves) waiting.ringAll();
-    if (length !== count) refuseFree(page, count, length);
+    if (length !== count) throw noSuchRun(page, count, 'is freed');
   }
 
-  function refuseFree(page: number, count: number, length: number): never {
+  /** This thread has given back so many pages. Whether somebody is to be rung. */
+  function haveGained(count: number): boolean {
+    gain += count;
+    return !holdsRings && level.takeStarving();
+  }
+
+  /** That a used run of `count` pages, which nobody may take, starts at a page. */
+  function requireOwnRun(page: number, count: number, what: string): void {
+    const isOwn = runLength(page) === count && words[recordOf(page) + QUEUE] === PageQueue.NONE;
+    if (!isOwn) throw noSuchRun(page, count, what);
+  }
+
+  function noSuchRun(page: number, count: number, what: string): MbumaError {
+    const length = runLength(page);
     const found = length === 0 ? 'no used run starts there' : `the run there has ${length} pages`;
-    throw new MbumaError('BAD_ARGUMENT', `a run of ${count} pages at page ${page} was freed: ${found}`, {
-      address: page << PAGE_SHIFT,
+    const isQueued = length === count ? ', and is set aside' : '';
+    const text = `a run of ${count} pages at page ${page} ${what}: ${found}${isQueued}`;
+    return new MbumaError('BAD_ARGUMENT', text, { address: page << PAGE_SHIFT });
+  }
+
+  function resizeRun(page: number, count: number, newCount: number): boolean {
+    requireInteger(page, 'page', firstPage, pageCount - 1);
+    requireInteger(newCount, 'newCount', 1, Number.MAX_SAFE_INTEGER);
+    if (newCount > count && runSite.fails()) return false;
+    let someoneStarves = false;
+    const isDone = locked(() => {
+      requireOwnRun(page, count, 'is made longer or shorter');
+      if (newCount > count) return runs.lengthen(page, newCount);
+      if (newCount < count) runs.shorten(page, newCount);
+      someoneStarves = haveGained(count - newCount);
+      return true;
     });
+    if (isDone && newCount > count) gain -= newCount - count;
+    if (someoneStarves) waiting.ringAll();
+    return isDone;
   }
 
   function setAside(page: number, count: number, queue: PageQueue): number {
     requireInteger(page, 'page', firstPage, pageCount - 1);
     requireInteger(queue, 'queue', ACTIVE, CACHE);
     return locked(() => {
-      const record = recordOf(page);
-      if (runLength(page) === count && words[record + QUEUE] === PageQueue.NONE)
-        return queues.add(record, queue);
-      const text = `no run of ${count} pages begins at page ${page}, or it is in a queue already`;
-      throw new MbumaError('BAD_ARGUMENT', text, { address: page << PAGE_SHIFT });
+      requireOwnRun(page, count, 'is set aside');
+      return queues.add(recordOf(page), queue);
     });
   }
 
@@ -310,10 +220,6 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     return before;
   }
 
-  /** Pages of the longest block that there is when all pages are free: it begins at a multiple of its length. */
-  let longestBlock = 1 << ORDER_MAX;
-  while (Math.ceil(firstPage / longestBlock) * longestBlock + longestBlock > pageCount) longestBlock >>= 1;
-
   const queuedPages = (): number => queues.pagesIn(ACTIVE) + queues.pagesIn(INACTIVE) + queues.pagesIn(CACHE);
 
   const freePages = (): number => words[FREE_PAGES] as number;
@@ -332,9 +238,10 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     firstPage,
     tryAllocRun,
     freeRun,
+    resizeRun,
     setClass,
     raiseClass: (asked) => setClass(asked > pageClass ? asked : pageClass),
-    canEverHave: (count, alignment) => Math.max(count, alignment) <= longestBlock,
+    canEverHave: (count, alignment) => Math.ceil(firstPage / alignment) * alignment + count <= pageCount,
     freePages,
     queuedPages,
     queuedMayDo: (wanted) => queuedPages() > 0 && freePages() + queuedPages() >= wanted,

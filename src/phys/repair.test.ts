@@ -26,14 +26,23 @@ interface Scene {
   readonly hand: number;
 }
 
-/** A fragmented memory, and a thread with a hand that is empty or has the run. */
-function prepare(holds = false): Scene {
+/** All other pages are used but 14 behind the run: blocks of 4, 8 and 2. */
+function fillAllBut({ pages }: Kit, run: number, others: readonly { page: number; count: number }[]): void {
+  for (const { page, count } of others)
+    if (page !== run && pages.lengthOf(page) > 0) pages.freeRun(page, count);
+  while (pages.tryAllocRun(1, SLAB) !== 0);
+  for (let page = run + 12; page < run + 26; page++) pages.freeRun(page, 1);
+}
+
+/** A fragmented memory, or a full one, and a thread with a hand that is empty or has the run. */
+function prepare(holds = false, isFull = false): Scene {
   const kit = makeKit(200);
   const { pages } = kit;
   const taken = [3, 1, 7, 2, 12, 1, 5, 9].map((count) => ({ count, page: pages.tryAllocRun(count, SLAB) }));
   for (const index of [1, 3, 5]) pages.freeRun(taken[index]?.page as number, taken[index]?.count as number);
   const page = taken[4]?.page as number;
   pages.setObject(page, 12, 77);
+  if (isFull) fillAllBut(kit, page, taken);
   const victim = joinMortal(kit.machine.handle);
   const hand = victim.hands.open(HandKind.RUN, 0, holds ? page : 0, 12, 0);
   return { kit, victim, page, hand };
@@ -43,6 +52,7 @@ interface Story {
   readonly name: string;
   /** Whether the victim has the run in hand at first. */
   readonly holds: boolean;
+  readonly isFull?: boolean;
   act(pages: Pages, page: number, held: number): void;
 }
 
@@ -50,12 +60,18 @@ const stories: readonly Story[] = [
   { name: 'tryAllocRun of 5', holds: false, act: (pages, _, held) => void pages.tryAllocRun(5, RUN, held) },
   { name: 'tryAllocRun of 1', holds: false, act: (pages, _, held) => void pages.tryAllocRun(1, SLAB, held) },
   { name: 'tryAllocRun of 33', holds: false, act: (pages, _, held) => void pages.tryAllocRun(33, RUN, held) },
+  {
+    name: 'tryAllocRun of 11 in several blocks',
+    holds: false,
+    isFull: true,
+    act: (pages, _, held) => void pages.tryAllocRun(11, RUN, held, 1),
+  },
   { name: 'freeRun of 12', holds: true, act: (pages, page, held) => pages.freeRun(page, 12, held) },
 ];
 
 /** Stores of an act, and the runs after it. */
 function rehearse(story: Story): { stores: number; runs: Map<number, number> } {
-  const { kit, victim, page, hand } = prepare(story.holds);
+  const { kit, victim, page, hand } = prepare(story.holds, story.isFull);
   const before = victim.mortal.stores();
   story.act(victim.pages, page, hand + Hand.HELD);
   return { stores: victim.mortal.stores() - before, runs: runsOf(kit) };
@@ -77,7 +93,7 @@ describe('page runs: after a death', () => {
         const { stores, runs: after } = rehearse(story);
         let outcomes = '';
         for (let store = 1; store <= stores; store++) {
-          const { kit, victim, page, hand } = prepare(story.holds);
+          const { kit, victim, page, hand } = prepare(story.holds, story.isFull);
           const before = runsOf(kit);
           victim.mortal.dieAt(store);
           assert.throws(() => story.act(victim.pages, page, hand + Hand.HELD), Death);
@@ -102,6 +118,35 @@ describe('page runs: after a death', () => {
         }
         assert.match(outcomes, /^n+d+$/, 'one store decides');
         assert.ok(outcomes.length > 3);
+      });
+    }
+  }
+
+  for (const [name, count] of [
+    ['longer', 23],
+    ['shorter', 5],
+  ] as const) {
+    for (const [how, survive] of Object.entries(SURVIVALS)) {
+      it(`a run made ${name}, cut short before each store, is so or is not: taken over ${how}`, () => {
+        const lengths: number[] = [];
+        for (let store = 1, died = true; died; store++) {
+          const { kit, victim, page } = prepare(true, true);
+          victim.mortal.dieAt(store);
+          try {
+            assert.equal(victim.pages.resizeRun(page, 12, count), true);
+            died = false;
+          } catch (error) {
+            assert.ok(error instanceof Death, String(error));
+          }
+          kit.threads.declareDead(victim.threads.slot, victim.threads.generation);
+          survive(kit, victim);
+          assertClean(kit.pages);
+          const length = kit.pages.lengthOf(page);
+          lengths.push(length);
+          for (let each = page; each < page + length; each++) assert.equal(kit.pages.objectOf(each), 77);
+          assert.equal(kit.pages.freePages(), 14 + 12 - length);
+        }
+        assert.match(lengths.join(), new RegExp(`^(12,)+(${count},?)+$`), 'one store decides');
       });
     }
   }

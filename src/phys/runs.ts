@@ -8,15 +8,28 @@
 import type { Machine } from '../machine/index.js';
 import type { Buddy } from './buddy.js';
 import type { PageClass } from './classes.js';
+import { createExtents } from './extents.js';
 import type { Level } from './level.js';
 import type { Queues } from './queues.js';
 import { FIRST_USED_STATE, Page, PageQueue, PageState, Phys, RECORD_SHIFT, RECORD_WORDS } from './records.js';
 
+/** An alignment: whatever a block that is long enough has, so at least `count` rounded up to a power of two. */
+export const ANY_BLOCK = 0;
+
 export interface Runs {
-  /** Record of a block for a request, by README.md, "Classes"; 0: there is none. Takes runs of the cache queue. */
-  findBlock(count: number, order: number, pageClass: PageClass): number;
-  /** The first pages of a block become a run; its rest becomes blocks. @returns the first page */
-  blockToRun(block: number, count: number, use: number, held: number): number;
+  /**
+   * Where a run may be taken: where a block begins, by README.md, "Ladder" and "Classes". 0: nowhere. Takes
+   * runs of the cache queue.
+   *
+   * @param alignment ANY_BLOCK, or pages: then the run may lie in several blocks
+   */
+  findPlace(count: number, alignment: number, pageClass: PageClass): number;
+  /** Free pages, from where a block begins, become a run. */
+  takeRun(page: number, count: number, use: number, held: number): void;
+  /** Makes a used run longer, by pages behind it, if they are free and above the reserve. */
+  lengthen(page: number, count: number): boolean;
+  /** The end of a used run becomes blocks: all behind its first `count` pages. */
+  shorten(page: number, count: number): void;
   /** A used run becomes blocks. */
   runToBlocks(page: number, count: number): void;
   /** Pages of the used run that starts at `page`; 0 when none starts there. */
@@ -30,6 +43,7 @@ export interface Runs {
 export function createRuns(machine: Machine, buddy: Buddy, queues: Queues, level: Level): Runs {
   const { words, floats } = machine;
   const { firstPage } = machine.layout;
+  const extents = createExtents(machine);
   const { pageCount } = machine.layout.parameters;
   const { state: STATE, length: LENGTH, queue: QUEUE, ticket: TICKET } = Page;
   const { object: OBJECT, offset: OFFSET, wireCount: WIRE_COUNT, loanCount: LOAN_COUNT } = Page;
@@ -58,54 +72,95 @@ export function createRuns(machine: Machine, buddy: Buddy, queues: Queues, level
     words[record + LOAN_COUNT] = 0;
   }
 
-  function runToBlocks(page: number, count: number): void {
-    const record = records + (page << recordShift);
-    const end = record + (count << recordShift);
-    // The first page goes first: from here on the run is free.
-    words[record + STATE] = FREE_TAIL;
-    queues.remove(record);
-    for (let each = record; each < end; each += RECORD_WORDS) clearRecord(each);
-    buddy.addExtent(page, page + count);
-    words[FREE_PAGES] = (words[FREE_PAGES] as number) + count;
+  /** Pages that are used no more become blocks. */
+  function freePages(start: number, end: number): void {
+    for (let page = start; page < end; page++) clearRecord(records + (page << recordShift));
+    buddy.addExtent(start, end);
+    words[FREE_PAGES] = (words[FREE_PAGES] as number) + end - start;
     level.noteFreed();
   }
 
-  /** Frees the oldest run of the cache queue. */
-  function discardOldest(): void {
+  function runToBlocks(page: number, count: number): void {
+    const record = records + (page << recordShift);
+    // The first page goes first: from here on the run is free.
+    words[record + STATE] = FREE_TAIL;
+    queues.remove(record);
+    freePages(page, page + count);
+  }
+
+  function shorten(page: number, count: number): void {
+    const record = records + (page << recordShift);
+    const end = page + (words[record + LENGTH] as number);
+    words[record + LENGTH] = count; // from here on the end is free
+    freePages(page + count, end);
+  }
+
+  /** Frees the oldest run of the cache queue; its pages. */
+  function discardOldest(): number {
     const record = queues.oldest(PageQueue.CACHE);
     const count = words[record + LENGTH] as number;
     runToBlocks((record - records) >> recordShift, count);
     floats[DISCARDED] = (floats[DISCARDED] as number) + count;
+    return count;
   }
 
-  function findBlock(count: number, order: number, pageClass: PageClass): number {
+  function findPlace(count: number, alignment: number, pageClass: PageClass): number {
+    // Blocks start at multiples of their length.
+    const order = buddy.orderFor(Math.max(count, alignment));
+    /** Pages that have come free since blocks in a row were looked for. */
+    let news = count;
     for (;;) {
-      const block = buddy.firstBlock(order);
       const left = (words[FREE_PAGES] as number) - count;
-      if (block !== 0 && left >= level.reserved()) return block;
       const cached = queues.pagesIn(PageQueue.CACHE);
+      let page = buddy.firstBlock(order);
+      if (page !== 0 && alignment !== ANY_BLOCK) page = extents.startBefore(page, alignment);
+      else if (alignment !== ANY_BLOCK && left >= 0 && (news >= count || cached === 0)) {
+        page = extents.find(count, alignment);
+        news = 0;
+      }
+      if (page !== 0 && left >= level.reserved()) return page;
       // What is cached is not taken in vain.
       if (left + cached < level.floorOf(pageClass)) return 0;
-      if (cached > 0) discardOldest();
-      else if (block !== 0) {
+      if (cached > 0) news += discardOldest();
+      else if (page !== 0) {
         level.noteReserveTaken();
-        return block;
+        return page;
       } else return 0;
     }
   }
 
-  function blockToRun(block: number, count: number, use: number, held: number): number {
-    const page = buddy.cutBlock(block, count);
+  /** Pages are in blocks no more, and counted as used. */
+  function takePages(page: number, count: number): void {
+    buddy.cut(page, count);
+    words[FREE_PAGES] = (words[FREE_PAGES] as number) - count;
+    level.noteTaken();
+  }
+
+  function takeRun(page: number, count: number, use: number, held: number): void {
+    takePages(page, count);
     const record = records + (page << recordShift);
     for (let tail = record + ((count - 1) << recordShift); tail > record; tail -= RECORD_WORDS) {
       words[tail + STATE] = use;
     }
-    words[FREE_PAGES] = (words[FREE_PAGES] as number) - count;
-    level.noteTaken();
     words[record + LENGTH] = count;
     if (held !== 0) words[held] = page;
     words[record + STATE] = use; // from here on the run is used
-    return page;
+  }
+
+  function lengthen(page: number, count: number): boolean {
+    const record = records + (page << recordShift);
+    const before = words[record + LENGTH] as number;
+    const more = count - before;
+    if ((words[FREE_PAGES] as number) - more < level.reserved() || !extents.isFree(page + before, more))
+      return false;
+    takePages(page + before, more);
+    const end = record + (count << recordShift);
+    for (let tail = record + (before << recordShift); tail < end; tail += RECORD_WORDS) {
+      words[tail + STATE] = words[record + STATE] as number;
+      words[tail + OBJECT] = words[record + OBJECT] as number;
+    }
+    words[record + LENGTH] = count; // from here on they are the run's
+    return true;
   }
 
   /** The records of a used run, or of one free page, as they must be; nothing is in a block. */
@@ -122,8 +177,10 @@ export function createRuns(machine: Machine, buddy: Buddy, queues: Queues, level
   }
 
   return {
-    findBlock,
-    blockToRun,
+    findPlace,
+    takeRun,
+    lengthen,
+    shorten,
     runToBlocks,
     runLength,
     discarded: () => floats[DISCARDED] as number,

@@ -63,7 +63,7 @@ export function createRegistry(context: RingContext): Registry {
     if (index >= RINGS_MAX) throw outOfMemory(name, `there are ${RINGS_MAX} rings, and there can be no more`);
     const pageCount = pagesForCapacity(capacity);
     const hand = hands.open(HandKind.RUN, 0, 0, pageCount, 0);
-    const page = creation.fails(name) ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD);
+    const page = creation.fails(name) ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD, 1);
     if (page === 0) {
       hands.close(hand);
       throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);

@@ -13,6 +13,6 @@ export function misuse() {
 
 export const refusal = {
   code: 'FREE_WRONG_TYPE',
-  message: 'free: address 0xa0000 lies in a run of malloc type pictures, not texts',
-  address: 0xa0000,
+  message: 'free: address 0x9f000 lies in a run of malloc type pictures, not texts',
+  address: 0x9f000,
 };
