@@ -1,4 +1,4 @@
-// The rule, as users have it: by the name of the package, with the configuration of README.md.
+// The rules, as users have them: by the name of the package, with the configuration of README.md.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,8 +26,16 @@ async function brokenBy(text, page) {
 }
 
 for (const page of ['README.md', 'src/eslint/README.md']) {
-  test(`the configuration of ${page} finds what is thrown away, and nothing else`, async () => {
-    const text = 'const a = zone.tryAlloc();\nring.tryPut(a);\nif (!ring.tryPut(a)) zone.free(a);\n';
-    assert.deepEqual(await brokenBy(text, page), ['mbuma/use-try-result 2']);
+  test(`the configuration of ${page} finds what is thrown away or not tested, and nothing else`, async () => {
+    const text = [
+      'const a = zone.tryAlloc();',
+      'ring.tryPut(a);',
+      'if (!ring.tryPut(a)) zone.free(a);',
+      'words[a >> 2] = 1;',
+      'const b = zone.tryAlloc();',
+      'if (b !== 0) words[b >> 2] = 1;',
+    ];
+    const broken = await brokenBy(text.join('\n'), page);
+    assert.deepEqual(broken, ['mbuma/use-try-result 2', 'mbuma/test-try-result 4']);
   });
 }

@@ -6,28 +6,32 @@
  */
 
 import type { Rule } from './syntax.js';
+import { testTryResult } from './test-try-result.js';
 import { useTryResult } from './use-try-result.js';
 
+export type { NameOptions } from './calls.js';
 export type { Rule, RuleContext } from './syntax.js';
-export type { UseTryResultOptions } from './use-try-result.js';
 
 /** What a configuration takes: `plugins: { mbuma }`. */
 export interface MbumaPlugin {
   readonly meta: { readonly name: string; readonly namespace: string };
-  readonly rules: { readonly 'use-try-result': Rule };
+  readonly rules: { readonly 'use-try-result': Rule; readonly 'test-try-result': Rule };
   readonly configs: {
     /** Every rule, as an error. */
     readonly recommended: {
       readonly name: string;
       readonly plugins: { readonly mbuma: MbumaPlugin };
-      readonly rules: { readonly 'mbuma/use-try-result': 'error' };
+      readonly rules: {
+        readonly 'mbuma/use-try-result': 'error';
+        readonly 'mbuma/test-try-result': 'error';
+      };
     };
   };
 }
 
 const plugin: MbumaPlugin = {
   meta: { name: 'mbuma', namespace: 'mbuma' },
-  rules: { 'use-try-result': useTryResult },
+  rules: { 'use-try-result': useTryResult, 'test-try-result': testTryResult },
   configs: {
     recommended: {
       name: 'mbuma/recommended',
@@ -37,7 +41,7 @@ const plugin: MbumaPlugin = {
           return plugin;
         },
       },
-      rules: { 'mbuma/use-try-result': 'error' },
+      rules: { 'mbuma/use-try-result': 'error', 'mbuma/test-try-result': 'error' },
     },
   },
 };

@@ -24,3 +24,15 @@ export const TRY_METHODS: readonly string[] = [
   // Mutexes.
   'tryLock',
 ];
+
+/** Those of them that answer an address, or 0. */
+export const ADDRESS_METHODS: readonly string[] = [
+  'tryAlloc',
+  'tryCalloc',
+  'tryRealloc',
+  'tryAlignedAlloc',
+  'tryGet',
+  'tryGethdr',
+  'tryGetcl',
+  'tryGetjcl',
+];

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Linter, RuleTester } from 'eslint';
-import plugin, { type UseTryResultOptions } from './index.js';
+import plugin, { type NameOptions } from './index.js';
 import { TRY_METHODS } from './methods.js';
+import { parserAroundCalls } from './parser.test-kit.js';
 
 RuleTester.describe = suite;
 RuleTester.it = test;
@@ -15,7 +16,7 @@ const found = (code: string, ...names: readonly string[]) => ({
   code,
   errors: (names.length === 0 ? ['tryAlloc'] : names).map(thrownAway),
 });
-const options = (given: UseTryResultOptions): UseTryResultOptions[] => [given];
+const options = (given: NameOptions): NameOptions[] => [given];
 
 new RuleTester().run('use-try-result', plugin.rules['use-try-result'] as never, {
   valid: [
@@ -55,6 +56,7 @@ new RuleTester().run('use-try-result', plugin.rules['use-try-result'] as never, 
     found('(zone?.tryAlloc)();'),
     found("zone['tryAlloc']();"),
     found('zone[`tryAlloc`]();'),
+    found('(0, zone.tryAlloc)();'),
     found('zone.tryAlloc.call(zone);'),
     found("zone.tryAlloc['apply'](zone, []);"),
     found('void zone.tryAlloc();'),
@@ -94,28 +96,11 @@ test('options that it does not know are refused', () => {
   }
 });
 
-/** A parser that puts a node around the expression of each statement, as those of TypeScript do. */
-function parserAround(type: string): Linter.Parser {
-  return {
-    parseForESLint(code) {
-      const linter = new Linter();
-      linter.verify(code, []);
-      const { ast, visitorKeys } = linter.getSourceCode();
-      for (const statement of ast.body) {
-        if (statement.type !== 'ExpressionStatement') continue;
-        const { expression, range, loc } = statement;
-        Object.assign(statement, { expression: { type, expression, range, loc } });
-      }
-      return { ast, visitorKeys: { ...visitorKeys, [type]: ['expression'] } };
-    },
-  };
-}
-
 test('what TypeScript writes around a call hands its value on', () => {
   const count = (type: string): number =>
     new Linter().verify('zone.tryAlloc();', [
       ...configuration,
-      { languageOptions: { parser: parserAround(type) } },
+      { languageOptions: { parser: parserAroundCalls(type) } },
     ]).length;
   for (const type of ['TSNonNullExpression', 'TSAsExpression', 'TSSatisfiesExpression', 'TSTypeAssertion']) {
     assert.equal(count(type), 1, type);

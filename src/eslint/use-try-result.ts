@@ -6,15 +6,9 @@
  * the value is only handed on, and sees whether somebody takes it.
  */
 
+import { chosenNames, nameOf, nameOptions } from './calls.js';
 import { TRY_METHODS } from './methods.js';
 import type { AnyNode, Rule } from './syntax.js';
-
-export interface UseTryResultOptions {
-  /** More names: of functions of one's own that answer in the same way. */
-  readonly methods?: readonly string[];
-  /** Names that mean something else in this program. */
-  readonly ignore?: readonly string[];
-}
 
 /** What hands on the value of the expression inside it. */
 const HANDS_ON = new Set([
@@ -49,40 +43,18 @@ function isThrownAway(node: AnyNode): boolean {
   return HANDS_ON.has(parent.type) && isThrownAway(parent);
 }
 
-/** The name of what is called; of `x.f.call(x)` and `x.f.apply(x)` that of `f`. */
-function nameOf(callee: AnyNode | undefined): string | undefined {
-  if (callee === undefined) return undefined;
-  if (callee.type === 'Identifier') return callee.name;
-  // `(x?.f)()` and `x.f!()`.
-  if (callee.type === 'ChainExpression' || callee.type === 'TSNonNullExpression')
-    return nameOf(callee.expression);
-  if (callee.type !== 'MemberExpression') return undefined;
-  const name = propertyName(callee);
-  return name === 'call' || name === 'apply' ? nameOf(callee.object) : name;
-}
-
-function propertyName({ computed, property }: AnyNode): string | undefined {
-  if (!computed) return property?.type === 'Identifier' ? property.name : undefined;
-  if (property?.type === 'Literal') return String(property.value);
-  const isText = property?.type === 'TemplateLiteral' && property.expressions?.length === 0;
-  return isText ? (property.quasis?.[0]?.value.cooked ?? undefined) : undefined;
-}
-
-const names = { type: 'array', items: { type: 'string' }, uniqueItems: true };
-
 export const useTryResult: Rule = {
   meta: {
     type: 'problem',
     docs: { description: 'Demand that the result of mbuma’s try… functions is used' },
-    schema: [{ type: 'object', properties: { methods: names, ignore: names }, additionalProperties: false }],
+    schema: nameOptions,
     defaultOptions: [{}],
     messages: {
       thrownAway: "The result of '{{name}}' is thrown away: it says whether there is anything, and what.",
     },
   },
   create(context) {
-    const { methods = [], ignore = [] } = (context.options[0] ?? {}) as UseTryResultOptions;
-    const wanted = new Set([...TRY_METHODS, ...methods].filter((name) => !ignore.includes(name)));
+    const wanted = chosenNames(TRY_METHODS, context.options);
     return {
       CallExpression(node) {
         const call = node as AnyNode;
