@@ -31,6 +31,7 @@ import {
   type Malloc,
   type MallocTypeStats,
   mallocBranches,
+  withFreeName,
 } from './malloc/index.js';
 import { createMbufs, LAST_MBUF_ZONE, type Mbufs, mbufBranches } from './mbuf/index.js';
 import type { Memory, Violation } from './memory-api.js';
@@ -142,11 +143,11 @@ function assemble(
     sysctl: createSysctl(growTree, assertAttached),
     zone: ((options) => {
       assertAttached();
-      return uma.zone(options);
+      return uma.zone(withFreeName(uma, options));
     }) as Memory['zone'],
     keg(options) {
       assertAttached();
-      return makeKeg(uma.zone(zoneOfKeg(options)));
+      return makeKeg(uma.zone(withFreeName(uma, zoneOfKeg(options))));
     },
     foreignKeg(options) {
       assertAttached();

@@ -10,15 +10,20 @@ import { repository } from './source.mjs';
 const FILE = join(repository, 'test/types/untested.ts');
 const compiler = join(repository, 'node_modules/typescript/bin/tsc');
 
-/** Numbers of the lines that the compiler refuses. */
-function refusedBy(...options) {
-  const project = join(repository, 'test/types');
+/** What the compiler says of a project. */
+function compile(project, ...options) {
   const { stdout, stderr, error } = spawnSync(
     process.execPath,
-    [compiler, '--project', project, '--pretty', 'false', ...options],
+    [compiler, '--project', join(repository, project), '--pretty', 'false', ...options],
     { encoding: 'utf8' },
   );
   assert.equal(error, undefined);
+  return { stdout, stderr };
+}
+
+/** Numbers of the lines that the compiler refuses. */
+function refusedBy(...options) {
+  const { stdout, stderr } = compile('test/types', ...options);
   const lines = [...stdout.matchAll(/untested\.ts\((\d+),\d+\): error TS\d+/g)].map(([, line]) =>
     Number(line),
   );
@@ -42,4 +47,10 @@ describe('what may be nothing', () => {
       marked,
     );
   });
+});
+
+test('a memory and its imports go into a module of WebAssembly, where the types of that are known', () => {
+  assert.equal(compile('test/types/dom').stdout, '');
+  // Without them the name is not known: so the types are judged by.
+  assert.match(compile('test/types/dom', '--lib', 'es2022,es2024.sharedmemory').stdout, /'WebAssembly'/);
 });

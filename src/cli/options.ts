@@ -72,7 +72,7 @@ export function readInvocation(args: readonly string[]): Invocation {
 
 /** Traces have no mark inside by which they could be known. */
 function areTraces(files: readonly string[]): boolean {
-  const traces = files.filter((file) => file.endsWith('.trace'));
+  const traces = files.filter((file) => file.toLowerCase().endsWith('.trace'));
   if (traces.length > 0 && traces.length < files.length)
     throw new UsageError('replay: captures and traces (*.trace) cannot be replayed together');
   return traces.length > 0;

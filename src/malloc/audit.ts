@@ -7,7 +7,7 @@ import { GRANULE_SHIFT, OWNER_MEMORY, OwnerDeath } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
-import { isBlockZone, type Marks } from './marks.js';
+import type { Marks } from './marks.js';
 import {
   CELL_WORDS,
   DESCRIPTION_WORDS,
@@ -19,6 +19,7 @@ import {
 } from './records.js';
 import { batchGranules, type Registry } from './registry.js';
 import type { FoundRun, Runs } from './runs.js';
+import { isBlockZone, ownerOfBlockZone } from './zone-names.js';
 
 /** Takes one finding: the rule's number, and where and how it is broken. */
 export type Report = (rule: string, message: string) => void;
@@ -126,7 +127,7 @@ export function auditMalloc(
 
   /** Whether a zone is of a type that follows a death: `malloc-64#3` is the third one's. */
   function isFollowed(zone: string): boolean {
-    const number = Number(zone.split('#')[1] ?? 0);
+    const number = ownerOfBlockZone(zone);
     const type = number >= 1 && number <= registry.count() ? registry.at(number - 1) : 0;
     return type !== 0 && read(type + MallocType.onOwnerDeath) !== OwnerDeath.keep;
   }

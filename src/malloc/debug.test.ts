@@ -136,6 +136,22 @@ describe('a block that is freed as another type’s', () => {
 });
 
 describe('leaks', () => {
+  it('tell the type of blocks in zones of its own at every check level', () => {
+    for (const checkLevel of [0, 3] as const) {
+      const memory = createMemory({ bytes: 4 << 20, timerMs: 0, checkLevel });
+      memory.mallocType({ name: 'others' });
+      const own = memory.mallocType({ name: 'own', zones: 'own' });
+      own.alloc(100);
+      assert.deepEqual(
+        memory
+          .leaks()
+          .map(({ zone, type }) => [zone, type])
+          .filter(([zone]) => zone?.startsWith('malloc-')),
+        [['malloc-112#2', 'own']],
+      );
+    }
+  });
+
   it('are told by type, runs too', () => {
     for (const checkLevel of [0, 2, 3] as const) {
       const { memory, texts, icons } = make(checkLevel);

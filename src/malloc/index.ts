@@ -24,6 +24,7 @@ export { mallocBranches } from './leaves.js';
 export { MallocState, MallocType as MallocTypeRecord, TypeCell } from './records.js';
 export { MALLOC_CELLS } from './registry.js';
 export type { MallocType, MallocTypeOptions, MallocTypeStats } from './types.js';
+export { withFreeName } from './zone-names.js';
 
 /** malloc over a memory, as one thread sees it. */
 export interface Malloc {

@@ -283,6 +283,16 @@ describe('what is refused', () => {
     assertClean(memory);
   });
 
+  it('a zone of a user by the name of one that malloc has not made yet', () => {
+    const { memory, temp } = make();
+    for (const name of ['malloc-64', 'malloc-1', 'malloc-64#3'])
+      for (const open of [() => memory.zone({ name, size: 64 }), () => memory.keg({ name, size: 64 })])
+        assert.throws(open, { code: 'BAD_ARGUMENT', message: /malloc makes the zones of that name/ });
+    memory.zone({ name: 'malloc-', size: 64 });
+    temp.free(temp.alloc(64));
+    assertClean(memory);
+  });
+
   it('a type that exists otherwise, and options that are none', () => {
     const { memory } = make();
     const codes = (...options: unknown[]): string[] =>

@@ -18,6 +18,7 @@ import type { MallocContext } from './context.js';
 import type { TypeRef } from './records.js';
 import type { Registry } from './registry.js';
 import type { Runs } from './runs.js';
+import { isBlockZone, ownerOfBlockZone } from './zone-names.js';
 
 /** In a tag and in the note of a run: the block is its caller's. */
 export const CLAIMED = 0x100;
@@ -26,11 +27,6 @@ export const CLAIMED = 0x100;
 export const GUARDED = 0x200;
 
 const TYPE_MASK = 0xff;
-
-/** A zone of blocks, of whatever class and whosever. */
-export function isBlockZone(name: string): boolean {
-  return /^malloc-\d/.test(name);
-}
 
 /** Whose blocks are marked, and with what. */
 export interface Marked {
@@ -61,7 +57,9 @@ export function createMarks({ threads, uma, pages }: MallocContext, registry: Re
   };
 
   tags.onName((zone, tag) => {
-    const type = isBlockZone(zone) ? typeOf(tag) : 0;
+    if (!isBlockZone(zone)) return '';
+    // Without tags a zone of a type's own still says whose its blocks are.
+    const type = typeOf(tag < 0 ? ownerOfBlockZone(zone) : tag);
     return type === 0 ? '' : registry.nameOf(type);
   });
 

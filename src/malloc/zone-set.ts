@@ -6,6 +6,7 @@ import { layoutOf, readText } from '../record/index.js';
 import { GUARDED_PAGE, KegRecord, OwnerDeath, type Zone } from '../uma/index.js';
 import { CLASS_SIZES } from './classes.js';
 import type { MallocContext } from './context.js';
+import { blockZoneName } from './zone-names.js';
 
 /** Numbers that the map of pages can have. */
 const KEGS_MAX = 0x10000;
@@ -53,7 +54,7 @@ export function createZoneSet(
   const zones = new Array<Zone | undefined>(CLASS_SIZES.length).fill(undefined);
   /** Class of a keg of this set that is open here, plus 1, by the keg's number; else 0. */
   const classOfKeg = new Uint8Array(KEGS_MAX);
-  const names = CLASS_SIZES.map((size) => (owner === 0 ? `malloc-${size}` : `malloc-${size}#${owner}`));
+  const names = CLASS_SIZES.map((size) => blockZoneName(size, owner));
 
   uma.onZoneEnd(({ name }) => (names.includes(name) ? 'is used by malloc types' : ''));
 

@@ -165,7 +165,7 @@ export function createItems(
     return slab + siteOffset + ((item - read(slab + Slab.data)) / itemSize) * ITEM_SITES_WORDS;
   }
 
-  const use = (item: FoundItem): string => (item.tag === 0 ? '' : nameTag(item.zone, read(item.tag)));
+  const use = (item: FoundItem): string => nameTag(item.zone, item.tag === 0 ? -1 : read(item.tag));
 
   const siteText = (site: number): string => sites.textOf(site) || 'an unknown place';
 

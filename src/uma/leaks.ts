@@ -10,7 +10,7 @@ import { GRANULE_SHIFT, GUARDED_PAGE, GuardedItem, ItemSites, OWNER_MEMORY, Slab
 /** Items in use that have zone, use, and place and thread of their allocation in common. */
 export interface Leak {
   readonly zone: string;
-  /** The malloc type of blocks; '' of what is none, or where that is not kept: below check level 2. */
+  /** The malloc type of blocks; '' of what is none, or where that is not kept: below check level 2, in shared zones. */
   readonly type: string;
   /** `src/worker.js:12:5`, where they were allocated; '' where that is not known or not kept. */
   readonly site: string;

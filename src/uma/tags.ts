@@ -10,7 +10,10 @@
 
 import type { BareMaps, Items } from './items.js';
 
-/** The name of a tag of a zone; '' for a zone that is not the layer's, and a tag that it does not know. */
+/**
+ * The name of a tag of a zone, -1 where items have none; '' for a zone that is not the layer's, and a tag
+ * that it does not know.
+ */
 export type NameTag = (zone: string, tag: number) => string;
 
 export interface Tags {

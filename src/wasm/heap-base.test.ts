@@ -27,6 +27,7 @@ const IMPORTS = `
 const OTHERS = `
   (global i32 (global.get $g)) (global i64 (i64.const -1))
   (global f32 (f32.const -1)) (global f64 (f64.const 1e300))
+  (global v128 (v128.const i32x4 1 -2 3 -4))
   (global funcref (ref.null func))`;
 const base = (value: string): string => `(global (export "__heap_base") i32 (i32.const ${value}))`;
 

@@ -14,6 +14,8 @@ const Kind = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3, TAG: 4 } as const;
 const I32_CONST = 0x41;
 const F32_CONST = 0x43;
 const F64_CONST = 0x44;
+/** Before the number of an instruction for vectors; that of a constant has 16 bytes behind it. */
+const VECTOR = 0xfd;
 const END = 0x0b;
 
 const CUT = 'ends in the middle of a section';
@@ -118,9 +120,9 @@ function findExport(reader: Reader): number {
 
 /** Skips a constant that is not looked for: an opcode, then bytes or a number. */
 function skipConstant(reader: Reader, opcode: number): void {
-  if (opcode === F32_CONST || opcode === F64_CONST)
-    for (let left = opcode === F32_CONST ? 4 : 8; left > 0; left--) reader.byte();
-  else while (reader.byte() >= 0x80);
+  const bytes = { [F32_CONST]: 4, [F64_CONST]: 8, [VECTOR]: 16 }[opcode] ?? 0;
+  if (bytes === 0 || opcode === VECTOR) while (reader.byte() >= 0x80);
+  for (let left = bytes; left > 0; left--) reader.byte();
 }
 
 /** Constant that a global of the module begins with. */

@@ -19,7 +19,9 @@ export const TABLE_TYPE = 'replay table';
 
 /** The type that the blocks of a trace belong to is called as the file. */
 export function typeNameOf({ file }: Trace): string {
-  const name = basename(file, '.trace').replaceAll(/[^ -~]/g, '?');
+  const name = basename(file)
+    .replace(/\.trace$/i, '')
+    .replaceAll(/[^ -~]/g, '?');
   return name.slice(0, NAME_MAX).trim() || 'trace';
 }
 

@@ -6,9 +6,19 @@
 // plain way.
 
 /** A WebAssembly.Memory, made with `shared`. Its `buffer` is a SharedArrayBuffer. */
-export interface WasmMemory {
+interface AnyWasmMemory {
   readonly buffer: ArrayBufferLike;
 }
+
+/**
+ * A memory of WebAssembly: `WebAssembly.Memory`, where the types that a program is compiled with know it, so
+ * that it may be handed to whatever wants one.
+ */
+export type WasmMemory = typeof globalThis extends {
+  readonly WebAssembly: { readonly Memory: new (...given: never) => infer Instance };
+}
+  ? Instance & AnyWasmMemory
+  : AnyWasmMemory;
 
 interface WasmInstance {
   readonly exports: Record<string, unknown>;
