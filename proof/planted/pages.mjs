@@ -66,8 +66,8 @@ export const pagesBugs = [
   [
     'phys/pages.js',
     'a dead thread’s hand keeps a run that is in a queue',
-    ' && words[recordOf(page) + QUEUE] === PageQueue.NONE;',
-    ';',
+    'isHeld = runLength(page) !== 0 && words[recordOf(page) + QUEUE] === PageQueue.NONE;',
+    'isHeld = runLength(page) !== 0;',
     wanted,
     once,
   ],
