@@ -21,7 +21,7 @@ export interface SysctlNames {
   'vm.debug.divisor': number;
   'vm.memguard.frequency': number;
   'vm.phys.failures': number;
-  'vm.phys.largest_run': number;
+  'vm.phys.longest_block': number;
   'vm.phys.requests': number;
   'vm.stats.vm.v_free_count': number;
   'vm.stats.vm.v_page_count': number;

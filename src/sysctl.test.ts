@@ -103,7 +103,7 @@ describe('every leaf', () => {
       'vm.debug.divisor': 'integer',
       'vm.memguard.frequency': 'integer',
       'vm.phys.failures': 'integer',
-      'vm.phys.largest_run': 'integer',
+      'vm.phys.longest_block': 'integer',
       'vm.phys.requests': 'integer',
       'vm.stats.vm.v_free_count': 'integer',
       'vm.stats.vm.v_page_count': 'integer',

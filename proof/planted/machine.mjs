@@ -208,7 +208,7 @@ export const machineBugs = [
     '                ask(each, Attention.REAP);',
     '                ;',
     'one waits for what a thread has that dies',
-    { kill: { threads: [1] } },
+    { kill: { threads: [1] }, preemptions: 0 },
   ],
   [
     'machine/threads.js',

@@ -95,12 +95,16 @@ export function alike(body) {
   return { ...ofOneBody(body), alike: true };
 }
 
-/** The scenario with its third thread; as it is when it has three by itself. */
-export function withThird({ third, ...scenario }) {
+/**
+ * The scenario with its third thread; as it is when it has three by itself. `thirdTakesAll`: with it there is
+ * not enough for all, so that the time of one who waits may end.
+ */
+export function withThird({ third, thirdTakesAll, ...scenario }) {
   if (third === undefined) return scenario;
   const threads = [...scenario.threads, third];
   const attach = scenario.attach === undefined ? undefined : scenario.attach + 1;
-  return { ...scenario, name: `${scenario.name}, and a third`, threads, attach };
+  const slicesMayHelp = scenario.slicesMayHelp === true || thirdTakesAll === true;
+  return { ...scenario, name: `${scenario.name}, and a third`, threads, attach, slicesMayHelp };
 }
 
 export const timedOut = (error) => error?.code === 'TIMED_OUT';

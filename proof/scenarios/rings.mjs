@@ -145,6 +145,7 @@ export const ringScenarios = [
       (_memory, { rings }, tools) => tryTake(tools, rings[1]),
     ],
     third: (_memory, { rings }, tools) => put(tools, rings[2], 3, 300),
+    thirdTakesAll: true,
     specification: queueSpecification(1, [1]),
     after(_memories, _shared, { results, killed }) {
       if (killed.length === 0 && results[1] !== 1) throw new Error(`taken: ${results[1]}`);
@@ -193,6 +194,7 @@ export const ringScenarios = [
   {
     ...carrying,
     name: 'ring: it carries items to one who sleeps',
+    thirdTakesAll: true,
     threads: [
       putItem,
       (_memory, { zones, rings }) => {

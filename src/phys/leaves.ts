@@ -80,10 +80,10 @@ export function pagesBranches(pages: Pages): readonly Branch[] {
     ]),
     branch('vm.phys', [
       integer(
-        'largest_run',
+        'longest_block',
         'pages',
-        'The longest run that can be had now.',
-        () => pages.stats().largestRun,
+        'The longest free block: large blocks of malloc may lie in several.',
+        () => pages.stats().longestBlock,
         {
           most: PAGES_MAX,
         },

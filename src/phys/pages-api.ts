@@ -10,8 +10,8 @@ export interface PagesStats {
   /** Pages that this layer hands out: all but the boot pages. */
   readonly pages: number;
   readonly free: number;
-  /** Pages of the longest block: of the longest run that begins at a multiple of its length. */
-  readonly largestRun: number;
+  /** Pages of the longest free block. A large block of malloc may lie in several, and be longer. */
+  readonly longestBlock: number;
   /** Number of free blocks of 2^index pages. */
   readonly byOrder: readonly number[];
   readonly requests: number;

@@ -136,7 +136,7 @@ describe('page runs: model', () => {
             } else if ('resize' in each) {
               if (runs.length > 0) resize(runs[each.resize % runs.length] as Run, each.to);
             } else {
-              const longest = pages.stats().largestRun;
+              const longest = pages.stats().longestBlock;
               const rounded = 2 ** Math.ceil(Math.log2(each.take));
               const aligned = each.alignment ?? rounded;
               const page = pages.tryAllocRun(each.take, each.use, 0, each.alignment);
@@ -183,7 +183,7 @@ describe('page runs: exhaustion and fragmentation', () => {
     const taken = takeAll(kit.pages, 1);
     assert.equal(taken.length, 300 - kit.pages.firstPage);
     assert.equal(kit.pages.freePages(), 0);
-    assert.equal(kit.pages.stats().largestRun, 0);
+    assert.equal(kit.pages.stats().longestBlock, 0);
     assert.equal(kit.pages.stats().failures, 1);
     assert.equal(kit.pages.stats().requests, taken.length + 1);
     assertClean(kit.pages);
@@ -198,7 +198,7 @@ describe('page runs: exhaustion and fragmentation', () => {
     for (const page of taken) if (page % 2 === 0) pages.freeRun(page, 1);
     assert.ok(pages.freePages() > 100);
     assert.equal(pages.tryAllocRun(2, RUN), 0);
-    assert.equal(pages.stats().largestRun, 1);
+    assert.equal(pages.stats().longestBlock, 1);
     assertClean(pages);
     for (const page of taken) if (page % 2 === 1) pages.freeRun(page, 1);
     assert.notEqual(pages.tryAllocRun(64, RUN), 0);

@@ -281,7 +281,7 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
       return {
         pages: pageCount - firstPage,
         free: words[FREE_PAGES] as number,
-        largestRun: nonEmpty === 0 ? 0 : 1 << (31 - Math.clz32(nonEmpty)),
+        longestBlock: nonEmpty === 0 ? 0 : 1 << (31 - Math.clz32(nonEmpty)),
         byOrder: Array.from(words.subarray(BLOCKS, BLOCKS + ORDER_MAX + 1)),
         requests: floats[REQUESTS] as number,
         failures: floats[FAILURES] as number,

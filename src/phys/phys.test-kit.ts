@@ -74,6 +74,6 @@ export function assertClean(pages: Pages): void {
 
 /** Everything that the layer keeps about free pages; the same for the same set of free pages, links aside. */
 export function freeShape({ pages }: Kit): unknown {
-  const { free, byOrder, largestRun } = pages.stats();
-  return { free, byOrder, largestRun };
+  const { free, byOrder, longestBlock } = pages.stats();
+  return { free, byOrder, longestBlock };
 }

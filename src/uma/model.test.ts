@@ -84,7 +84,7 @@ function assertLacking(model: Model, real: Real, who: number, at: number): void 
     kegItems.every(({ free }) => free === 0),
     `${zone.name} has free items`,
   );
-  assert.ok(pages.stats().largestRun * 4096 < zone.size + 4096 * 9, `there are pages for ${zone.name}`);
+  assert.ok(pages.stats().longestBlock * 4096 < zone.size + 4096 * 9, `there are pages for ${zone.name}`);
 }
 
 abstract class Step implements fc.Command<Model, Real> {
