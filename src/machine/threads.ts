@@ -79,6 +79,8 @@ export interface Threads {
   slotRef(slot: number): Ref<'thread'>;
   /** Waiter `index` of a slot; 0 is the blocking one. */
   waiterRef(slot: number, index: number): Ref<'waiter'>;
+  /** The slot whose waiter it is, by where it lies. */
+  slotOfWaiter(waiter: Ref<'waiter'>): number;
   /** Threads attached now: a hint. */
   attachedCount(): number;
   isLive(slot: number): boolean;
@@ -294,6 +296,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
     waitersPerSlot: WAITERS_PER_SLOT,
     slotRef,
     waiterRef,
+    slotOfWaiter: (waiter) => Math.trunc((waiter - waitersArea) / (WAITERS_PER_SLOT * WAITER_WORDS)),
     attachedCount: () => load(ATTACHED) & ATTACHED_MASK,
     // Slots that were read from the memory may be anything, when something has written there.
     isLive: (other) => other >>> 0 <= maxThreads && lifeIn(other) === LIVE,

@@ -178,7 +178,8 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
 
   /** An asynchronous call is woken where it waits; a thread that blocks, by what it is asked. */
   function wake(waiter: WaiterRef, attention: number): void {
-    const slot = words[waiter + SLOT] as number;
+    // The waiter may be gone by now, with its thread: who cleans up writes its words.
+    const slot = threads.slotOfWaiter(waiter);
     if (waiter !== threads.waiterRef(slot, 0)) notify(waiter + STATE, 1);
     else if (slot !== threads.slot) threads.ask(slot, attention);
   }

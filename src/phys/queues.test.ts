@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { PageQueue, PageState } from './index.js';
+import { PageQueue, PageState, Phys } from './index.js';
 import { assertClean, makeKit } from './phys.test-kit.js';
 
 const { ACTIVE, INACTIVE, CACHE, NONE } = PageQueue;
@@ -44,6 +44,18 @@ describe('runs that may be taken', () => {
     assert.equal(pages.takeBack(page, ticket), false, 'that was another stay');
     assert.equal(pages.takeBack(page, again), true);
     assertClean(pages);
+  });
+
+  it('end a request, and ageing, by an error where a queue is damaged', () => {
+    for (const queue of [CACHE, INACTIVE]) {
+      const { pages, machine } = makeKit(100);
+      const phys = machine.area('phys');
+      while (pages.tryAllocRun(1, RUN) !== 0);
+      machine.words[phys + Phys.queuePages + queue] = 7;
+      machine.words[phys + Phys.queueHeads + queue] = pages.pageRef(0);
+      const call = queue === CACHE ? () => pages.tryAllocRun(1, RUN) : () => pages.age(1);
+      assert.throws(call, { code: 'MEMORY_DAMAGED' });
+    }
   });
 
   it('are not those of another who had the same page later', () => {

@@ -4,6 +4,7 @@
  * The word `queue` of a run's first page is the truth; lists and counts follow from it.
  */
 
+import { damaged } from '../check/index.js';
 import type { Machine } from '../machine/index.js';
 import { Page, PageQueue, Phys } from './records.js';
 
@@ -64,6 +65,8 @@ export function createQueues(machine: Machine): Queues {
   /** From the end of one queue to the other's; the ticket stays. */
   function moveOldest(from: PageQueue, to: PageQueue): void {
     const record = read(HEADS + from);
+    // Each that is moved must add pages to the other queue, or ageing would have no end.
+    if (!(read(record + LENGTH) > 0)) throw damaged(`a queue of runs begins at ${record}`);
     unlink(record, from);
     words[record + QUEUE] = to;
     link(record, to);

@@ -5,6 +5,7 @@
  * first pages of the used runs (README.md, "After a death").
  */
 
+import { damaged } from '../check/index.js';
 import type { Machine } from '../machine/index.js';
 import type { Buddy } from './buddy.js';
 import type { PageClass } from './classes.js';
@@ -98,8 +99,12 @@ export function createRuns(machine: Machine, buddy: Buddy, queues: Queues, level
   /** Frees the oldest run of the cache queue; its pages. */
   function discardOldest(): number {
     const record = queues.oldest(PageQueue.CACHE);
-    const count = words[record + LENGTH] as number;
-    runToBlocks((record - records) >> recordShift, count);
+    const page = (record - records) >> recordShift;
+    const count = runLength(page);
+    // Else the request would look at it for ever.
+    if (count === 0 || words[record + QUEUE] !== PageQueue.CACHE)
+      throw damaged(`the cache queue begins at ${record}`);
+    runToBlocks(page, count);
     floats[DISCARDED] = (floats[DISCARDED] as number) + count;
     return count;
   }
@@ -163,13 +168,18 @@ export function createRuns(machine: Machine, buddy: Buddy, queues: Queues, level
     return true;
   }
 
+  /** What is 0 is not written: a living thread may be looking whether its own run may be taken. */
+  function clearQueueWords(record: number): void {
+    for (let word = record + QUEUE; word <= record + TICKET; word++) if (words[word] !== 0) words[word] = 0;
+  }
+
   /** The records of a used run, or of one free page, as they must be; nothing is in a block. */
   function rebuildRecords(page: number, length: number): void {
     const record = records + (page << recordShift);
     if (length === 0) clearRecord(record);
     const queue = words[record + QUEUE] as number;
     if (length !== 0 && queue > PageQueue.NONE && queue <= PageQueue.CACHE) queues.relink(record);
-    else words.fill(0, record + QUEUE, record + TICKET + 1);
+    else clearQueueWords(record);
     for (let tail = 1; tail < length; tail++) {
       words[record + (tail << recordShift) + STATE] = words[record + STATE] as number;
       words[record + (tail << recordShift) + LENGTH] = 0;
