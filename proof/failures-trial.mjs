@@ -102,7 +102,7 @@ export class Trial {
     const late = scenario.attachInThreads === true;
     const threads = scenario.threads.map((body, id) => {
       return (memory, shared, tools) => {
-        if (late) this.zones.set(id, watchZones(memory));
+        if (late) this.#watch(id, memory);
         const run = () => body(memory, shared, tools);
         return scenario.async && id === 0 ? this.#asyncBody(run, memory) : this.#body(run, id, memory);
       };
@@ -112,9 +112,7 @@ export class Trial {
       ...scenario,
       threads,
       setup: (memories, observer) => {
-        memories.forEach((memory, id) => {
-          this.zones.set(id, watchZones(memory));
-        });
+        memories.forEach((memory, id) => this.#watch(id, memory));
         const shared = scenario.setup?.(memories, observer);
         this.armed = memories.map(({ failpoints }) =>
           failpoints.list().filter(({ armed }) => armed !== null),
@@ -134,6 +132,12 @@ export class Trial {
       slicesMayHelp: true,
       maxSteps: scenario.waits === true ? STEPS_MOST / 5 : STEPS_MOST,
     });
+  }
+
+  #watch(id, memory) {
+    this.zones.set(id, watchZones(memory));
+    // That pages are short is what this is about.
+    memory.onWarning(() => {});
   }
 
   #begin(id, memory) {
