@@ -16,6 +16,11 @@ const races = [
   },
   { where: 'malloc cell.least', reason: 'the same, of a free' },
   { where: 'malloc type.limit', reason: 'a hint whether there is a limit; decided upon under the lock' },
+  ...['object', 'state', 'length', 'queue', 'offset'].map((field) => ({
+    where: `page.${field}`,
+    reason: 'who cleans up looks for runs of the dead one among all pages; those nobody else changes',
+    switches: false,
+  })),
 ];
 
 /** Opens the type in every thread, with a block of 64 bytes cached in each. */

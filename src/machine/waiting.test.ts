@@ -238,6 +238,17 @@ describe('a blocking sleep', () => {
     assert.ok(Math.min(...sleepsMs) < SLICE_MS / 2, `${sleepsMs} ms`);
   });
 
+  it('is told of a ring by its own thread as it is of those by others', () => {
+    const party = makeParty();
+    const { waiting } = party;
+    const waiter = waiting.blockingWaiter;
+    waiting.ringAll();
+    assert.equal(waiting.rings(), 0, 'it waits for nothing');
+    waiting.enqueue(party.at(Place.QUEUE), waiter, 0);
+    waiting.ringAll();
+    assert.equal(waiting.rings(), 1);
+  });
+
   it('is refused where blocking is not allowed, and with a lock held', () => {
     const party = makeParty({ checkLevel: 1 });
     party.waiting.assertMayBlock('alloc');

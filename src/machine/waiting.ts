@@ -112,7 +112,7 @@ export interface Waiting {
    * Other threads find it asked of them: Attention.PAGES.
    */
   ringAll(): void;
-  /** Times that this thread has heard a ring, while it blocked or polled. */
+  /** Times that this thread has heard a ring, while it blocked or polled, or has rung itself. */
   rings(): number;
   /** Attention.PAGES was asked of this thread. */
   hearRing(): void;
@@ -185,7 +185,9 @@ export function createWaiting(machine: Machine, threads: Threads): Waiting {
   }
 
   function ring(waiter: WaiterRef): void {
-    wake(waiter, Attention.PAGES);
+    // What this thread gives back may be what it waits for itself.
+    if (waiter === blockingWaiter) rings++;
+    else wake(waiter, Attention.PAGES);
   }
 
   function wakeGranted(): void {

@@ -7,12 +7,16 @@
 import { type Attachment, SLICE_MS, type WaiterRef } from '../machine/index.js';
 
 export interface LookTimes {
-  isDue(): boolean;
+  /** Whether it is time for a look: then it begins now. */
+  start(): boolean;
   /** The call has looked, or it was not its turn: the next look is after a slice. */
   next(): void;
   /** It may be its turn: a look is due. */
   hurry(): void;
-  /** Blocks until the next look, or for `mostMs` if that is less. After a ring a look is due. */
+  /**
+   * Blocks until the next look, or for `mostMs` if that is less. Not at all, if pages have come free since
+   * the look began, be it by what this thread gave back in the course of it.
+   */
   sleep(waiter: WaiterRef, mostMs: number): void;
 }
 
@@ -20,21 +24,24 @@ export interface LookTimes {
 export function createLookTimes({ machine, waiting }: Attachment): LookTimes {
   const { now } = machine;
   let lookAt = Number.NEGATIVE_INFINITY;
-
-  function hurry(): void {
-    lookAt = Number.NEGATIVE_INFINITY;
-  }
+  /** Rings that had been heard when the last look began. */
+  let heard = waiting.rings();
+  const isRung = (): boolean => waiting.rings() !== heard;
 
   return {
-    isDue: () => now() >= lookAt,
+    start() {
+      const isDue = isRung() || now() >= lookAt;
+      if (isDue) heard = waiting.rings();
+      return isDue;
+    },
     next() {
       lookAt = now() + SLICE_MS;
     },
-    hurry,
+    hurry() {
+      lookAt = Number.NEGATIVE_INFINITY;
+    },
     sleep(waiter, mostMs) {
-      const rings = waiting.rings();
-      waiting.sleepSlice(waiter, Math.min(mostMs, lookAt - now()));
-      if (waiting.rings() !== rings) hurry();
+      if (!isRung()) waiting.sleepSlice(waiter, Math.min(mostMs, lookAt - now()));
     },
   };
 }

@@ -52,7 +52,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
     const deadline = now() + timeoutMs;
     const times = createLookTimes(context);
     for (;;) {
-      if (times.isDue()) {
+      if (times.start()) {
         const found = look(call, waiter, shortage);
         if (found !== null) return found;
         times.next();

@@ -214,7 +214,7 @@ export function createSleepers(
         inLine = true;
         while (!waiting.isGranted(waiter)) {
           if (deferral.ripen(zone) && waiting.isGranted(waiter)) break;
-          if (times.isDue()) {
+          if (times.start()) {
             const item = look(zone, waiter, flags, shortage);
             if (item !== 0) return item;
             times.next();
