@@ -112,7 +112,7 @@ export class Trial {
       ...scenario,
       threads,
       setup: (memories, observer) => {
-        memories.forEach((memory, id) => this.#watch(id, memory));
+        for (const [id, memory] of memories.entries()) this.#watch(id, memory);
         const shared = scenario.setup?.(memories, observer);
         this.armed = memories.map(({ failpoints }) =>
           failpoints.list().filter(({ armed }) => armed !== null),
