@@ -1,6 +1,6 @@
-/** What a call calls, as far as names say it. */
+/** Rules about calls, which are known by the names of what they call. */
 
-import type { AnyNode } from './syntax.js';
+import type { AnyNode, Rule, RuleContext } from './syntax.js';
 
 /**
  * The name of what is called; of `x.f.call(x)` and `x.f.apply(x)` that of `f`, and of `(0, x.f)()` that of
@@ -35,13 +35,41 @@ export interface NameOptions {
 
 const names = { type: 'array', items: { type: 'string' }, uniqueItems: true };
 
-/** Schema of these options. */
-export const nameOptions: object[] = [
-  { type: 'object', properties: { methods: names, ignore: names }, additionalProperties: false },
-];
+/** What is a rule's own. */
+export interface CallRule {
+  readonly description: string;
+  readonly messageId: string;
+  /** With `{{name}}` where the name of what is called belongs. */
+  readonly message: string;
+  /** Names that it goes by, but for those that its options add and take out. */
+  readonly methods: readonly string[];
+  /** Where something is wrong with a call of one of the names. */
+  readonly find: (call: AnyNode, context: RuleContext) => readonly AnyNode[];
+}
 
-/** The names that a rule goes by: its own, with `methods` and without `ignore`. */
-export function chosenNames(own: readonly string[], options: readonly unknown[]): Set<string> {
-  const { methods = [], ignore = [] } = (options[0] ?? {}) as NameOptions;
-  return new Set([...own, ...methods].filter((name) => !ignore.includes(name)));
+export function createCallRule({ description, messageId, message, methods: own, find }: CallRule): Rule {
+  return {
+    meta: {
+      type: 'problem',
+      docs: { description },
+      schema: [
+        { type: 'object', properties: { methods: names, ignore: names }, additionalProperties: false },
+      ],
+      defaultOptions: [{}],
+      messages: { [messageId]: message },
+    },
+    create(context) {
+      const { methods = [], ignore = [] } = (context.options[0] ?? {}) as NameOptions;
+      const wanted = new Set([...own, ...methods].filter((name) => !ignore.includes(name)));
+      return {
+        CallExpression(node) {
+          const call = node as AnyNode;
+          const name = nameOf(call.callee);
+          if (name === undefined || !wanted.has(name)) return;
+          for (const found of find(call, context))
+            context.report({ node: found as never, messageId, data: { name } });
+        },
+      };
+    },
+  };
 }

@@ -7,7 +7,7 @@
  * one somewhere and is tested nowhere. Where the test stands it does not ask.
  */
 
-import { chosenNames, nameOf, nameOptions } from './calls.js';
+import { createCallRule, nameOf } from './calls.js';
 import { ADDRESS_METHODS } from './methods.js';
 import type { AnyNode, Rule, RuleContext, ScopedCode, Variable } from './syntax.js';
 
@@ -101,29 +101,14 @@ function untestedUses({ references }: Variable): AnyNode[] {
   return uses.some(isTest) ? [] : uses.filter(isNumber);
 }
 
-export const testTryResult: Rule = {
-  meta: {
-    type: 'problem',
-    docs: { description: 'Demand that what mbuma’s try… functions answer is tested before it is used' },
-    schema: nameOptions,
-    defaultOptions: [{}],
-    messages: {
-      untested:
-        "What '{{name}}' answers is used as a number, and tested nowhere: it is 0 when there is nothing.",
-    },
+export const testTryResult: Rule = createCallRule({
+  description: 'Demand that what mbuma’s try… functions answer is tested before it is used',
+  messageId: 'untested',
+  message: "What '{{name}}' answers is used as a number, and tested nowhere: it is 0 when there is nothing.",
+  methods: ADDRESS_METHODS,
+  find(call, context) {
+    const value = handedOn(call);
+    const variable = variableFor(context, value);
+    return variable === undefined ? [value].filter(isNumber) : untestedUses(variable);
   },
-  create(context) {
-    const wanted = chosenNames(ADDRESS_METHODS, context.options);
-    return {
-      CallExpression(node) {
-        const call = node as AnyNode;
-        const name = nameOf(call.callee);
-        if (name === undefined || !wanted.has(name)) return;
-        const value = handedOn(call);
-        const variable = variableFor(context, value);
-        const uses = variable === undefined ? [value].filter(isNumber) : untestedUses(variable);
-        for (const use of uses) context.report({ node: use as never, messageId: 'untested', data: { name } });
-      },
-    };
-  },
-};
+});

@@ -6,7 +6,7 @@
  * the value is only handed on, and sees whether somebody takes it.
  */
 
-import { chosenNames, nameOf, nameOptions } from './calls.js';
+import { createCallRule } from './calls.js';
 import { TRY_METHODS } from './methods.js';
 import type { AnyNode, Rule } from './syntax.js';
 
@@ -43,25 +43,10 @@ function isThrownAway(node: AnyNode): boolean {
   return HANDS_ON.has(parent.type) && isThrownAway(parent);
 }
 
-export const useTryResult: Rule = {
-  meta: {
-    type: 'problem',
-    docs: { description: 'Demand that the result of mbuma’s try… functions is used' },
-    schema: nameOptions,
-    defaultOptions: [{}],
-    messages: {
-      thrownAway: "The result of '{{name}}' is thrown away: it says whether there is anything, and what.",
-    },
-  },
-  create(context) {
-    const wanted = chosenNames(TRY_METHODS, context.options);
-    return {
-      CallExpression(node) {
-        const call = node as AnyNode;
-        const name = nameOf(call.callee);
-        if (name === undefined || !wanted.has(name) || !isThrownAway(call)) return;
-        context.report({ node: node as never, messageId: 'thrownAway', data: { name } });
-      },
-    };
-  },
-};
+export const useTryResult: Rule = createCallRule({
+  description: 'Demand that the result of mbuma’s try… functions is used',
+  messageId: 'thrownAway',
+  message: "The result of '{{name}}' is thrown away: it says whether there is anything, and what.",
+  methods: TRY_METHODS,
+  find: (call) => (isThrownAway(call) ? [call] : []),
+});

@@ -127,8 +127,7 @@ export function auditMalloc(
 
   /** Whether a zone is of a type that follows a death: `malloc-64#3` is the third one's. */
   function isFollowed(zone: string): boolean {
-    const number = ownerOfBlockZone(zone);
-    const type = number >= 1 && number <= registry.count() ? registry.at(number - 1) : 0;
+    const type = registry.byNumber(ownerOfBlockZone(zone));
     return type !== 0 && read(type + MallocType.onOwnerDeath) !== OwnerDeath.keep;
   }
 

@@ -345,9 +345,9 @@ export function createBlocks(
     },
     resize(of, block, size) {
       const length = runs.lengthAt(of.type, block);
+      if (length === 0 || isCharged(of)) return false;
       const request = requestOf(size, 1, of.isGuarded);
-      const isRun = length > 0 && request.index < 0 && request !== NEVER;
-      if (!isRun || isCharged(of) || !runs.resize(block, request)) return false;
+      if (request.index >= 0 || request === NEVER || !runs.resize(block, request)) return false;
       accounts.countInBatch(of.type, request.granules - runOf(length).granules);
       return true;
     },

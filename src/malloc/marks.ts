@@ -51,15 +51,12 @@ export interface Marks {
 
 export function createMarks({ threads, uma, pages }: MallocContext, registry: Registry, runs: Runs): Marks {
   const { tags } = uma;
-  const typeOf = (tag: number): TypeRef | 0 => {
-    const index = (tag & TYPE_MASK) - 1;
-    return index >= 0 && index < registry.count() ? registry.at(index) : 0;
-  };
+  const typeOf = (tag: number): TypeRef | 0 => registry.byNumber(tag & TYPE_MASK);
 
   tags.onName((zone, tag) => {
     if (!isBlockZone(zone)) return '';
     // Without tags a zone of a type's own still says whose its blocks are.
-    const type = typeOf(tag < 0 ? ownerOfBlockZone(zone) : tag);
+    const type = tag < 0 ? registry.byNumber(ownerOfBlockZone(zone)) : typeOf(tag);
     return type === 0 ? '' : registry.nameOf(type);
   });
 

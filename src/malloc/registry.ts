@@ -55,6 +55,8 @@ export interface Registry {
   /** Types that exist. */
   count(): number;
   at(index: number): TypeRef;
+  /** The type of a number, from 1, that was read from the memory; 0: there is none. */
+  byNumber(number: number): TypeRef | 0;
   indexOf(type: TypeRef): number;
   /** Whether a number is the word index of a type. */
   isType(object: number): object is TypeRef;
@@ -180,6 +182,7 @@ export function createRegistry(context: MallocContext): Registry {
     most,
     count,
     at,
+    byNumber: (number) => (number >= 1 && number <= count() ? at(number - 1) : 0),
     indexOf: (type) => (type - table) / TYPE_WORDS,
     isType(object): object is TypeRef {
       const index = (object - table) / TYPE_WORDS;

@@ -33,6 +33,7 @@ export function requireOptions(options: unknown): AbortSignal | undefined {
   return signal;
 }
 
+/** Of numbers beyond words, too. */
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
 
 /** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */

@@ -73,8 +73,7 @@ export interface MallocType {
   /**
    * A block of at least `size` bytes, or 0 when there is none now. Never sleeps. About 3 ns.
    *
-   * @param size 0 and up; what no block of the memory has gives 0: runs are cut from blocks of 2^n pages that
-   *   begin at multiples of their length
+   * @param size 0 and up; what is longer than all pages in a row gives 0
    * @param flags ZERO, USE_RESERVE, USE_INTERRUPT_RESERVE
    * @throws BAD_ARGUMENT for what is no size; TOO_MANY_ZONES at the first block of a size class
    */

@@ -155,12 +155,15 @@ export function createPages(attachment: Attachment, initialise: boolean): Pages 
     let someoneStarves = false;
     const isDone = locked(() => {
       requireOwnRun(page, count, 'is made longer or shorter');
-      if (newCount > count) return runs.lengthen(page, newCount);
-      if (newCount < count) runs.shorten(page, newCount);
-      someoneStarves = haveGained(count - newCount);
+      if (newCount > count) {
+        if (!runs.lengthen(page, newCount)) return false;
+        gain -= newCount - count;
+      } else if (newCount < count) {
+        runs.shorten(page, newCount);
+        someoneStarves = haveGained(count - newCount);
+      }
       return true;
     });
-    if (isDone && newCount > count) gain -= newCount - count;
     if (someoneStarves) waiting.ringAll();
     return isDone;
   }
