@@ -86,6 +86,10 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     if (pending !== 0) commit(type, read(type + USED) + pending, cell + PENDING, 0);
   }
 
+  function settle(type: TypeRef): void {
+    locked(type, () => settleLocked(type));
+  }
+
   const isAboveLimit = (type: TypeRef, granules: number): boolean =>
     read(type + LIMIT) !== 0 && granules > read(type + LIMIT);
 
@@ -175,7 +179,7 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
       const cell = registry.cellOf(type, threads.slot);
       const pending = (read(cell + PENDING) + granules) | 0;
       words[cell + PENDING] = pending;
-      if (pending > read(cell + MOST) || pending < read(cell + LEAST)) locked(type, () => settleLocked(type));
+      if (pending > read(cell + MOST) || pending < read(cell + LEAST)) settle(type);
     },
     inUse: (type) => read(type + USED) + pendingOf(type),
     setLimit(type, granules) {

@@ -69,9 +69,11 @@ export function createRequests({
     return pages.canEverHave(count, alignedPages) ? runOf(count, alignedPages) : NEVER;
   }
 
-  function classRequest(index: number): Request {
-    return { index, pages: 0, alignedPages: 1, granules: (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT };
-  }
+  /** Made once: a thread comes here for each bucket that it empties. */
+  const classRequests = CLASS_SIZES.map(
+    (size, index): Request => ({ index, pages: 0, alignedPages: 1, granules: size >>> GRANULE_SHIFT }),
+  );
+  const classRequest = (index: number): Request => classRequests[index] as Request;
 
   /** @throws BAD_ARGUMENT */
   return (givenSize, givenAlignment, isGuarded) => {
