@@ -80,8 +80,11 @@ export interface Accounts {
   cacheOf(slot: number, number: number): number;
 }
 
-/** A frugal zone fills a bucket with an eighth of what it has out. */
-const FRUGAL_SHIFT = 3;
+/**
+ * A frugal zone fills a bucket with a quarter of what it has out. With an eighth a program of many sizes goes
+ * to the keg so often that its calls take a third longer, and saves two hundredths of the bytes.
+ */
+const FRUGAL_SHIFT = 2;
 
 export function createAccounts(context: UmaContext): Accounts {
   const { machine, threads, locks, waiting, intents, hands } = context;

@@ -78,11 +78,11 @@ describe('frugal', () => {
     });
   };
 
-  it('caches none beside the first items, and of many an eighth', () => {
+  it('caches none beside the first items, and of many a quarter', () => {
     const [first, few, many] = cachedAtMost({ frugal: true }) as [number, number, number];
-    assert.deepEqual([first, few], [0, 0]);
-    assert.ok(many > 5 && many <= 12, `${many}`);
-    assert.ok((cachedAtMost({})[0] as number) > 12, 'others fill what they have room for');
+    assert.deepEqual([first, few], [0, 1]);
+    assert.ok(many > 12 && many <= 23, `${many}`);
+    assert.ok((cachedAtMost({})[0] as number) > 23, 'others fill what they have room for');
   });
 });
 

@@ -22,7 +22,7 @@ export interface FlagOptions {
   /** Starts with the largest buckets, for zones of busy small items. (MAXBUCKET) */
   readonly maxBucket?: boolean;
   /**
-   * A bucket is filled with an eighth of what the zone has out, and no more: a zone of few items caches few.
+   * A bucket is filled with a quarter of what the zone has out, and no more: a zone of few items caches few.
    * Its first hundred items take some forty fills instead of one or two.
    */
   readonly frugal?: boolean;
