@@ -55,6 +55,7 @@ const slotRef = (slot) => PAGE_WORDS + slot * layoutOf(ThreadSlot).words;
 export const kegScenarios = [
   {
     name: 'two kegs are drained for one another',
+    heavy: true,
     // With a preemption before a death they are more than half a million schedules; chance has those.
     bounds: { deaths: 0 },
     setup: (memories, observer) => openSharing(memories, observer, 2),
