@@ -124,7 +124,7 @@ function findUncheckable({ memory, machine, held }, areas, { slabs, guarded }) {
     if (!taken(slot)) continue;
     const at = slotAt(slot);
     add(at, [ThreadSlot.agent, ThreadSlot.native, ThreadSlot.counted, ThreadSlot.heartbeat]);
-    add(at, [ThreadSlot.asked, ThreadSlot.answered]);
+    add(at, [ThreadSlot.asked, ThreadSlot.answered, ThreadSlot.wanted]);
     add(at, offsets(ThreadSlot.held, ThreadSlot.held + 7));
     add(at, offsets(ThreadSlot.operands, ThreadSlot.operands + 30));
     // A hand whose kind is 0 holds nothing.

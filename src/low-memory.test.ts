@@ -311,7 +311,8 @@ describe('a call that finds no pages', () => {
     ] as const)
       memory.onLowMemory(name, () => sleep() && 0);
     assert.equal(zone.tryAlloc(), 0);
-    assert.equal(messages.length, 4, messages.join('\n'));
+    // Asked for they are by the episode, which they have come late for, and by the request.
+    assert.equal(new Set(messages).size, 4, messages.join('\n'));
     for (const message of messages)
       assert.match(message, /^reclaim handler \w+ failed: .* would block, and a reclaim handler is running/);
     other[Symbol.dispose]?.();

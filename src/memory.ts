@@ -76,7 +76,9 @@ function assemble(
   if (thresholds !== null) pages.setThresholds(thresholds);
   const context = { ...attachment, pages };
   const uma: Uma = createUma(context, initialise);
-  const rings = createRings(context, uma.carry);
+  const rings = createRings(context, uma.carry, (pagesWanted, attempt) =>
+    uma.reclaimer.obtain(pagesWanted, null, attempt),
+  );
   uma.onZoneEnd(({ kegState }, isDestroyed) => {
     const ring = isDestroyed ? rings.carrierOf(kegState.number) : '';
     return ring === '' ? '' : `has items that ring ${ring} carries`;

@@ -78,11 +78,11 @@ export const backendsBugs = [
     'uma/reclaim.js',
     'it is said to be done before it is',
     `                settle();
-                pages.lowMemory.relieve(1, settle);
+                pages.lowMemory.relieve(Math.max(1, wantedByOthers()), settle);
                 threads.answered(until);`,
     `                threads.answered(until);
                 settle();
-                pages.lowMemory.relieve(1, settle);`,
+                pages.lowMemory.relieve(Math.max(1, wantedByOthers()), settle);`,
     answered,
     { preemptions: 2 },
   ],

@@ -98,10 +98,10 @@ export const pagesBugs = [
     once,
   ],
   [
-    'uma/reclaim.js',
+    'uma/obtaining.js',
     'who waits for pages wakes the others while it looks',
-    'if (!isQuiet)',
-    'if (true)',
+    'found === null && !isQuiet()',
+    'found === null',
     inVain,
     { preemptions: 1 },
   ],

@@ -54,7 +54,8 @@ export const ThreadSlot = struct(
     native: u32('A', 'Number of the thread at the operating system; 0 where that is not known.'),
     asked: u32('A', 'Requests to this thread that somebody counts; grows after the attention bit is set.'),
     answered: u32('A', 'Value of `asked` before the last answer: what was asked until then is done.'),
-    spare0: array(10, 'const', 'Keeps the line to the words above.'),
+    wanted: u32('A', 'Pages in one piece that this thread asks others for; 0: none. A hint of its own.'),
+    spare0: array(9, 'const', 'Keeps the line to the words above.'),
     // Line 1: what the thread holds.
     heartbeat: u32('T', 'Grows with each poll and each slow path.'),
     pendingLock: u32('T', 'Lock being taken; 0 when none. Written before the attempt.'),

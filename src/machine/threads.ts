@@ -145,7 +145,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
   const { load, store, compareExchange, add, notify } = atomics;
   const { state: STATE, agent: AGENT, attention: ATTENTION, heartbeat: HEARTBEAT } = ThreadSlot;
   const { sleepingOn: SLEEPING_ON, native: NATIVE, intent: INTENT } = ThreadSlot;
-  const { asked: ASKED, answered: ANSWERED } = ThreadSlot;
+  const { asked: ASKED, answered: ANSWERED, wanted: WANTED } = ThreadSlot;
   const { FREE, LIVE, DEAD, REAPING } = ThreadState;
   const threadsArea = machine.area('threads');
   const waitersArea = machine.area('waiters');
@@ -180,7 +180,7 @@ export function attachThread(machine: Machine, agent = 1, native: NativeThreads 
 
   function clearSlot(slot: number): void {
     const at = slotRef(slot);
-    for (const word of [ATTENTION, ASKED, ANSWERED]) store(at + word, 0);
+    for (const word of [ATTENTION, ASKED, ANSWERED, WANTED]) store(at + word, 0);
     // Others look at some of these, also while this one cleans up: nearly all are 0 by then.
     for (let word = at + HEARTBEAT; word <= at + INTENT; word++) if (words[word] !== 0) store(word, 0);
     words.fill(0, at + INTENT + 1, at + SLOT_WORDS);

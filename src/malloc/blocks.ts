@@ -166,9 +166,11 @@ export function createBlocks(
     add(cell + FAILURES, 1);
   }
 
-  function refuseNever(of: OpenType, size: unknown): never {
+  function refuseNever(of: OpenType, size: unknown, alignment: unknown): never {
     fail(of);
-    const text = `malloc type ${of.name}: this memory never has ${describeValue(size)} bytes in one piece`;
+    const bytes = size === Number.MAX_SAFE_INTEGER ? 'so many' : describeValue(size);
+    const place = alignment === 1 ? '' : ` at a multiple of ${describeValue(alignment)}`;
+    const text = `malloc type ${of.name}: this memory never has ${bytes} bytes in one piece${place}`;
     throw new MbumaError('OUT_OF_MEMORY', text);
   }
 
@@ -250,7 +252,7 @@ export function createBlocks(
     const flags = requireFlags(given);
     const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
-    if (request === NEVER) refuseNever(of, size);
+    if (request === NEVER) refuseNever(of, size, alignment);
     const what = `alloc of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, false);
     const deadline = now() + timeoutMs;
@@ -286,7 +288,7 @@ export function createBlocks(
     const signal = requireOptions(options);
     const request = requestOf(size, alignment, of.isGuarded);
     threads.assertHere();
-    if (request === NEVER) refuseNever(of, size);
+    if (request === NEVER) refuseNever(of, size, alignment);
     const what = `allocAsync of malloc type ${of.name}`;
     if (checkLevel >= CheckLevel.WITNESS) waiting.assertMaySleep(what, true);
     const waitOnce = async (lack: number): Promise<number> => {
@@ -326,10 +328,13 @@ export function createBlocks(
       const wanted = requireFlags(flags);
       const request = requestOf(size, alignment, of.isGuarded);
       threads.assertHere();
-      const got = request === NEVER ? Lack.MEMORY : tryOnce(of, request, wanted);
-      if (got > 0) return got;
-      fail(of);
-      return 0;
+      let got: number = Lack.MEMORY;
+      try {
+        if (request !== NEVER) got = tryOnce(of, request, wanted);
+      } finally {
+        if (got <= 0) fail(of);
+      }
+      return Math.max(0, got);
     },
     alloc,
     allocAsync,

@@ -6,7 +6,7 @@
  * the class is a dead cache, or the cell settles at each block. So there is one test for all of that.
  */
 
-import { CheckLevel, requireInteger } from '../check/index.js';
+import { CheckLevel, requireInteger, requireTimeout } from '../check/index.js';
 import { PAGE_SHIFT } from '../machine/index.js';
 import type { Addr } from '../record/index.js';
 import {
@@ -214,6 +214,7 @@ export function createHandles(
     }
 
     realloc(block: Addr | 0, size: number, flags = 0, timeoutMs?: number): Addr {
+      requireTimeout(timeoutMs);
       const allocate = (wanted: number, kept: number): number => {
         if (kept !== 0) blocks.requireRoomBeside(this.state, kept, size);
         return this.alloc(size, wanted, timeoutMs);

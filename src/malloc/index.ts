@@ -22,9 +22,8 @@ import { createZoneSet, type ZoneSet } from './zone-set.js';
 export { planMalloc } from './context.js';
 export { mallocBranches } from './leaves.js';
 export { MallocState, MallocType as MallocTypeRecord, TypeCell } from './records.js';
-export { MALLOC_CELLS } from './registry.js';
 export type { MallocType, MallocTypeOptions, MallocTypeStats } from './types.js';
-export { withFreeName } from './zone-names.js';
+export { MALLOC_CELLS, withFreeName } from './zone-names.js';
 
 /** malloc over a memory, as one thread sees it. */
 export interface Malloc {

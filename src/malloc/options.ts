@@ -35,7 +35,7 @@ function readZones(value: unknown): 'shared' | 'own' | undefined {
   throw new MbumaError('BAD_ARGUMENT', "zones must be 'shared' or 'own'");
 }
 
-/** @throws BAD_ARGUMENT; BAD_CONFIGURATION with every reason why the options cannot stand together */
+/** @throws BAD_ARGUMENT, also for options that cannot stand together; BAD_CONFIGURATION with every reason of several */
 export function readTypeOptions(given: unknown): NewType {
   const options = requireObject(given, 'options') as Record<string, unknown>;
   const name = requireName(options.name, 'name');

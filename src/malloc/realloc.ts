@@ -102,8 +102,18 @@ export function createReallocation({ machine, uma }: MallocContext, blocks: Bloc
     }
     if (size > usable) return 0;
     if (size > usable >>> 1 || usable <= GRANULE) return block;
-    const other = blocks.tryAlloc(of, size, flags & ~ZERO);
+    const other = smaller(of, size, flags);
     return other === 0 ? block : move(of, old, other);
+  }
+
+  /** A block for fewer bytes; 0: there is none, or no zone for it any more. */
+  function smaller(of: OpenType, size: number, flags: number): number {
+    try {
+      return blocks.tryAlloc(of, size, flags & ~ZERO);
+    } catch (error) {
+      if (error instanceof MbumaError && error.code === 'TOO_MANY_ZONES') return 0;
+      throw error;
+    }
   }
 
   return {

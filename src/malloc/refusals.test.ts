@@ -37,6 +37,18 @@ describe('a size that cannot be had when all pages are free', () => {
     assertClean(memory);
   });
 
+  it('is told with the alignment, and without a number that nobody gave', () => {
+    const { type } = make();
+    assert.throws(() => type.alignedAlloc(1 << 30, 1), {
+      code: 'OUT_OF_MEMORY',
+      message: /never has 1 bytes in one piece at a multiple of 1073741824$/,
+    });
+    assert.throws(() => type.calloc(1e9, 1e9), {
+      code: 'OUT_OF_MEMORY',
+      message: /never has so many bytes in one piece$/,
+    });
+  });
+
   it('is more than half of the memory', () => {
     const { memory, type } = make();
     type.free(type.alloc(12 << 20));
@@ -71,6 +83,48 @@ describe('realloc', () => {
     assert.equal(type.tryRealloc(block, 700 << 10), 0);
     assert.equal(type.stats().failures, 3);
     type.free(block);
+    assertClean(memory);
+  });
+});
+
+describe('arguments', () => {
+  it('are judged though they are not needed', () => {
+    const { type } = make();
+    const block = type.alloc(1000);
+    for (const timeoutMs of [-1, 'soon', Number.NaN] as number[])
+      assert.throws(() => type.realloc(block, 900, 0, timeoutMs), { code: 'BAD_ARGUMENT' });
+    for (const alignment of [2 ** 49 + 1, 2 ** 53 - 1, 3, 0])
+      assert.throws(() => type.tryAlignedAlloc(alignment, 1), { code: 'BAD_ARGUMENT' });
+    assert.equal(type.tryAlignedAlloc(2 ** 49, 1), 0);
+  });
+});
+
+describe('a memory without a zone to spare', () => {
+  it('lets a block be made smaller where it is, and counts who gets none', () => {
+    const memory = createMemory({ bytes: 4 << 20, maxZones: 16, timerMs: 0, wasm: false });
+    const type = memory.mallocType({ name: 'images' });
+    const run = type.alloc(100_000);
+    const small = type.alloc(3000);
+    memory.bytes.fill(7, run, run + 5000);
+    assert.throws(
+      () => {
+        for (let size = 16; ; size += 16) type.tryAlloc(size);
+      },
+      { code: 'TOO_MANY_ZONES' },
+    );
+    assert.equal(type.stats().failures, 1);
+    assert.equal(type.tryRealloc(run, 5000), run);
+    assert.equal(type.realloc(run, 5000), run);
+    assert.equal(type.realloc(small, 1400), small);
+    assert.ok(memory.bytes.subarray(run, run + 5000).every((byte) => byte === 7));
+    assertClean(memory);
+  });
+
+  it('keeps the names that malloc needs', () => {
+    const memory = createMemory({ bytes: 4 << 20, timerMs: 0, wasm: false });
+    assert.throws(() => memory.zone({ name: 'malloc cells', size: 64 }), { code: 'BAD_ARGUMENT' });
+    memory.zone({ name: 'malloc cell', size: 64 });
+    assert.notEqual(memory.mallocType({ name: 'a' }).tryAlloc(10), 0);
     assertClean(memory);
   });
 });

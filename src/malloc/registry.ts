@@ -15,6 +15,7 @@ import {
   type TypeRef,
   typesMax,
 } from './records.js';
+import { MALLOC_CELLS } from './zone-names.js';
 
 /**
  * Granules that a cell may have pending, of a type without a limit: a thousandth of the memory, but 1 KiB at
@@ -23,9 +24,6 @@ import {
 export function batchGranules(pageCount: number): number {
   return Math.max(64, Math.min(4096, pageCount >>> 2));
 }
-
-/** Name of the zone of the cells: where it is, somebody uses malloc. */
-export const MALLOC_CELLS = 'malloc cells';
 
 const INT_MIN = -0x80000000;
 const INT_MAX = 0x7fffffff;

@@ -34,7 +34,7 @@ export function requireOptions(options: unknown): AbortSignal | undefined {
 }
 
 /** Of numbers beyond words, too. */
-const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n));
+const isPowerOfTwo = (n: number): boolean => 2 ** Math.floor(Math.log2(n)) === n;
 
 /** Bytes of so many things; what is too much for any memory stays so. @throws BAD_ARGUMENT */
 export function product(count: unknown, size: unknown): number {

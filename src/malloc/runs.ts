@@ -76,16 +76,11 @@ export function createRuns(context: MallocContext, registry: Registry): Runs {
     words[hand] = 0;
   });
 
-  /** Takes a run; what caches and zones can spare is given back, once, when there is none. */
+  /** Takes a run; what others can spare is given back when there is none. */
   function take(count: number, alignedPages: number, hand: number): number {
-    const first = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
-    if (first !== 0) return first;
-    if (!uma.reclaimer.reclaimRun(count)) return 0;
-    const second = pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
-    if (second !== 0 || pages.queuedPages() === 0) return second;
-    // What has come of age lies in the wrong places: all that is set aside goes, as far as it must.
-    pages.age(pages.pageCount);
-    return pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages);
+    const tryOnce = (): number | null =>
+      pages.tryAllocRun(count, PageState.RUN, hand + Hand.HELD, alignedPages) || null;
+    return tryOnce() ?? uma.reclaimer.obtain(count, null, tryOnce) ?? 0;
   }
 
   /**

@@ -1,9 +1,15 @@
-/** Names of the zones that blocks lie in: `malloc-64` of the shared ones, `malloc-64#3` of the third type's own. */
+/**
+ * Names of malloc's zones: blocks lie in `malloc-64` and its like, which all types share, and in
+ * `malloc-64#3`, the third type's own; what threads count, in `malloc cells`.
+ */
 
 import { MbumaError } from '../check/index.js';
 import type { Uma } from '../uma/index.js';
 
 const NAME = /^malloc-\d+(?:#(\d+))?$/;
+
+/** The zone of the cells of all types: where it is, somebody uses malloc. */
+export const MALLOC_CELLS = 'malloc cells';
 
 /** @param owner number of the type, from 1; 0: all types share the zone */
 export function blockZoneName(size: number, owner: number): string {
@@ -28,6 +34,7 @@ export function ownerOfBlockZone(name: string): number {
  */
 export function withFreeName<Options>(uma: Uma, options: Options): Options {
   const name: unknown = (options as { name?: unknown } | null | undefined)?.name;
-  if (typeof name !== 'string' || !isBlockZone(name) || uma.findRecord(name) !== 0) return options;
+  if (typeof name !== 'string' || uma.findRecord(name) !== 0) return options;
+  if (name !== MALLOC_CELLS && !isBlockZone(name)) return options;
   throw new MbumaError('BAD_ARGUMENT', `zone ${name}: malloc makes the zones of that name`, { zone: name });
 }

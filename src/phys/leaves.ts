@@ -20,7 +20,7 @@ const thresholds: readonly (readonly [name: string, of: keyof Thresholds, descri
   ['v_inactive_target', 'inactiveTarget', 'Pages that ageing keeps in the inactive and the cache queue.'],
 ];
 
-/** @throws BAD_CONFIGURATION with every reason, when it contradicts the others */
+/** @throws BAD_ARGUMENT when it contradicts the others, BAD_CONFIGURATION with every reason of several */
 function setThreshold(pages: Pages, name: keyof Thresholds, value: number): void {
   const chosen = { ...pages.stats().thresholds, [name]: value };
   refuseFor('', thresholdReasons(chosen, pages.pageCount - pages.firstPage));

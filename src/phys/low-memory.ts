@@ -151,6 +151,8 @@ export function createLowMemory(machine: Machine, pages: LowMemoryPages): LowMem
         lastSaid: -1,
       };
       handlers.push(each);
+      // The memory may be low already: it has not been asked.
+      seen = 0;
       return () => {
         const at = handlers.indexOf(each);
         if (at >= 0) handlers.splice(at, 1);

@@ -11,7 +11,7 @@ import { createRingHandle } from './handle.js';
 import { ringBranches } from './leaves.js';
 import { createLine } from './line.js';
 import { RING_CAPACITY_MAX, RING_WORDS, Ring as RingRecord, type RingRef } from './records.js';
-import { createRegistry } from './registry.js';
+import { createRegistry, type Obtain } from './registry.js';
 import { createRepair } from './repair.js';
 import type { Ring } from './ring.js';
 import { createRingWords } from './words.js';
@@ -57,9 +57,12 @@ export interface Rings {
   inTransit(): Map<number, Set<number>>;
 }
 
-/** @param carryItem makes an item its taker's */
-export function createRings(context: RingContext, carryItem: Carry = () => {}): Rings {
-  const registry = createRegistry(context);
+/**
+ * @param carryItem makes an item its taker's
+ * @param obtain gets pages back for the slots of a new ring
+ */
+export function createRings(context: RingContext, carryItem: Carry = () => {}, obtain?: Obtain): Rings {
+  const registry = createRegistry(context, obtain);
   const handOver = createHandOver(context);
   const carrying = createCarrying(context, registry, carryItem);
   const ringWords = createRingWords(context, handOver, carrying);

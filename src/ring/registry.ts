@@ -36,7 +36,17 @@ export function pagesForCapacity(capacity: number): number {
   return 2 ** ceilLog2(Math.ceil(capacity / PAGE_WORDS));
 }
 
-export function createRegistry(context: RingContext): Registry {
+/**
+ * Who lacks a run of pages tries again after each that gives some back; null: all was in vain. Under no lock.
+ */
+export type Obtain = <Result>(pagesWanted: number, attempt: () => Result | null) => Result | null;
+
+/** Nobody gives anything back. */
+const NOBODY: Obtain = () => null;
+
+const never = (): boolean => false;
+
+export function createRegistry(context: RingContext, obtain: Obtain = NOBODY): Registry {
   const { machine, locks, pages, hands } = context;
   const { words } = machine;
   const { load, store } = machine.atomics;
@@ -58,15 +68,16 @@ export function createRegistry(context: RingContext): Registry {
     return 0;
   }
 
-  function createLocked(name: string, capacity: number, keg: number): RingRef {
+  /** null: there are no pages. */
+  function createLocked(name: string, capacity: number, keg: number): RingRef | null {
     const index = count();
     if (index >= RINGS_MAX) throw outOfMemory(name, `there are ${RINGS_MAX} rings, and there can be no more`);
     const pageCount = pagesForCapacity(capacity);
     const hand = hands.open(HandKind.RUN, 0, 0, pageCount, 0);
-    const page = creation.fails(name) ? 0 : pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD, 1);
+    const page = pages.tryAllocRun(pageCount, PageState.RUN, hand + Hand.HELD, 1);
     if (page === 0) {
       hands.close(hand);
-      throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);
+      return null;
     }
     const ring = at(index);
     pages.setObject(page, pageCount, ring);
@@ -82,11 +93,12 @@ export function createRegistry(context: RingContext): Registry {
     return ring;
   }
 
-  function open(name: string, capacity: number, keg: number): RingRef {
+  /** Finds the ring, or makes it unless it `mayNot` be made; null: there are no pages. */
+  function tryOpen(name: string, capacity: number, keg: number, mayNot: () => boolean): RingRef | null {
     locks.acquire(lock, LockRank.REGISTRY);
     try {
       const found = findLocked(name);
-      if (found === 0) return createLocked(name, capacity, keg);
+      if (found === 0) return mayNot() ? null : createLocked(name, capacity, keg);
       const has = words[found + Ring.capacity];
       if (has !== capacity) {
         throw new MbumaError('LAYOUT_MISMATCH', `ring ${name} has a capacity of ${has}, not ${capacity}`);
@@ -98,6 +110,19 @@ export function createRegistry(context: RingContext): Registry {
     } finally {
       locks.release(lock);
     }
+  }
+
+  function open(name: string, capacity: number, keg: number): RingRef {
+    const pageCount = pagesForCapacity(capacity);
+    let mustFail = false;
+    const first = tryOpen(name, capacity, keg, () => {
+      mustFail = creation.fails(name);
+      return mustFail;
+    });
+    const opened = first ?? (mustFail ? null : obtain(pageCount, () => tryOpen(name, capacity, keg, never)));
+    if (opened === null)
+      throw outOfMemory(name, `there are no ${pageCount} free pages in one run for its slots`);
+    return opened;
   }
 
   function hasSlotsAt(page: number): boolean {

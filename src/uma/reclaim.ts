@@ -6,7 +6,7 @@
  */
 
 import { LockRank, MbumaError } from '../check/index.js';
-import { Attention, askAll, type ThreadName } from '../machine/index.js';
+import { Attention, type ThreadName } from '../machine/index.js';
 import { createAsking } from './asking.js';
 import type { Backends } from './backends.js';
 import { BUCKET_KEG, INTERNAL_KEGS, type UmaContext } from './context.js';
@@ -15,6 +15,7 @@ import type { Guard } from './guard.js';
 import { HookErrors } from './hooks.js';
 import type { KegState } from './keg-state.js';
 import type { Kegs } from './kegs.js';
+import { createObtaining, type Obtaining } from './obtaining.js';
 import { CACHE_WORDS, OWN_PAGES, OWNER_MEMORY, ThreadCache, Zone, ZoneFlag } from './records.js';
 import { createWorkingSets } from './working-set.js';
 import type { ZoneState } from './zone-state.js';
@@ -38,7 +39,7 @@ export interface Reclaimed {
   readonly overdue: readonly ThreadName[];
 }
 
-export interface Reclaimer {
+export interface Reclaimer extends Obtaining {
   register(zone: ZoneState): void;
   /** The zone is not this thread's to drain any more. */
   unregister(zone: ZoneState): void;
@@ -58,21 +59,14 @@ export interface Reclaimer {
    */
   tick(periodMs: number): void;
   /**
-   * A keg found no pages: drains the kegs that share its backend, one after the other, until one has freed
-   * something; asks the other threads if none has. True: something came free, and it is worth another try.
-   */
-  reclaimPages(keg: KegState): boolean;
-  /** The same for who needs a run, and has no keg: drains all that this thread can, and runs the handlers. */
-  reclaimRun(pagesWanted: number): boolean;
-  /** Times that `reclaimPages` has got something free in this thread. */
-  gains(): number;
-  /**
    * Runs a look of a call that waits for pages: it wakes nobody, but for what has come free. Two who wait and
    * look would wake one another without end, and none would be seen asleep.
    */
   quietly<Result>(look: () => Result): Result;
-  /** Asks every other thread for what it caches, counted, unless one still owes an answer. */
-  askForPages(): void;
+  /** Asks every other thread for so many pages, counted, unless one still owes an answer. */
+  askForPages(pagesWanted: number): void;
+  /** Nothing is lacking any more. */
+  endAsking(): void;
   /** Ends the quarantine of guarded items, and gives back the empty slabs of buckets and slab headers. */
   drainInternal(): void;
   /** Does what other threads have asked for. */
@@ -101,14 +95,10 @@ export function createReclaimer(
   const ownersAddress = machine.area('owners') << 2;
   const workingSets = createWorkingSets(words);
   const zones: ZoneState[] = [];
-  const { askOthers, overdue } = createAsking(context);
-  let reclaiming = false;
+  const { askOthers, overdue, sayWanted, wantedByOthers } = createAsking(context);
   let isQuiet = false;
-  let gains = 0;
   machine.onRewind(() => {
-    reclaiming = false;
     isQuiet = false;
-    gains = 0;
   });
 
   function drain(zone: ZoneState): number {
@@ -292,31 +282,7 @@ export function createReclaimer(
     drainEach(zones.filter(isManaged), new HookErrors());
   }
 
-  /** What caches and zones have, then what handlers give; of all of that, whether something came free. */
-  function reclaimAround(keg: KegState): boolean {
-    // What hooks throw is dropped: who lacks pages is none of those whose hooks they are.
-    const errors = new HookErrors();
-    if (rotate(keg, errors)) return true;
-    if (keg.backend !== OWN_PAGES) return false;
-    return pages.lowMemory.relieve(keg.pagesPerSlab, settle) > 0 || pages.queuedMayDo(keg.pagesPerSlab);
-  }
-
-  /** Whether `reclaimOwn` has got something free; if not, the others are asked. */
-  function reclaimBy(reclaimOwn: () => boolean): boolean {
-    // A hook that is run here may lack pages itself: it does without.
-    if (reclaiming) return false;
-    reclaiming = true;
-    try {
-      if (reclaimOwn()) {
-        gains++;
-        return true;
-      }
-      if (!isQuiet) askAll(threads, Attention.RECLAIM);
-      return false;
-    } finally {
-      reclaiming = false;
-    }
-  }
+  const obtaining = createObtaining(context, { rotate, settle, isQuiet: () => isQuiet });
 
   return {
     register(zone) {
@@ -337,15 +303,8 @@ export function createReclaimer(
     },
     overdue,
     tick,
-    reclaimPages: (keg) => reclaimBy(() => reclaimAround(keg)),
-    reclaimRun: (pagesWanted) =>
-      reclaimBy(() => {
-        const before = pages.freePages();
-        settle();
-        if (pages.freePages() === before) pages.lowMemory.relieve(pagesWanted, settle);
-        return pages.freePages() > before || pages.queuedMayDo(pagesWanted);
-      }),
-    gains: () => gains,
+    obtain: obtaining.obtain,
+    gains: obtaining.gains,
     quietly(look) {
       isQuiet = true;
       pages.holdRings();
@@ -356,9 +315,11 @@ export function createReclaimer(
         pages.ringForGain();
       }
     },
-    askForPages() {
+    askForPages(pagesWanted) {
+      sayWanted(pagesWanted);
       if (overdue().length === 0) askOthers(Attention.RECLAIM);
     },
+    endAsking: () => sayWanted(0),
     answerAttention() {
       const asked = threads.takeAttention();
       if ((asked & Attention.PAGES) !== 0) waiting.hearRing();
@@ -366,7 +327,7 @@ export function createReclaimer(
         // Looked at between taking the bit and doing it: what was counted by now is done then.
         const until = threads.askedUntilNow();
         settle();
-        pages.lowMemory.relieve(1, settle);
+        pages.lowMemory.relieve(Math.max(1, wantedByOthers()), settle);
         threads.answered(until);
       } else if ((asked & Attention.DRAIN) !== 0) {
         for (const zone of zones) drains.drainCache(zone);

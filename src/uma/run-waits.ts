@@ -81,7 +81,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
     },
     waitAsync<Result>(call: RunWait<Result>, signal: AbortSignal | undefined) {
       const shortage = shortages.begin(call.what, call.flags, 'awaits', call.pages);
-      return lines.stand<Result>(
+      const waited = lines.stand<Result>(
         {
           what: call.what,
           enter: pages.line.enter,
@@ -94,6 +94,7 @@ export function createRunWaits(context: UmaContext, shortages: Shortages): RunWa
         },
         signal,
       );
+      return waited.finally(() => shortage.end());
     },
     leave: lines.leave,
   };

@@ -49,7 +49,7 @@ export interface Shortages {
   begin(what: string, flags: number, kind: WaitKind, pagesWanted: number): Shortage;
 }
 
-/** Looks after which a call with CANFAIL ends, whoever has not answered. */
+/** Looks in vain after which a call with CANFAIL ends, whoever has not answered. */
 const CANFAIL_LOOKS = 5;
 
 /** Looks after which there is a report; then after twice as many, and so on. */
@@ -107,15 +107,20 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
     const sleepsAs = kind === 'blocks for good' ? Lacking.PAGES_FOR_GOOD : Lacking.PAGES;
     const isCritical = (flags & USES_RESERVE) === USES_RESERVE && (flags & CANFAIL) === 0;
     let looks = 0;
+    /** Those at which no more pages were free than at the look before. */
+    let looksInVain = 0;
     let reportAt = FIRST_REPORT;
     let gains = 0;
     let sleepsBefore = '';
+    let freeBefore = 0;
+    /** Since the look before there are more free pages: they may not lie in a row yet. */
+    let othersGave = false;
 
     /** Whether all who could have given something back have been asked, and have had nothing. */
     function isHopeless(): boolean {
       if (reclaimer.gains() !== gains || pages.queuedMayDo(pagesWanted)) return false;
       if (!hasOthers()) return true;
-      return looks > 1 && reclaimer.overdue().length === 0;
+      return looks > 1 && reclaimer.overdue().length === 0 && !othersGave;
     }
 
     /**
@@ -129,7 +134,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
 
     function refuse(): void {
       const hopeless = isHopeless();
-      if ((flags & CANFAIL) !== 0 && (hopeless || looks >= CANFAIL_LOOKS)) throw outOfMemory();
+      if ((flags & CANFAIL) !== 0 && (hopeless || looksInVain >= CANFAIL_LOOKS)) throw outOfMemory();
       if (isCritical && hopeless && kind !== 'awaits' && isDeadlock())
         throw new MbumaError(
           'MEMORY_DEADLOCK',
@@ -147,12 +152,16 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
       },
       foundNothing() {
         looks++;
+        const free = pages.freePages();
+        othersGave = free > freeBefore;
+        freeBefore = free;
+        if (!othersGave) looksInVain++;
         refuse();
         if (looks === reportAt) {
           reportAt *= 2;
           alarms.warn(`the memory is short of pages: ${describe(what, looks)}`);
         }
-        reclaimer.askForPages();
+        reclaimer.askForPages(pagesWanted);
         // Pages that the look gave back beyond those it took have rung, and ended the request from before.
         pages.starve();
       },
@@ -162,6 +171,7 @@ export function createShortages(context: UmaContext, reclaimer: Reclaimer, alarm
       },
       outOfMemory,
       end() {
+        reclaimer.endAsking();
         if (kind !== 'awaits') store(LACKING, Lacking.NOTHING);
       },
     };

@@ -180,9 +180,11 @@ export function createSleepers(
     const isShortOfPages = (): boolean => kegs.shortages() !== before;
     const item = shortage.look(() => {
       zone.onExhausted?.();
-      const found = takeInTurn(zone, waiter, flags);
-      if (found !== 0 || !isShortOfPages() || !reclaimer.reclaimPages(zone.kegState)) return found;
-      return takeInTurn(zone, waiter, flags);
+      const take = (): number | null => {
+        const found = takeInTurn(zone, waiter, flags);
+        return found === 0 && isShortOfPages() ? null : found;
+      };
+      return take() ?? reclaimer.obtain(zone.kegState.pagesPerSlab, zone.kegState, take) ?? 0;
     });
     if (item === 0 && isShortOfPages()) shortage.foundNothing();
     return item;
@@ -244,7 +246,7 @@ export function createSleepers(
   function allocWaiting(zone: ZoneState, flags: number, { signal }: AsyncOptions): Promise<number> {
     const what = `allocAsync of zone ${zone.name}`;
     const shortage = shortages.begin(what, flags, 'awaits', zone.kegState.pagesPerSlab);
-    return lines.stand<number>(
+    const waited = lines.stand<number>(
       {
         what,
         of: zone,
@@ -264,6 +266,7 @@ export function createSleepers(
       },
       signal,
     );
+    return waited.finally(() => shortage.end());
   }
 
   /** True: the limit was lowered, and items are out beyond it. */

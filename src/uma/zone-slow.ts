@@ -107,10 +107,13 @@ export function createZoneSlow(
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how, usesReserve);
     // A hook that lacks memory, such as a packet's when the clusters' limit is reached, is no lack of pages.
     const shortOfPages = zone.lack === Lack.MEMORY && kegs.shortages() !== shortages;
-    // What came free may be a single page: it is not for a bucket.
-    if (item === 0 && shortOfPages && reclaimer.reclaimPages(zone.kegState))
+    if (item !== 0 || !shortOfPages) return item;
+    const found = reclaimer.obtain(zone.kegState.pagesPerSlab, zone.kegState, () => {
+      // What came free may be a single page: it is not for a bucket.
       item = ladder.takeUncached(zone, how, usesReserve) || ladder.allocItem(zone, how, usesReserve);
-    return item;
+      return item === 0 && zone.lack === Lack.MEMORY ? null : item;
+    });
+    return found ?? 0;
   }
 
   function finishAlloc(zone: ZoneState, item: number, flags: number, how: How, site: number): number {

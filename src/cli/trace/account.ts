@@ -31,6 +31,7 @@ export interface Account extends SpaceFigures {
 }
 
 interface Hand {
+  readonly memory: Memory;
   readonly type: MallocType;
   readonly player: Player;
 }
@@ -132,9 +133,9 @@ export async function accountFor(
 
   for (const trace of traces) {
     const addresses = new Int32Array(trace.objectMax + 1);
-    const hands = memories.map(({ words, bytes, mallocType }): Hand => {
-      const type = mallocType({ name: typeNameOf(trace) });
-      return { type, player: createPlayer(type, { words, bytes, addresses }, false) };
+    const hands = memories.map((memory): Hand => {
+      const type = memory.mallocType({ name: typeNameOf(trace) });
+      return { memory, type, player: createPlayer(type, { ...memory, addresses }, false) };
     });
     await playInOrder(trace, options, hands, addresses, ledger, takeTurn);
     for (const block of addresses) hands[0]?.type.free(block as Addr | 0);
@@ -178,8 +179,12 @@ async function playInOrder(
     const before = befores[record] as number;
     const had = addresses[object] as Addr | 0;
     const usableBefore = had === 0 ? 0 : type.usableSize(had);
-    if (player.play(operation, object, size, before) === NO_MEMORY)
-      throw noRoom(trace, record + 1, memoryBytes);
+    if (player.play(operation, object, size, before) === NO_MEMORY) {
+      // What the others cache may do: they are all here.
+      for (const { memory } of hands) memory.reclaim('drain');
+      if (player.play(operation, object, size, before) === NO_MEMORY)
+        throw noRoom(trace, record + 1, memoryBytes);
+    }
     ledger.remove(before, usableBefore);
     if (operation !== OP_FREE) ledger.add(size, type.usableSize(addresses[object] as Addr));
   }

@@ -68,6 +68,21 @@ suite('a trace is replayed', () => {
     });
   }
 
+  test('by who asks others for what they cache, in passes and in the account', async () => {
+    // One thread takes and frees blocks of eight sizes, and another then wants half of the memory.
+    const taken = [65_536, 57_344, 49_152, 40_960, 32_768, 28_672, 24_576, 20_480].flatMap((size, group) =>
+      Array.from({ length: 6 }, (_, index) => malloc(group * 6 + index + 1, size)),
+    );
+    const freed = taken.map((_, index) => free(index + 1));
+    const large = [malloc(49, 2_000_000, 1), free(49, 1)];
+    const handed = traceOf([...taken, ...freed, ...large]);
+    for (const workers of [1, 2, 3]) await replay(handed, { workers, memoryBytes: 4 * MIB });
+    // It leaves half of the memory in use, which the main thread frees after each pass.
+    const sizes = [16, 256, 2048, 8192, 20_480, 32_768, 49_152, 65_536];
+    const left = Array.from({ length: 96 }, (_, index) => malloc(index + 1, sizes[index % 8] as number));
+    for (const workers of [1, 2]) await replay(traceOf(left), { workers, repeat: 3, memoryBytes: 4 * MIB });
+  });
+
   test('more workers cache more', async () => {
     const [one, four] = [await replay(file, { workers: 1 }), await replay(file, { workers: 4 })];
     assert.ok(four.waste.cached > one.waste.cached);

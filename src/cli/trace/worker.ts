@@ -42,8 +42,7 @@ function createPart(memory: Memory, input: WorkerInput): () => Failed | undefine
 
   /** What others cache is asked for, then what they free is waited for. */
   function playAgain(operation: number, object: number, size: number, before: number): number {
-    const patience = input.rings.length > 1 ? PATIENCE_MS : 0;
-    const deadline = performance.now() + patience;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       memory.reclaim('threads');
       const outcome = player.play(operation, object, size, before);
