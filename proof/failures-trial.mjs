@@ -90,7 +90,8 @@ function takePages(observer, left) {
 
 export class Trial {
   /**
-   * @param scenario of `exploreMemory`, and: `again`, its bodies can be run twice, and then answer the same;
+   * @param scenario of `exploreMemory`, and: `again`, its bodies can be run twice, and then answer the same
+   *   (false: that is not to be expected; absent: it is tried);
    *   `waits`, it has waits without end that it cannot do without, and would wait for ever;
    *   `afterNeedsSuccess`, its `after` is not for runs in which something failed; `async`, thread 0 is
    * @param options.pagesLeft so many single pages are left free; by default all
@@ -236,6 +237,7 @@ export class Trial {
     this.again = false;
     this.baseline = await this.try({});
     if (this.baseline.failure !== null) return [`it fails by itself: ${this.baseline.failure.message}`];
+    if (this.scenario.again === false) return [];
     const twice = await this.try({ again: true });
     if (twice.failure === null && isDeepStrictEqual(twice.seconds, this.baseline.firsts)) {
       this.again = true;

@@ -6,6 +6,7 @@ const wanted = 'pages: a run is set aside, cache, and the other needs its page';
 const takenBack = 'pages: two take back the same run';
 const inVain = 'pages: all wait for good, and who may take every page is told of the deadlock';
 const once = { kill, preemptions: 1 };
+const atDeath = { kill, preemptions: 0 };
 
 const resized = 'pages: a run is made longer and shorter, and the other takes the page behind it';
 
@@ -69,7 +70,7 @@ export const pagesBugs = [
     'isHeld = runLength(page) !== 0 && words[recordOf(page) + QUEUE] === PageQueue.NONE;',
     'isHeld = runLength(page) !== 0;',
     wanted,
-    once,
+    atDeath,
   ],
   [
     'phys/runs.js',
@@ -79,7 +80,7 @@ export const pagesBugs = [
     `        queues.remove(record);
         words[record + STATE] = FREE_TAIL;`,
     wanted,
-    once,
+    { ...once, maxSchedules: 8000 },
   ],
   [
     'phys/runs.js',
@@ -87,7 +88,7 @@ export const pagesBugs = [
     '            queues.clear();',
     '',
     wanted,
-    once,
+    atDeath,
   ],
   [
     'phys/page-line.js',

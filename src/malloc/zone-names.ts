@@ -21,6 +21,8 @@ export function isBlockZone(name: string): boolean {
   return NAME.test(name);
 }
 
+const isReserved = (name: string): boolean => name === MALLOC_CELLS || isBlockZone(name);
+
 /** Number of the type whose own zone it is, from 1; 0: of none. */
 export function ownerOfBlockZone(name: string): number {
   return Number(NAME.exec(name)?.[1] ?? 0);
@@ -34,7 +36,6 @@ export function ownerOfBlockZone(name: string): number {
  */
 export function withFreeName<Options>(uma: Uma, options: Options): Options {
   const name: unknown = (options as { name?: unknown } | null | undefined)?.name;
-  if (typeof name !== 'string' || uma.findRecord(name) !== 0) return options;
-  if (name !== MALLOC_CELLS && !isBlockZone(name)) return options;
+  if (typeof name !== 'string' || !isReserved(name) || uma.findRecord(name) !== 0) return options;
   throw new MbumaError('BAD_ARGUMENT', `zone ${name}: malloc makes the zones of that name`, { zone: name });
 }
