@@ -9,8 +9,8 @@ import { planted } from './schedules.mjs';
 const SCHEDULES = { ci: 1_000_000, nightly: 100_000_000 };
 
 /** What a scenario gets at a time; a slower one gets fewer schedules then. */
-const SLICE_SECONDS = { ci: 2, nightly: 30 };
-const BATCH = 2000;
+const SLICE_SECONDS = { ci: 1, nightly: 30 };
+const BATCH = 500;
 
 /**
  * A thread that spins until another goes on may be chosen several times in a row, for thousands of steps
@@ -53,8 +53,9 @@ export async function run({ level = 'ci', seed = 1, schedules = SCHEDULES[level]
     const scenario =
       (state.at + state.rounds) % 2 === 0 ? scenarios[state.at] : withThird(scenarios[state.at]);
     const began = performance.now();
-    // No more than its share, however fast it is: in the first round everyone has a turn.
-    const last = state.schedules + schedules / scenarios.length - BATCH;
+    // In the first round no more than its share, however fast it is: everyone has a turn.
+    const share = state.rounds === 0 ? schedules / scenarios.length : schedules;
+    const last = state.schedules + share - BATCH;
     for (let batch = 0; performance.now() - began < SLICE_SECONDS[level] * 1000; batch++) {
       runBatch(scenario, state, batch % AUDITED_EVERY === 0);
       if (state.schedules >= schedules || state.schedules > last || state.findings.length > 0) break;

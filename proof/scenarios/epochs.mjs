@@ -112,6 +112,7 @@ export const epochScenarios = [
   }),
   scenario({
     name: 'epochs: one reads, and another takes what was freed',
+    heavy: true,
     setup: (memories, observer) => openTree(memories, observer, { max: 2 }),
     threads: [
       (memory, shared) => replace(memory, shared.zones[0], shared, 1),

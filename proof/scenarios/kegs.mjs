@@ -69,6 +69,7 @@ export const kegScenarios = [
   },
   {
     name: 'the bound of a backend is changed while it is met',
+    heavy: true,
     setup: (memories, observer) => openSharing(memories, observer, 2),
     threads: [
       (memory, { zones }) => {

@@ -151,6 +151,7 @@ const scenarios = [
   },
   {
     name: 'mbuf: a history of references',
+    heavy: true,
     setup: shareExternal,
     races,
     threads: [

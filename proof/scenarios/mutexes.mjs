@@ -169,6 +169,7 @@ export const mutexScenarios = [
   },
   {
     name: 'mutex: each makes the same, and another',
+    heavy: true,
     attachInThreads: true,
     ...alike((memory, _shared, id) => {
       memory.mutex('m', { class: 'c', rank: 7 });

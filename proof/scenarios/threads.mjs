@@ -43,6 +43,7 @@ export const threadScenarios = [
   },
   {
     name: 'each opens a new zone',
+    heavy: true,
     attachInThreads: true,
     ...alike((memory, _shared, id) => memory.zone({ name: `n${id}`, size: 64 }).index),
     after(_memories, _shared, { results, killed }) {
@@ -114,6 +115,7 @@ export const threadScenarios = [
   },
   {
     name: 'one cleans up while the other allocates',
+    heavy: true,
     attach: 3,
     setup: (memories, observer) => aDeadThread(memories, observer, { name: 'z', size: 512, max: 16 }),
     threads: [
