@@ -259,6 +259,7 @@ const scenarios = [
   },
   {
     name: 'references: the last drop wakes who waits for the item',
+    heavy: true,
     setup: (memories, observer) => shareOne(memories, observer, { max: 1 }),
     threads: [
       (_memory, { zones, item }) => {

@@ -35,6 +35,7 @@ function openAndEnd(memory, size, uses) {
 export const threadScenarios = [
   {
     name: 'both open the same new zone',
+    heavy: true,
     attachInThreads: true,
     ...alike((memory) => memory.zone({ name: 'n', size: 64, onOwnerDeath: 'free' }).index),
     after(_memories, _shared, { results, killed }) {
@@ -74,6 +75,7 @@ export const threadScenarios = [
   },
   {
     name: 'both open the same new ring',
+    heavy: true,
     attachInThreads: true,
     ...alike((memory) => void memory.ring({ name: 'n', capacity: 4 })),
   },

@@ -71,6 +71,7 @@ export const zoneScenarios = [
   },
   {
     name: 'a free that finds both buckets full',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 16384, max: 0 });
       warm(shared);

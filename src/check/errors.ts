@@ -8,7 +8,7 @@
 /** What each code means; `docs/errors.md` has a row for each, and a test holds the two together. */
 export const ERROR_CODES = {
   BAD_ARGUMENT: 'an argument has the wrong type, is not an integer, or is out of its range',
-  BAD_CONFIGURATION: 'the options contradict each other or the memory; every reason is listed',
+  BAD_CONFIGURATION: 'several options are wrong, or it is not to be had here; every reason is listed',
   BAD_HANDLE: 'what was given is not the handle of a memory, or the memory is of another build',
   DETACHED: 'this thread has detached from the memory',
   TOO_MANY_THREADS: 'every thread slot of the memory is taken',

@@ -117,7 +117,7 @@ export function createRegistry(
       words[keg.record + Keg.highWater] = highWater;
     }
     const record = recordOf(number);
-    words.fill(0, record, record + ZONE_WORDS);
+    wipe(record);
     const epoch = (keg.flags & KegFlag.EPOCH) !== 0;
     const slots = epoch ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS;
     const capacityMax = Math.max(1, Math.min(slots, Math.floor(BUCKET_BYTES_MAX / keg.itemSize)));
@@ -175,10 +175,16 @@ export function createRegistry(
     );
   }
 
+  /** All but the number, which is 0 by now: others look at that at any time, without the lock. */
+  function wipe(record: number): void {
+    words.fill(0, record, record + ZoneRecord.number);
+    words.fill(0, record + ZoneRecord.number + 1, record + ZONE_WORDS);
+  }
+
   function clear(number: number): void {
     const record = recordOf(number);
     store(record + ZoneRecord.number, 0);
-    words.fill(0, record, record + ZONE_WORDS);
+    wipe(record);
     while (zoneCount() > 0 && words[recordOf(zoneCount()) + ZoneRecord.number] === 0)
       store(state + UmaState.zoneCount, zoneCount() - 1);
   }
