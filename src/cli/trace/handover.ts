@@ -34,8 +34,6 @@ export function createHandover(
   /** Objects that have come, and have not been asked for yet. */
   const here = new Uint8Array(ring === undefined ? 0 : objectMax + 1);
   const batch = new Int32Array(ring === undefined ? 0 : BULK);
-  /** To sleep on, where there is no ring. */
-  const nobody = new Int32Array(new SharedArrayBuffer(4));
   const queues = rings.map((other) => new Int32Array(other === undefined ? 0 : WAITING_MAX));
   const queued = new Int32Array(rings.length);
 
@@ -46,7 +44,6 @@ export function createHandover(
   /** Takes what is there, and waits for it if there is nothing. */
   function takeSome(timeoutMs: number): void {
     if (ring !== undefined) receive(ring.takeMany(batch, BULK, timeoutMs));
-    else Atomics.wait(nobody, 0, 0, timeoutMs);
   }
 
   function flushTo(receiver: number, timeoutMs: number): void {
