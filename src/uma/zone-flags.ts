@@ -23,7 +23,7 @@ export interface FlagOptions {
   readonly maxBucket?: boolean;
   /**
    * A bucket is filled with a quarter of what the zone has out, and no more: a zone of few items caches few.
-   * Its first hundred items take some forty fills instead of one or two.
+   * Its first hundred items take some twenty fills instead of one or two.
    */
   readonly frugal?: boolean;
   /** Caches nothing: each call goes to the keg. About 150 ns instead of 3. (NOBUCKET) */

@@ -107,10 +107,15 @@ export function createZoneSlow(
     if (item === 0 && zone.onExhausted?.() === true) item = ladder.allocItem(zone, how, usesReserve);
     // A hook that lacks memory, such as a packet's when the clusters' limit is reached, is no lack of pages.
     const shortOfPages = zone.lack === Lack.MEMORY && kegs.shortages() !== shortages;
-    if (item !== 0 || !shortOfPages) return item;
-    const found = reclaimer.obtain(zone.kegState.pagesPerSlab, zone.kegState, () => {
+    return item === 0 && shortOfPages ? obtainItem(zone, how, usesReserve) : item;
+  }
+
+  /** A function of its own: the attempt is a closure, which a call that finds an item does not pay for. */
+  function obtainItem(zone: ZoneState, how: How, usesReserve: boolean): number {
+    const { kegState } = zone;
+    const found = reclaimer.obtain(kegState.pagesPerSlab, kegState, () => {
       // What came free may be a single page: it is not for a bucket.
-      item = ladder.takeUncached(zone, how, usesReserve) || ladder.allocItem(zone, how, usesReserve);
+      const item = ladder.takeUncached(zone, how, usesReserve) || ladder.allocItem(zone, how, usesReserve);
       return item === 0 && zone.lack === Lack.MEMORY ? null : item;
     });
     return found ?? 0;

@@ -134,8 +134,9 @@ export async function accountFor(
   for (const trace of traces) {
     const addresses = new Int32Array(trace.objectMax + 1);
     const hands = memories.map((memory): Hand => {
+      const { words, bytes } = memory;
       const type = memory.mallocType({ name: typeNameOf(trace) });
-      return { memory, type, player: createPlayer(type, { ...memory, addresses }, false) };
+      return { memory, type, player: createPlayer(type, { words, bytes, addresses }, false) };
     });
     await playInOrder(trace, options, hands, addresses, ledger, takeTurn);
     for (const block of addresses) hands[0]?.type.free(block as Addr | 0);
