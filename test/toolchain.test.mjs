@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { assembleHelper, helperOutput, helperSource } from '../scripts/helper.mjs';
 import { whyInstall } from '../scripts/install.mjs';
@@ -229,6 +229,7 @@ describe('the install', () => {
     };
     lock('package-lock.json', { '': {}, ...packages, ...absent });
   });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
   const lock = (path, packages) => write(root, path, JSON.stringify({ packages }));
   const change = (path, edit) => {
     const value = JSON.parse(readFileSync(join(root, path), 'utf8'));
