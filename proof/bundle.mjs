@@ -6,10 +6,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A script whose last expression is what `entry` (a compiled module) exports. */
-export function bundle(entry) {
+const readFile = (path) => readFileSync(path, 'utf8');
+
+/** A script whose last expression is what `entry` (a compiled module) exports. `read` gives the text of a path. */
+export function bundle(entry, read = readFile) {
   const modules = new Map();
-  collect(entry, modules);
+  collect(entry, modules, read);
   const bodies = [...modules].map(([path, { body }]) => `${JSON.stringify(path)}(exports){${body}\n},`);
   return `((modules) => {
   const loaded = new Map();
@@ -27,7 +29,7 @@ export function bundle(entry) {
 })({${bodies.join('\n')}})`;
 }
 
-function collect(path, modules) {
+function collect(path, modules, read) {
   if (modules.has(path)) return;
   const entry = { body: '' };
   modules.set(path, entry);
@@ -43,7 +45,7 @@ function collect(path, modules) {
       .split(',')
       .map((each) => each.trim().split(/\s+as\s+/))
       .filter(([name]) => name !== '');
-  let body = readFileSync(path, 'utf8')
+  let body = read(path)
     // A script has no address: call sites are then those of the bundle itself.
     .replace(/\bimport\.meta\.url\b/g, 'undefined')
     .replace(/^import\s*\{([^}]*)\}\s*from\s*'([^']+)';/gm, (_, list, from) => {
@@ -67,5 +69,5 @@ function collect(path, modules) {
   }
   body += `\nObject.assign(exports, { ${names.join(', ')} });`;
   entry.body = body;
-  for (const need of needs) collect(need, modules);
+  for (const need of needs) collect(need, modules, read);
 }

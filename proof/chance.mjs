@@ -10,7 +10,12 @@ const SCHEDULES = { ci: 1_000_000, nightly: 100_000_000 };
 
 /** What a scenario gets at a time; a slower one gets fewer schedules then. */
 const SLICE_SECONDS = { ci: 1, nightly: 30 };
-const BATCH = 500;
+
+/**
+ * A model is made for each batch, and a slice ends with one: as many schedules as take about so long, within
+ * bounds. The first batch of a slice does not know how long they take.
+ */
+const BATCH = { first: 200, least: 40, most: 4000, milliseconds: 200 };
 
 /**
  * A thread that spins until another goes on may be chosen several times in a row, for thousands of steps
@@ -25,12 +30,12 @@ function emptyState(seed) {
   return { schedules: 0, kills: 0, steps: 0, audited: 0, seconds: 0, rounds: 0, at: 0, seed, findings: [] };
 }
 
-function runBatch(scenario, state, audit) {
+function runBatch(scenario, state, schedules, audit) {
   const seed = (state.seed * 7919 + state.rounds * 104729 + state.at * 31 + state.schedules) % 2 ** 31;
   const allowedRaces = [...scenario.allowedRaces, ...giftRaces];
   const kill = scenario.kill ?? everyStore;
   const options = { ...scenario, allowedRaces, kill, audit, detectRaces: audit, maxSteps: STEPS_MAX };
-  const report = randomiseMemory(options, { seed, schedules: audit ? BATCH / 10 : BATCH, depth: 3 });
+  const report = randomiseMemory(options, { seed, schedules, depth: 3 });
   state.schedules += report.schedules;
   state.kills += report.kills;
   state.steps += report.steps;
@@ -38,6 +43,23 @@ function runBatch(scenario, state, audit) {
   if (report.failure === null) return;
   const { kind, message, schedule } = report.failure;
   state.findings.push(`${scenario.name}, seed ${seed}: ${kind}, ${message} (${schedule})`);
+}
+
+/** One scenario's turn: until its time is up, or it has had `most` schedules. */
+function runSlice(scenario, state, milliseconds, most) {
+  const end = performance.now() + milliseconds;
+  const last = state.schedules + Math.ceil(most);
+  let size = BATCH.first;
+  for (let batch = 0; state.schedules < last && state.findings.length === 0; batch++) {
+    const began = performance.now();
+    if (began >= end) break;
+    const audit = batch % AUDITED_EVERY === 0;
+    const schedules = Math.min(audit ? Math.ceil(size / 10) : size, last - state.schedules);
+    runBatch(scenario, state, schedules, audit);
+    if (audit) continue;
+    const wanted = (schedules * BATCH.milliseconds) / (performance.now() - began);
+    size = Math.round(Math.min(BATCH.most, Math.max(BATCH.least, wanted)));
+  }
 }
 
 /** Chance finds a planted bug as well. */
@@ -55,11 +77,7 @@ export async function run({ level = 'ci', seed = 1, schedules = SCHEDULES[level]
     const began = performance.now();
     // In the first round no more than its share, however fast it is: everyone has a turn.
     const share = state.rounds === 0 ? schedules / scenarios.length : schedules;
-    const last = state.schedules + share - BATCH;
-    for (let batch = 0; performance.now() - began < SLICE_SECONDS[level] * 1000; batch++) {
-      runBatch(scenario, state, batch % AUDITED_EVERY === 0);
-      if (state.schedules >= schedules || state.schedules > last || state.findings.length > 0) break;
-    }
+    runSlice(scenario, state, SLICE_SECONDS[level] * 1000, Math.min(share, schedules - state.schedules));
     state.seconds += (performance.now() - began) / 1000;
     state.at = (state.at + 1) % scenarios.length;
     if (state.at === 0) state.rounds++;

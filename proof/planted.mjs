@@ -1,20 +1,9 @@
-// Planted concurrency bugs, each in a copy of the compiled code: the explorer finds every one of them. The
-// same scenarios without a bug pass.
+// Planted concurrency bugs, each in the compiled code with one text replaced: the explorer finds every one of
+// them. The same scenarios without a bug pass.
 
-import {
-  copyFileSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { bugs as allBugs } from './planted/bugs.mjs';
 
@@ -25,97 +14,71 @@ const LIMIT_MS = 60_000;
 const BOUNDS = { maxSchedules: 4000, maxSeconds: 30 };
 /** A control runs so many schedules at least. */
 const CONTROL_LEAST = 300;
-const NOT_NEEDED = /\.d\.ts$|\.test\.js$|\.test-|\.test\./;
 
 /** What a scenario is explored with. */
 function optionsOf({ options }) {
   return { ...BOUNDS, prune: true, shorten: false, ...options };
 }
 
-/** A copy of the compiled code, by links: only what is written anew is a file of its own. */
-function copyCode(from, to) {
-  mkdirSync(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    if (entry.isDirectory()) {
-      if (entry.name !== 'cli') copyCode(join(from, entry.name), join(to, entry.name));
-    } else if (!NOT_NEEDED.test(entry.name)) {
-      try {
-        linkSync(join(from, entry.name), join(to, entry.name));
-      } catch {
-        copyFileSync(join(from, entry.name), join(to, entry.name));
-      }
-    }
-  }
-}
-
-/** What is wrong with the place of a bug in the text of its file, or null: it must be there exactly once. */
-function misplacedIn(text, { file, find }) {
-  const times = text.split(find).length - 1;
+/** What is wrong with the place of a bug, or null: its text must be there exactly once. */
+export function misplaced({ file, find }) {
+  const times = readFileSync(join(DIST, file), 'utf8').split(find).length - 1;
   return times === 1 ? null : `the source has changed: what is to be replaced is ${times} times in ${file}`;
 }
 
-/** The same in the code as it is. */
-export const misplaced = (bug) => misplacedIn(readFileSync(join(DIST, bug.file), 'utf8'), bug);
+/** A Worker that explores, and the next one when it had to be ended. */
+class Explorer {
+  #worker = null;
+  #settle = null;
 
-/** Puts a bug into a copy. What is wrong with the bug, or null. */
-function plant(folder, bug) {
-  const { file, find, replace } = bug;
-  const path = join(folder, file);
-  const text = readFileSync(path, 'utf8');
-  const wrong = misplacedIn(text, bug);
-  if (wrong !== null) return wrong;
-  unlinkSync(path);
-  writeFileSync(
-    path,
-    text.replace(find, () => replace),
-  );
-  return null;
-}
-
-/** Explores in a Worker of its own; a report, or why there is none. */
-function explore(folder, { scenario, options }, signal) {
-  return new Promise((done) => {
+  #start() {
     const worker = new Worker(new URL('./planted/runner.mjs', import.meta.url), {
-      workerData: { folder: String(pathToFileURL(`${folder}/`)), scenario, options },
       resourceLimits: { maxOldGenerationSizeMb: 1024 },
     });
-    let report = { broken: 'the run was broken off' };
-    const end = (why) => {
-      report = { broken: why };
-      worker.terminate();
-    };
-    const timer = setTimeout(() => end(`no report within ${LIMIT_MS} ms`), LIMIT_MS);
-    const abort = () => end('the run was broken off');
+    worker.on('message', (report) => this.#settle?.(report));
+    worker.on('error', (error) => this.#breakOff(worker, `${error}`));
+    worker.on('exit', () => this.#breakOff(worker, 'the Worker ended'));
+    return worker;
+  }
+
+  #breakOff(worker, broken) {
+    if (worker !== this.#worker) return;
+    this.end();
+    this.#settle?.({ broken });
+  }
+
+  /** A report, or why there is none. */
+  async run(task, signal) {
+    this.#worker ??= this.#start();
+    const worker = this.#worker;
+    const timer = setTimeout(() => this.#breakOff(worker, `no report within ${LIMIT_MS} ms`), LIMIT_MS);
+    const abort = () => this.#breakOff(worker, 'the run was broken off');
     signal?.addEventListener('abort', abort);
-    worker.on('message', (message) => {
-      report = message;
+    const report = await new Promise((settle) => {
+      this.#settle = settle;
+      worker.postMessage(task);
     });
-    worker.on('error', (error) => {
-      report = { broken: `${error}` };
-    });
-    worker.on('exit', () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      done(report);
-    });
-  });
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    return report;
+  }
+
+  end() {
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
 }
 
 /** Plants one bug and looks for it. */
-async function tryBug(root, bug, at, signal) {
-  const folder = join(root, `bug-${at}`);
-  copyCode(DIST, folder);
-  try {
-    const wrong = plant(folder, bug);
-    if (wrong !== null) return { name: bug.name, why: wrong };
-    const report = await explore(folder, { scenario: bug.scenario, options: optionsOf(bug) }, signal);
-    if (report.broken !== undefined) return { name: bug.name, why: report.broken };
-    const { failure, schedules } = report;
-    if (failure !== null) return { name: bug.name, schedules, ...failure };
-    return { name: bug.name, why: `not found in ${schedules} schedules of "${bug.scenario}"` };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+async function tryBug(explorer, bug, signal) {
+  const { name, scenario, file, find, replace } = bug;
+  const wrong = misplaced(bug);
+  if (wrong !== null) return { name, why: wrong };
+  const task = { bug: { file, find, replace }, scenario, options: optionsOf(bug) };
+  const { broken, failure, schedules } = await explorer.run(task, signal);
+  if (broken !== undefined) return { name, why: broken };
+  if (failure !== null) return { name, schedules, ...failure };
+  return { name, why: `not found in ${schedules} schedules of "${scenario}"` };
 }
 
 /** The scenarios of the bugs, with their options, each once; and the names of the bugs. */
@@ -153,13 +116,12 @@ export async function run({ bugs = allBugs, state, save, progress, signal, tell 
     progress?.(done, bugs.length + controls.length);
     save?.({ results, passed, seconds: secondsNow() });
   };
-  const root = mkdtempSync(join(tmpdir(), 'mbuma-planted-'));
+  const explorer = new Explorer();
   try {
-    writeFileSync(join(root, 'package.json'), '{ "type": "module" }\n');
-    for (const [at, bug] of bugs.entries()) {
+    for (const bug of bugs) {
       if (signal?.aborted) break;
       if (results[bug.name] !== undefined) continue;
-      const result = await tryBug(root, bug, at, signal);
+      const result = await tryBug(explorer, bug, signal);
       if (signal?.aborted) break;
       results[bug.name] = result;
       tell?.(result);
@@ -168,14 +130,14 @@ export async function run({ bugs = allBugs, state, save, progress, signal, tell 
     for (const [at, control] of controls.entries()) {
       if (signal?.aborted) break;
       if (passed[at] !== undefined) continue;
-      const report = await explore(DIST, boundedBy(results, control), signal);
+      const report = await explorer.run(boundedBy(results, control), signal);
       if (signal?.aborted) break;
       passed[at] = report.broken ?? (report.failure && `${report.failure.kind} ${report.failure.message}`);
       tell?.({ control: control.scenario, ...report });
       note();
     }
   } finally {
-    rmSync(root, { recursive: true });
+    explorer.end();
   }
   const tried = Object.values(results);
   const missed = tried.filter(({ why }) => why !== undefined);
