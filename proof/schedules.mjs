@@ -39,7 +39,8 @@ function addSums(to, report) {
 
 /** A scenario that is `heavy` takes minutes: most of that is for nights, and all of it where a bound is null. */
 function boundOf(scenario, bounds, what) {
-  const heavy = scenario.heavy === true ? bounds.heavy?.[what] : undefined;
+  const isHeavy = scenario.heavy === true || scenario.heavy === scenario.threads.length;
+  const heavy = isHeavy ? bounds.heavy?.[what] : undefined;
   if (heavy !== undefined) return heavy;
   return Math.min(bounds[what], scenario.bounds?.[what] ?? bounds[what]);
 }
@@ -94,6 +95,7 @@ export const planted = [
     name: 'planted: a word is counted without a lock',
     memory: scenarios[0].memory,
     audit: false,
+    preemptions: 1,
     threads: [0, 1].map(() => (memory) => {
       memory.words[31] += 1;
     }),
@@ -102,6 +104,7 @@ export const planted = [
     name: 'planted: an item is forgotten by who dies',
     memory: scenarios[0].memory,
     kill: { threads: [0], everyStoreOfFills: false },
+    preemptions: 0,
     setup(memories, observer) {
       const options = { name: 'z', size: 512, onOwnerDeath: 'keep' };
       for (const memory of memories) memory.zone(options);
@@ -121,7 +124,7 @@ export const planted = [
 ];
 
 function tryControls() {
-  return planted.filter((each) => exploreMemory({ ...each, preemptions: 1 }).failure === null);
+  return planted.filter((each) => exploreMemory({ ...each, shorten: false }).failure === null);
 }
 
 /**

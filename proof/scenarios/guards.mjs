@@ -37,6 +37,7 @@ export const guardScenarios = [
     maxSteps,
     bounds,
     name: 'guarded: two frees, and the oldest leave',
+    heavy: 3,
     setup: (memories, observer) => withQuarantine(memories, observer, 3, 1),
     ...alike((_memory, { zones, holds }, id) => {
       for (const item of holds[id]) free(zones[id], item);
@@ -69,6 +70,7 @@ export const guardScenarios = [
     maxSteps,
     bounds,
     name: 'guarded: one frees what the other took, and both take again',
+    heavy: 3,
     setup: (memories, observer) => withQuarantine(memories, observer, 0, 1),
     threads: [0, 1].map((id) => (_memory, { zones, holds }) => {
       for (const item of holds[1 - id]) free(zones[id], item);

@@ -88,6 +88,7 @@ export const kegScenarios = [
   },
   {
     name: 'slabs made ahead and given back by marks',
+    heavy: true,
     setup: (memories, observer) =>
       openZones(memories, observer, { name: 'z', ...bare, lowWater: 1, highWater: 1 }),
     ...alike((_memory, { zones }, id) => pair(zones[id])),
@@ -163,6 +164,7 @@ export const kegScenarios = [
   },
   {
     name: 'a batch goes back while the other waits',
+    heavy: true,
     setup: (memories, observer) => {
       const shared = openZones(memories, observer, { name: 'z', size: 512, noBucket: true, max: 4 });
       const out = new Int32Array(4);

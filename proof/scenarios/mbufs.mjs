@@ -207,6 +207,7 @@ const scenarios = [
   },
   {
     name: 'mbuf: one waits for a cluster that is in a cached packet',
+    heavy: true,
     memory: { ...memory, mbufs: { max: 1 } },
     setup(memories, observer) {
       const shared = openMbufs(memories, observer);

@@ -56,6 +56,7 @@ export const zoneScenarios = [
   },
   {
     name: 'full buckets of the zone',
+    heavy: 3,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 2048, max: 0 });
       const items = takeUpTo(shared.zones[0], 20);
@@ -138,6 +139,7 @@ export const zoneScenarios = [
   },
   {
     name: 'no bucket: single items past the caches',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512, max: 64 });
       shared.observers.free(shared.observers.tryAlloc());
@@ -156,6 +158,7 @@ export const zoneScenarios = [
   },
   {
     name: 'a limit of two, cached items in the way',
+    heavy: true,
     setup: (memories, observer) => warm(openZones(memories, observer, { name: 'z', size: 512, max: 2 })),
     ...alike((_memory, { zones }, id) => {
       const first = zones[id].alloc();
@@ -207,6 +210,7 @@ export const zoneScenarios = [
   },
   {
     name: 'a secondary zone: import and release',
+    heavy: 3,
     setup(memories, observer) {
       const primary = openZones(memories, observer, { name: 'p', size: 512, max: 0 });
       warm(primary);
@@ -243,6 +247,7 @@ export const zoneScenarios = [
   },
   {
     name: 'init of a slab that allocates from another zone',
+    heavy: true,
     setup(memories, observer) {
       const inner = warm(openZones(memories, observer, { name: 'i', size: 256, max: 0 }));
       const all = [...memories, observer];
