@@ -24,7 +24,7 @@ const BATCH = { first: 200, least: 40, most: 4000, milliseconds: 200 };
 const STEPS_MAX = 200_000;
 
 /** An audit of each is for the exhaustive row: here every so many batches are audited. */
-const AUDITED_EVERY = 4;
+const AUDITED_EVERY = 8;
 
 function emptyState(seed) {
   return { schedules: 0, kills: 0, steps: 0, audited: 0, seconds: 0, rounds: 0, at: 0, seed, findings: [] };

@@ -15,16 +15,16 @@ export const rows = [
     module: './schedules.mjs',
     what: 'every schedule of two threads within the bounds, a kill at every step',
   },
+  { name: 'chance', module: './chance.mjs', what: 'schedules by chance, deaths among them' },
   { name: 'planted', module: './planted.mjs', what: 'planted concurrency bugs: the explorer finds each' },
+  { name: 'failures', module: './failures.mjs', what: 'each failure site, at each call: nothing is lost' },
   {
     name: 'three',
     module: './three.mjs',
     what: 'the same with three threads and fewer preemptions',
   },
-  { name: 'chance', module: './chance.mjs', what: 'schedules by chance, deaths among them' },
   { name: 'kills', module: './kills-row.mjs', what: 'real Workers ended at any moment' },
   { name: 'flips', module: './flips.mjs', what: 'bit flips in metadata: reported, and nothing hangs' },
   { name: 'hostile', module: './hostile.mjs', what: 'hostile arguments: documented errors only' },
   { name: 'taint', module: './taint.mjs', what: 'nobody is handed what was another’s' },
-  { name: 'failures', module: './failures.mjs', what: 'each failure site, at each call: nothing is lost' },
 ];

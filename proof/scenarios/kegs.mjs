@@ -122,6 +122,7 @@ export const kegScenarios = [
   },
   {
     name: 'a thread is asked for what it caches, and answers',
+    heavy: 3,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512 });
       for (const zone of shared.zones) zone.free(zone.tryAlloc());

@@ -120,6 +120,7 @@ export const zoneScenarios = [
   },
   {
     name: 'the first slab, header off the page',
+    heavy: true,
     setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 4096, max: 8 }),
     ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,

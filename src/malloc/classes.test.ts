@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLASS_OF, CLASS_SIZES, powerClassOf, SMALL_MAX } from './classes.js';
+import { CLASS_OF, CLASS_SIZES, GRANULES_OF, powerClassOf, SMALL_MAX } from './classes.js';
 
 test('classes rise to the largest small block, and lose no more than a fifth of 64 bytes and more', () => {
   assert.equal(CLASS_SIZES[0], 16);
@@ -17,6 +17,7 @@ test('the table names the smallest class that is large enough, for every size', 
   for (let size = 0; size <= SMALL_MAX; size++) {
     if (size > (CLASS_SIZES[index] as number)) index++;
     assert.equal(CLASS_OF[(size + 15) >>> 4], index);
+    assert.equal(GRANULES_OF[(size + 15) >>> 4], (CLASS_SIZES[index] as number) / 16);
   }
 });
 

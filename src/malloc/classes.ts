@@ -38,6 +38,12 @@ function makeClassTable(): Uint8Array {
   return table;
 }
 
+/** Granules (16 bytes) of a block, by those of the size that is asked for, as in `CLASS_OF`. */
+export const GRANULES_OF: Uint16Array = Uint16Array.from(
+  CLASS_OF,
+  (index) => (CLASS_SIZES[index] as number) / STEP,
+);
+
 /** The smallest class of a power of two that is no less than the size; -1: there is none. */
 export function powerClassOf(size: number): number {
   const power = size <= STEP ? STEP : 2 ** (32 - Math.clz32(size - 1));

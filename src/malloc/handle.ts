@@ -20,7 +20,7 @@ import {
 } from '../uma/index.js';
 import type { Accounts } from './accounts.js';
 import type { Blocks, OpenType } from './blocks.js';
-import { CLASS_OF, CLASS_SIZES, SMALL_MAX } from './classes.js';
+import { CLASS_OF, CLASS_SIZES, GRANULES_OF, SMALL_MAX } from './classes.js';
 import type { MallocContext } from './context.js';
 import { granulesFor, LIMIT_MAX } from './options.js';
 import { createReallocation } from './realloc.js';
@@ -64,8 +64,7 @@ export function createHandles(
   /** From check level 1 on a call that may sleep is judged by what it might have done. */
   const mayHurry = machine.checkLevel < CheckLevel.WITNESS;
   const classOf = CLASS_OF;
-  /** Granules of a block, by those of the size that is asked for. */
-  const granulesOf = Uint16Array.from(classOf, (index) => (CLASS_SIZES[index] as number) >>> GRANULE_SHIFT);
+  const granulesOf = GRANULES_OF;
   const LAST_KEG = machine.layout.parameters.maxZones + INTERNAL_KEGS;
   /** Granules of a block, by the number of its keg. */
   const granulesOfKeg = new Uint16Array(LAST_KEG + 1);
