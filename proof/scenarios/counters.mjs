@@ -171,6 +171,7 @@ const scenarios = [
   },
   {
     name: 'references: the owner dropped and died, and the last drop meets the cleaning up',
+    heavy: true,
     attach: 3,
     setup(memories, observer) {
       const shared = open(memories, observer);

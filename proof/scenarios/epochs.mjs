@@ -166,6 +166,7 @@ export const epochScenarios = [
   }),
   scenario({
     name: 'epochs: no bucket, freed items are parked',
+    heavy: true,
     setup(memories, observer) {
       const shared = openTree(memories, observer, { max: 2 });
       observer.drain();
@@ -180,6 +181,7 @@ export const epochScenarios = [
   }),
   scenario({
     name: 'epochs: a limit of one, and two who sleep for it',
+    heavy: true,
     setup(memories, observer) {
       const shared = openTree(memories, observer, { max: 1, onOwnerDeath: 'free' });
       shared.observers.free(observer.words[shared.root]);

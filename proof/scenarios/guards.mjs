@@ -29,6 +29,7 @@ export const guardScenarios = [
     maxSteps,
     bounds,
     name: 'guarded: both take one and free it',
+    heavy: 3,
     setup: (memories, observer) => withQuarantine(memories, observer, 1, 0),
     ...alike((_memory, { zones }, id) => free(zones[id], take(zones[id]))),
     after: nothingUsed,
@@ -70,7 +71,7 @@ export const guardScenarios = [
     maxSteps,
     bounds,
     name: 'guarded: one frees what the other took, and both take again',
-    heavy: 3,
+    heavy: true,
     setup: (memories, observer) => withQuarantine(memories, observer, 0, 1),
     threads: [0, 1].map((id) => (_memory, { zones, holds }) => {
       for (const item of holds[1 - id]) free(zones[id], item);

@@ -100,6 +100,7 @@ export const kegScenarios = [
   },
   {
     name: 'the reserve is left to who may use it',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', ...bare, reserve: 1, backend: undefined });
       shared.zones[0].preallocate(2);
@@ -122,7 +123,7 @@ export const kegScenarios = [
   },
   {
     name: 'a thread is asked for what it caches, and answers',
-    heavy: 3,
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512 });
       for (const zone of shared.zones) zone.free(zone.tryAlloc());
@@ -246,6 +247,7 @@ export const kegScenarios = [
   },
   {
     name: 'who has answered has drained',
+    heavy: true,
     setup(memories, observer) {
       const shared = openZones(memories, observer, { name: 'z', size: 512 });
       shared.zones[1].free(shared.zones[1].tryAlloc());

@@ -196,6 +196,7 @@ const scenarios = [
   },
   {
     name: 'malloc: a run each',
+    heavy: true,
     memory: { ...memory, bytes: 8 << 16 },
     setup: (memories, observer) => openTypes(memories, observer, { max: 1 << 20 }),
     ...alike((_memory, { types }, id) => {

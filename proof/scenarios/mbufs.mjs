@@ -121,6 +121,7 @@ const scenarios = [
   },
   {
     name: 'mbuf: one refers once more while the other frees',
+    heavy: 3,
     setup: shareOne,
     races,
     threads: [
@@ -136,6 +137,7 @@ const scenarios = [
   },
   {
     name: 'mbuf: many references at once',
+    heavy: 3,
     setup: shareOne,
     races,
     threads: [

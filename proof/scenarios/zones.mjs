@@ -114,6 +114,7 @@ export const zoneScenarios = [
   },
   {
     name: 'the first slab, header in line',
+    heavy: true,
     setup: (memories, observer) => openZones(memories, observer, { name: 'z', size: 1024, max: 8 }),
     ...alike((_memory, { zones }, id) => pair(zones[id])),
     after: nothingUsed,

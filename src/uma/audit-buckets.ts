@@ -33,17 +33,17 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
   const waiterWords = threads.waiterRef(0, 1) - waitersStart;
   const read = (index: number): number => words[index] as number;
 
-  function auditSlot(walk: Walk, keg: KegState, item: number, where: string): void {
+  function auditSlot(walk: Walk, keg: KegState, item: number, where: () => string): void {
     const { report } = walk;
     const granule = item >>> GRANULE_SHIFT;
     const mark = walk.marks[granule];
     const inKeg = item > 0 && item % 16 === 0 && pageKegs[item >>> PAGE_SHIFT] === keg.number;
     if (!inKeg || mark === Mark.NOWHERE) {
-      report('U5', `${where} holds ${hex(item)}, no item of keg ${keg.name}`);
+      report('U5', `${where()} holds ${hex(item)}, no item of keg ${keg.name}`);
       return;
     }
-    if (mark !== Mark.OUT) report('U5', `${where} holds ${hex(item)}, which is elsewhere too`);
-    if (owners[granule] !== 0) report('U5', `${where} holds ${hex(item)}, owned by ${owners[granule]}`);
+    if (mark !== Mark.OUT) report('U5', `${where()} holds ${hex(item)}, which is elsewhere too`);
+    if (owners[granule] !== 0) report('U5', `${where()} holds ${hex(item)}, owned by ${owners[granule]}`);
     walk.marks[granule] = Mark.IN_BUCKET;
     walk.inBuckets[keg.number] = countAt(walk.inBuckets, keg.number) + 1;
   }
@@ -60,9 +60,9 @@ export function createBucketAudit(context: UmaContext, maps: Maps, dead: number)
     if (tagged && (read(bucket + BUCKET_TAG) & 1) === 0)
       walk.report('U17', `${where}: bucket ${bucket} has the tag ${read(bucket + BUCKET_TAG)}`);
     for (let at = bucket + 1; at <= bucket + (tagged ? EPOCH_BUCKET_ITEMS : BUCKET_ITEMS); at++) {
-      const slot = `${where}: slot ${at - bucket} of bucket ${bucket}`;
+      const slot = (): string => `${where}: slot ${at - bucket} of bucket ${bucket}`;
       if (at <= top) auditSlot(walk, keg, read(at), slot);
-      else if (read(at) !== 0) walk.report('U10', `${slot}, above the top, holds ${hex(read(at))}`);
+      else if (read(at) !== 0) walk.report('U10', `${slot()}, above the top, holds ${hex(read(at))}`);
     }
     return true;
   }
