@@ -86,8 +86,14 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     if (pending !== 0) commit(type, read(type + USED) + pending, cell + PENDING, 0);
   }
 
+  /** Large blocks come here at each call: no closure. */
   function settle(type: TypeRef): void {
-    locked(type, () => settleLocked(type));
+    locks.acquire(type + LOCK, rank);
+    try {
+      settleLocked(type);
+    } finally {
+      waiting.unlock(locks, type + LOCK);
+    }
   }
 
   const isAboveLimit = (type: TypeRef, granules: number): boolean =>
