@@ -154,7 +154,7 @@ export async function run({ bugs = allBugs, state, save, progress, signal, tell 
       bugs: bugs.length,
       found,
       schedules: tried.reduce((sum, { schedules = 0 }) => sum + schedules, 0),
-      'scenarios without a bug': controls.length - failed.length,
+      'scenarios without a bug': Object.keys(passed).length - failed.length,
     },
     ok: complete && findings.length === 0,
     findings,

@@ -38,6 +38,21 @@ test('a bug whose place has gone, or that does nothing, is a finding', async () 
   assert.match(row.findings[1], /^harmless: not found in \d+ schedules/);
 });
 
+test('a bug whose code cannot be run is a finding, and the next one is looked for', async () => {
+  const bug = named('a lock is taken by a load and a store');
+  const row = await run({ bugs: [{ ...bug, name: 'broken', replace: ')(' }, bug] });
+  assert.equal(row.ok, false);
+  assert.equal(row.figures.found, 1);
+  assert.match(row.findings[0], /^broken: SyntaxError/);
+});
+
+test('a run that is broken off says so', async () => {
+  const row = await run({ signal: AbortSignal.abort() });
+  assert.equal(row.complete, false);
+  assert.equal(row.ok, false);
+  assert.equal(row.figures['scenarios without a bug'], 0);
+});
+
 test('every bug has its place in the code as it is', () => {
   const lost = bugs.map((bug) => [bug.name, misplaced(bug)]).filter(([, wrong]) => wrong !== null);
   assert.deepEqual(lost, []);

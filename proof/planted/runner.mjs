@@ -21,15 +21,16 @@ function textOf(path) {
   return texts.get(path);
 }
 
+const load = (read) => new Script(bundle(join(DIST, 'explore.js'), read)).runInThisContext();
+
 /** Code of its own: nothing that a bug does is left behind for the next one. */
-function load({ file, find, replace }) {
+function loadWith({ file, find, replace }) {
   const changed = join(DIST, file);
-  const read = (path) => (path === changed ? textOf(path).replace(find, () => replace) : textOf(path));
-  return new Script(bundle(join(DIST, 'explore.js'), read)).runInThisContext();
+  return load((path) => (path === changed ? textOf(path).replace(find, () => replace) : textOf(path)));
 }
 
 function loadSound() {
-  sound ??= new Script(bundle(join(DIST, 'explore.js'), textOf)).runInThisContext();
+  sound ??= load(textOf);
   return sound;
 }
 
@@ -37,7 +38,7 @@ function explore({ bug, scenario: name, options }) {
   const { third = false, ...bounds } = options;
   const scenario = known.find((each) => each.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario "${name}"`);
-  const { exploreMemory } = bug === undefined ? loadSound() : load(bug);
+  const { exploreMemory } = bug === undefined ? loadSound() : loadWith(bug);
   const { failure, schedules } = exploreMemory({ ...(third ? withThird(scenario) : scenario), ...bounds });
   const { kind, message, schedule } = failure ?? {};
   return { schedules, failure: failure && { kind, message, schedule } };
