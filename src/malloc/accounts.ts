@@ -88,12 +88,7 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
 
   /** Large blocks come here at each call: no closure. */
   function settle(type: TypeRef): void {
-    locks.acquire(type + LOCK, rank);
-    try {
-      settleLocked(type);
-    } finally {
-      waiting.unlock(locks, type + LOCK);
-    }
+    locked(type, settleLocked);
   }
 
   const isAboveLimit = (type: TypeRef, granules: number): boolean =>
@@ -120,10 +115,10 @@ export function createAccounts(context: MallocContext, registry: Registry, marks
     }
   }
 
-  function locked<Result>(type: TypeRef, work: () => Result): Result {
+  function locked<Result>(type: TypeRef, work: (type: TypeRef) => Result): Result {
     locks.acquire(type + LOCK, rank);
     try {
-      return work();
+      return work(type);
     } finally {
       waiting.unlock(locks, type + LOCK);
     }

@@ -3,7 +3,7 @@
 import { hex } from '../check/index.js';
 import { PAGE_SHIFT, Waiter, WaiterState } from '../machine/index.js';
 import { isZero } from '../record/index.js';
-import type { Walk } from './audit-slabs.js';
+import { itemText, type Walk } from './audit-slabs.js';
 import type { UmaContext } from './context.js';
 import { OWNERLESS, REFERENCES, SHARED } from './counters.js';
 import type { Maps } from './diagnose.js';
@@ -48,12 +48,12 @@ export function createCounterAudit(context: UmaContext, maps: Maps): (walk: Walk
     for (let index = 0; index < keg.itemsPerSlab; index++) {
       const counter = slab + keg.counterOffset + index * COUNTER_STRIDE;
       const item = data + index * keg.itemSize;
-      const where = (): string => `the counter of item ${hex(item)} of ${keg.name}`;
       if (!isZero(words, counter + 1, counter + COUNTER_STRIDE))
-        walk.report('U14', `${where()} has words behind it that are not 0`);
+        walk.report('U14', `the counter of ${itemText(keg, item)} has words behind it that are not 0`);
       if (keg.header !== HeaderKind.COUNTED || gifts.has(item)) continue;
       const fault = judge(read(counter), owners[item >>> GRANULE_SHIFT] as number);
-      if (fault !== null) walk.report('U21', `${where()} is ${hex(read(counter))}: ${fault}`);
+      if (fault !== null)
+        walk.report('U21', `the counter of ${itemText(keg, item)} is ${hex(read(counter))}: ${fault}`);
     }
   }
 

@@ -1,9 +1,9 @@
 /** The audit of what finds memory bugs: U17 to U20 of README.md. */
 
-import { CheckLevel, hex, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
+import { CheckLevel, REDZONE_BYTE, TRASH_WORD } from '../check/index.js';
 import { PAGE_SHIFT, SETTING_RANGES } from '../machine/index.js';
 import { isZero, unsoundFields } from '../record/index.js';
-import { countAt, Mark, type Walk } from './audit-slabs.js';
+import { countAt, itemText, Mark, type Walk } from './audit-slabs.js';
 import type { UmaContext } from './context.js';
 import type { Maps } from './diagnose.js';
 import type { Guard } from './guard.js';
@@ -70,11 +70,11 @@ export function createDebugAudit(context: UmaContext, kegs: Kegs, maps: Maps, gu
       const damage = kegs.patterns.redzoneDamage(keg, item);
       if (damage !== null) {
         const found = `${damage.before} bytes before and ${damage.behind} behind`;
-        report('U18', `item ${hex(item)} of ${keg.name} has redzones that are not whole: ${found}`);
+        report('U18', `${itemText(keg, item)} has redzones that are not whole: ${found}`);
       }
       const at = slab + keg.siteOffset + index * ITEM_SITES_WORDS;
       if (keg.siteOffset !== 0 && !areSitesSound(at))
-        report('U17', `the sites of item ${hex(item)} of ${keg.name} cannot be`);
+        report('U17', `the sites of ${itemText(keg, item)} cannot be`);
     }
   }
 

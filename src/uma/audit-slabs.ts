@@ -51,6 +51,11 @@ export function countAt(counts: readonly number[], number: number): number {
   return counts[number] ?? 0;
 }
 
+/** Asked for only where something is wrong: no text is made for what is sound. */
+export function itemText({ name }: { readonly name: string }, item: number): string {
+  return `item ${hex(item)} of ${name}`;
+}
+
 const ALL_FLAGS = Object.values(KegFlag).reduce((all, flag) => all | flag, 0);
 
 /** Largest item of any keg. */
@@ -120,27 +125,24 @@ export function createSlabAudit(
     return (flags & KegFlag.EPOCH) !== 0 && owners[granule + 1] === OWNER_MEMORY;
   }
 
-  /** Asked for where something is wrong: most items are sound, and text is dear. */
-  const itemText = (keg: KegState, granule: number): string =>
-    `item ${hex(granule << GRANULE_SHIFT)} of ${keg.name}`;
-
   function auditItems(walk: Walk, keg: KegState, slab: number, data: number): void {
     const { number } = keg;
     const granules = keg.itemSize >>> GRANULE_SHIFT;
     for (let index = 0; index < keg.itemsPerSlab; index++) {
       const isFree = (read(slab + SLAB_HEADER_WORDS + (index >>> 5)) & (1 << (index & 31))) !== 0;
-      const granule = (data + index * keg.itemSize) >>> GRANULE_SHIFT;
+      const item = data + index * keg.itemSize;
+      const granule = item >>> GRANULE_SHIFT;
       walk.marks[granule] = isFree ? Mark.IN_SLAB : Mark.OUT;
       if (isFree) walk.inSlabs[number] = countAt(walk.inSlabs, number) + 1;
       if (owners[granule] !== 0) {
         walk.owned[number] = countAt(walk.owned, number) + 1;
-        if (isFree) walk.report('U5', `${itemText(keg, granule)} is owned and free in its slab`);
-        if (number <= INTERNAL_KEGS) walk.report('U6', `${itemText(keg, granule)} has an owner`);
+        if (isFree) walk.report('U5', `${itemText(keg, item)} is owned and free in its slab`);
+        if (number <= INTERNAL_KEGS) walk.report('U6', `${itemText(keg, item)} has an owner`);
       }
       if (isParked(keg, granule)) {
         walk.parked[number] = countAt(walk.parked, number) + 1;
         if (isFree || owners[granule] !== 0)
-          walk.report('U6', `${itemText(keg, granule)} is parked, and free or owned`);
+          walk.report('U6', `${itemText(keg, item)} is parked, and free or owned`);
       }
       for (let inner = granule + (isParked(keg, granule) ? 2 : 1); inner < granule + granules; inner++) {
         if (owners[inner] !== 0)
